@@ -1,0 +1,1 @@
+"""Pix2Seq Explorer: object detection as a language, token by token."""

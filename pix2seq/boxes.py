@@ -1,0 +1,64 @@
+"""Pure box geometry on tensors: conversions, clipping, scaling, overlap.
+
+A box has one format per layer and its name says which: plain ``boxes`` are ``xyxy`` in absolute
+pixels of the original image; everything else carries a suffix (``boxes_yxyx_norm``, ``bbox_xywh``).
+All functions accept an empty ``(0, 4)`` tensor.
+"""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+
+
+def swap_xy(boxes: Tensor) -> Tensor:
+    """Turn ``xyxy`` into ``yxyx`` and back. ``boxes``: (..., 4)."""
+    return boxes[..., [1, 0, 3, 2]]
+
+
+def xywh_to_xyxy(boxes_xywh: Tensor) -> Tensor:
+    """COCO's ``[x, y, width, height]`` to corner form. ``boxes_xywh``: (..., 4)."""
+    corner, size = boxes_xywh[..., :2], boxes_xywh[..., 2:]
+    return torch.cat([corner, corner + size], dim=-1)
+
+
+def xyxy_to_xywh(boxes: Tensor) -> Tensor:
+    """Corner form to COCO's ``[x, y, width, height]``. ``boxes``: (..., 4)."""
+    return torch.cat([boxes[..., :2], boxes[..., 2:] - boxes[..., :2]], dim=-1)
+
+
+def clip_boxes(boxes: Tensor, size: tuple[int, int]) -> Tensor:
+    """Clip ``xyxy`` boxes to an image of ``size = (height, width)``; same shape as ``boxes``."""
+    height, width = size
+    limit = boxes.new_tensor([width, height, width, height])
+    return torch.minimum(boxes.clamp(min=0), limit)
+
+
+def scale_boxes(boxes: Tensor, scale_yx: tuple[float, float]) -> Tensor:
+    """Multiply ``xyxy`` boxes by ``(scale_y, scale_x)``."""
+    scale_y, scale_x = scale_yx
+    return boxes * boxes.new_tensor([scale_x, scale_y, scale_x, scale_y])
+
+
+def box_area(boxes: Tensor) -> Tensor:
+    """Area of ``xyxy`` boxes, (...,); an inverted box has area 0."""
+    width, height = (boxes[..., 2:] - boxes[..., :2]).clamp(min=0).unbind(-1)
+    return width * height
+
+
+def box_iou(boxes_a: Tensor, boxes_b: Tensor) -> Tensor:
+    """Intersection over union of every pair: (A, 4), (B, 4) -> (A, B) in [0, 1].
+
+    The IoU of two boxes without area is 0.
+    """
+    top_left = torch.maximum(boxes_a[:, None, :2], boxes_b[None, :, :2])
+    bottom_right = torch.minimum(boxes_a[:, None, 2:], boxes_b[None, :, 2:])
+    width, height = (bottom_right - top_left).clamp(min=0).unbind(-1)
+    intersection = width * height  # (A, B)
+    union = box_area(boxes_a)[:, None] + box_area(boxes_b)[None] - intersection
+    return torch.where(union > 0, intersection / union.clamp(min=1e-12), torch.zeros_like(union))
+
+
+def is_degenerate(boxes: Tensor, min_size: float = 0.0) -> Tensor:
+    """Which ``xyxy`` boxes are inverted or not larger than ``min_size`` on a side: bool (...,)."""
+    return ((boxes[..., 2:] - boxes[..., :2]) <= min_size).any(dim=-1)

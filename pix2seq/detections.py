@@ -1,0 +1,107 @@
+"""``Detections``: what the model found, as a struct of arrays."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, fields
+
+import torch
+from torch import Tensor
+
+from pix2seq.boxes import xyxy_to_xywh
+from pix2seq.categories import Categories
+
+
+@dataclass(frozen=True, eq=False)
+class Detections:
+    """N objects in one image; index it with a mask or with positions like an array.
+
+    Attributes:
+        boxes: (N, 4) float32, ``xyxy``, absolute pixels of the original image.
+        labels: (N,) int64 indices into the checkpoint's ``Categories``.
+        scores: (N,) float32, probability of ``labels`` at the class token, in [0, 1].
+        noise_scores: (N,) float32, probability of the noise class at that token (0 if none).
+        is_noise: (N,) bool, the object is kept although its sampled label is the noise class.
+        objects: (N,) int64, the object's index in the sequence: token ``5 * i`` is its first.
+        degenerate: how many objects were left out because their box has no area.
+    """
+
+    boxes: Tensor
+    labels: Tensor
+    scores: Tensor
+    noise_scores: Tensor
+    is_noise: Tensor
+    objects: Tensor
+    degenerate: int = 0
+
+    def __post_init__(self) -> None:
+        count = self.boxes.shape[0] if self.boxes.ndim else -1
+        if self.boxes.shape != (count, 4):
+            raise ValueError(f"boxes must have shape (N, 4), got {tuple(self.boxes.shape)}")
+        for name in self._per_object()[1:]:
+            shape = tuple(getattr(self, name).shape)
+            if shape != (count,):
+                raise ValueError(f"{name} must have shape ({count},), got {shape}")
+
+    @classmethod
+    def _per_object(cls) -> list[str]:
+        return [f.name for f in fields(cls) if f.name != "degenerate"]
+
+    @classmethod
+    def of(
+        cls,
+        boxes: Tensor,
+        labels: Tensor,
+        scores: Tensor,
+        noise_scores: Tensor | None = None,
+        is_noise: Tensor | None = None,
+        objects: Tensor | None = None,
+        degenerate: int = 0,
+    ) -> Detections:
+        """Build from the three arrays that matter; the rest defaults to "no noise, in order"."""
+        count = len(boxes)
+        return cls(
+            boxes=boxes.float(),
+            labels=labels.long(),
+            scores=scores.float(),
+            noise_scores=torch.zeros(count) if noise_scores is None else noise_scores.float(),
+            is_noise=torch.zeros(count, dtype=torch.bool) if is_noise is None else is_noise.bool(),
+            objects=torch.arange(count) if objects is None else objects.long(),
+            degenerate=degenerate,
+        )
+
+    @classmethod
+    def empty(cls, degenerate: int = 0) -> Detections:
+        """No objects."""
+        return cls.of(
+            torch.zeros(0, 4), torch.zeros(0).long(), torch.zeros(0), degenerate=degenerate
+        )
+
+    def __len__(self) -> int:
+        return len(self.boxes)
+
+    def __getitem__(self, index: Tensor | slice | list[int]) -> Detections:
+        """Select objects by bool mask, positions or slice."""
+        picked = {name: getattr(self, name)[index] for name in self._per_object()}
+        return Detections(**picked, degenerate=self.degenerate)
+
+    def above(self, threshold: float) -> Detections:
+        """The objects whose score is at least ``threshold``."""
+        return self[self.scores >= threshold]
+
+    def to_coco(self, image_id: int, categories: Categories) -> list[dict]:
+        """COCO result records; labels without a class name are left out, as the official code
+        does with its "nothing" class."""
+        records = []
+        for box, label, score in zip(
+            xyxy_to_xywh(self.boxes).tolist(), self.labels.tolist(), self.scores.tolist(), strict=True
+        ):
+            if label < len(categories) and categories.names[label] is not None:
+                records.append(
+                    {
+                        "image_id": image_id,
+                        "category_id": categories.ids[label],
+                        "bbox": box,
+                        "score": score,
+                    }
+                )
+        return records

@@ -1,0 +1,136 @@
+"""Transformer building blocks shared by every checkpoint family."""
+
+from __future__ import annotations
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from pix2seq.config import TransformerConfig
+
+
+class Attention(nn.Module):
+    """Multi-head attention whose projections all carry a bias."""
+
+    def __init__(self, dim: int, heads: int, memory_dim: int | None = None) -> None:
+        super().__init__()
+        self.heads = heads
+        self.query = nn.Linear(dim, dim)
+        self.key = nn.Linear(memory_dim or dim, dim)
+        self.value = nn.Linear(memory_dim or dim, dim)
+        self.out = nn.Linear(dim, dim)
+
+    def split(self, x: Tensor) -> Tensor:
+        return x.unflatten(-1, (self.heads, -1)).transpose(1, 2)  # (B, L, D) -> (B, H, L, d)
+
+    def project_memory(self, memory: Tensor) -> tuple[Tensor, Tensor]:
+        """Keys and values of a memory, each (B, H, N, d)."""
+        return self.split(self.key(memory)), self.split(self.value(memory))
+
+    def forward(
+        self, x: Tensor, key: Tensor, value: Tensor, mask: Tensor | None = None, causal: bool = False
+    ) -> Tensor:
+        """Attend from ``x`` (B * S, L, D) to keys and values (B, H, N, d).
+
+        S > 1 sequences may share one memory: their queries are folded together, so keys and values
+        are neither copied nor projected again.
+        """
+        query = self.split(self.query(x))  # (B * S, H, L, d)
+        share = query.shape[0] // key.shape[0]
+        if share > 1:
+            length = query.shape[2]
+            query = query.unflatten(0, (-1, share)).transpose(1, 2).flatten(2, 3)  # (B, H, S L, d)
+        out = F.scaled_dot_product_attention(query, key, value, attn_mask=mask, is_causal=causal)
+        if share > 1:
+            out = out.unflatten(2, (share, length)).transpose(1, 2).flatten(0, 1)
+        return self.out(out.transpose(1, 2).flatten(2))
+
+    def weights(self, x: Tensor, key: Tensor) -> Tensor:
+        """Attention probabilities from ``x`` (B, L, D) over ``key``: (B, H, L, N), for display."""
+        query = self.split(self.query(x))
+        scores = query @ key.transpose(-1, -2) / query.shape[-1] ** 0.5
+        return scores.softmax(-1)
+
+
+class Mlp(nn.Module):
+    """Two linear maps around a non-linearity, with dropout on the hidden units."""
+
+    def __init__(self, dim: int, hidden: int, activation: str = "gelu", dropout: float = 0.0) -> None:
+        super().__init__()
+        self.up = nn.Linear(dim, hidden)
+        self.down = nn.Linear(hidden, dim)
+        self.activation = F.gelu if activation == "gelu" else F.relu
+        self.dropout = nn.Dropout(dropout)
+
+    def forward(self, x: Tensor) -> Tensor:
+        return self.down(self.dropout(self.activation(self.up(x))))
+
+
+class DropPath(nn.Module):
+    """Skip a residual branch for whole samples while training (stochastic depth)."""
+
+    def __init__(self, rate: float) -> None:
+        super().__init__()
+        self.rate = rate
+
+    def forward(self, x: Tensor) -> Tensor:
+        if not self.training or self.rate == 0:
+            return x
+        keep = torch.rand(x.shape[0], *[1] * (x.ndim - 1), device=x.device) >= self.rate
+        return x * keep / (1 - self.rate)
+
+
+class Residual(nn.Module):
+    """``x + f(norm(x))`` (pre-norm) or ``norm(x + f(x))`` (post-norm), with stochastic depth."""
+
+    def __init__(self, config: TransformerConfig) -> None:
+        super().__init__()
+        self.norm = nn.LayerNorm(config.dim, eps=config.norm_eps)
+        self.norm_first = config.norm_first
+        self.drop = nn.Sequential(nn.Dropout(config.dropout), DropPath(config.drop_path))
+
+    def input(self, x: Tensor) -> Tensor:
+        """What the branch reads."""
+        return self.norm(x) if self.norm_first else x
+
+    def add(self, x: Tensor, branch: Tensor) -> Tensor:
+        """Join the branch's result with the stream."""
+        summed = x + self.drop(branch)
+        return summed if self.norm_first else self.norm(summed)
+
+
+class EncoderLayer(nn.Module):
+    """Self-attention and MLP over image tokens."""
+
+    def __init__(self, config: TransformerConfig) -> None:
+        super().__init__()
+        self.attention = Attention(config.dim, config.heads)
+        self.attention_residual = Residual(config)
+        self.mlp = Mlp(config.dim, config.mlp_dim, config.activation, config.dropout)
+        self.mlp_residual = Residual(config)
+
+    def forward(self, x: Tensor) -> Tensor:
+        y = self.attention_residual.input(x)
+        x = self.attention_residual.add(x, self.attention(y, *self.attention.project_memory(y)))
+        return self.mlp_residual.add(x, self.mlp(self.mlp_residual.input(x)))
+
+    def attention_weights(self, x: Tensor) -> Tensor:
+        """Who looks at whom: (B, H, N, N)."""
+        y = self.attention_residual.input(x)
+        return self.attention.weights(y, self.attention.project_memory(y)[0])
+
+
+class TransformerEncoder(nn.Module):
+    """A stack of encoder layers; pre-norm stacks end in a norm."""
+
+    def __init__(self, config: TransformerConfig) -> None:
+        super().__init__()
+        self.layers = nn.ModuleList(EncoderLayer(config) for _ in range(config.layers))
+        self.norm = (
+            nn.LayerNorm(config.dim, eps=config.norm_eps) if config.norm_first else nn.Identity()
+        )
+
+    def forward(self, x: Tensor) -> Tensor:
+        for layer in self.layers:
+            x = layer(x)
+        return self.norm(x)

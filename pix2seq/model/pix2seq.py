@@ -1,0 +1,85 @@
+"""``Pix2Seq``: an image encoder and an autoregressive decoder, and nothing about what tokens mean."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor, nn
+
+from pix2seq.config import ModelConfig
+from pix2seq.model.cache import KVCache
+from pix2seq.model.decoder import Decoder
+from pix2seq.model.encoders import build_encoder
+
+
+class Pix2Seq(nn.Module):
+    """The network of the paper's section 3.2, for every checkpoint family.
+
+    Args:
+        config: architecture; weights start empty (random), load them with ``checkpoints.load``.
+    """
+
+    def __init__(self, config: ModelConfig) -> None:
+        super().__init__()
+        self.config = config
+        self.encoder = build_encoder(config)
+        self.decoder = Decoder(config)
+
+    @property
+    def device(self) -> torch.device:
+        return self.decoder.embedding.rows.device
+
+    def encode_image(self, pixels: Tensor) -> Tensor:
+        """Look at images once.
+
+        Args:
+            pixels: (B, 3, H, W) float, already preprocessed.
+
+        Returns:
+            ``memory`` (B, N, D).
+        """
+        return self.encoder(pixels)
+
+    def memory_grid(self, height: int, width: int) -> tuple[int, int]:
+        """Rows and columns that the memory of an (H, W) input has, N = rows * columns (a class
+        token, where there is one, comes first and is not counted)."""
+        return self.encoder.grid(height, width)
+
+    def new_cache(self, memory: Tensor, batch_size: int | None = None) -> KVCache:
+        """An empty cache for writing about ``memory`` (1 or B, N, D).
+
+        Args:
+            batch_size: sequences to write; a single memory is shared by all of them.
+        """
+        rows = batch_size or memory.shape[0]
+        cross = self.decoder.project_memory(memory)
+        cross = [(k.expand(rows, -1, -1, -1), v.expand(rows, -1, -1, -1)) for k, v in cross]
+        return KVCache(cross, self.config.max_tokens)
+
+    def decode(
+        self, input_ids: Tensor, memory: Tensor | None = None, cache: KVCache | None = None
+    ) -> Tensor:
+        """Predict the next token at every position.
+
+        Args:
+            input_ids: (B, L) ids, prompt first; with a cache, only the new ones. Without a cache,
+                B may be a multiple of the number of memories: rows ``i * S .. i * S + S - 1``
+                then belong to memory ``i``.
+            memory: (B / S, N, D) from ``encode_image``; not needed with a cache.
+            cache: from ``new_cache``; grows by L.
+
+        Returns:
+            logits (B, L, V).
+
+        Raises:
+            ValueError: neither memory nor cache, or more tokens than the model has positions.
+        """
+        if cache is not None:
+            return self.decoder(input_ids, cache.cross, cache)
+        if memory is None:
+            raise ValueError("decode needs a memory (from encode_image) or a cache (from new_cache)")
+        return self.decoder(input_ids, self.decoder.project_memory(memory))
+
+    def cross_attention(self, input_ids: Tensor, memory: Tensor) -> Tensor:
+        """Attention of every position over the image, (B, layers, H, L, N); computed anew on
+        demand, so that streaming never pays for it."""
+        return self.decoder.cross_attention_weights(input_ids, self.decoder.project_memory(memory))

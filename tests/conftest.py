@@ -1,0 +1,82 @@
+"""Shared fixtures; the things they hand out are made in ``tests/fakes.py``."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+import torch
+from hypothesis import settings
+from PIL import Image
+
+from pix2seq.categories import COCO_80
+from pix2seq.model import Pix2Seq
+from pix2seq.tokenizer import Tokenizer
+from tests import fakes
+
+torch.set_num_threads(1)  # tiny tensors: threads only cost, and tests may run beside a training
+
+# A loaded machine must not fail a property; examples are derandomised so that a red run repeats.
+settings.register_profile("house", deadline=None, derandomize=True, max_examples=50)
+settings.load_profile("house")
+
+
+@pytest.fixture
+def tokenizer() -> Tokenizer:
+    """COCO's 80 classes over 32 bins."""
+    return fakes.tiny_tokenizer()
+
+
+@pytest.fixture(scope="session")
+def tiny_model() -> Pix2Seq:
+    """A random network over ``tokenizer``'s vocabulary; shared, so do not change it."""
+    return fakes.tiny_model()
+
+
+@pytest.fixture
+def scripted(tokenizer: Tokenizer) -> Callable[..., fakes.ScriptedModel]:
+    """``scripted(ids)`` makes a model that writes these token ids almost surely."""
+
+    def make(ids: list[int], peak: float = 12.0, **settings) -> fakes.ScriptedModel:
+        table = fakes.script(ids, tokenizer.vocab_size, peak)
+        return fakes.ScriptedModel(table, **settings)
+
+    return make
+
+
+@pytest.fixture
+def picture() -> Image.Image:
+    """A 120 x 90 RGB image drawn in code."""
+    return fakes.draw_picture()
+
+
+@pytest.fixture(scope="session")
+def tiny_checkpoint(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A saved checkpoint folder with the random network in it."""
+    from pix2seq import checkpoints
+
+    folder = tmp_path_factory.mktemp("checkpoints") / "tiny"
+    checkpoints.save(
+        folder,
+        fakes.tiny_model(spread=4.0),
+        fakes.TINY_TOKENIZER,
+        fakes.TINY_PREPROCESS,
+        COCO_80,
+    )
+    return folder
+
+
+@pytest.fixture(scope="session")
+def chromium() -> str:
+    """Path of a Chromium for browser tests; without one they are skipped, or fail when CI=1."""
+    from shutil import which
+
+    for name in (os.environ.get("CHROMIUM", ""), "chromium", "chromium-browser", "google-chrome"):
+        if name and (path := which(name)):
+            return path
+    reason = "NO CHROMIUM: the browser tests did not run; `make setup` installs it where apt is"
+    if os.environ.get("CI", "").lower() in ("1", "true"):
+        pytest.fail(reason)
+    pytest.skip(reason)

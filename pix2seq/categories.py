@@ -1,7 +1,8 @@
 """Label spaces: what a model's class tokens mean.
 
-A *label* is the index that a model predicts; a *category id* is the number that a dataset's files use.
-COCO's 80 classes carry ids 1..90 with gaps, and the official checkpoints predict these ids themselves.
+A *label* is the index that a model predicts; a *category id* is the number that a dataset's files
+use. COCO's 80 classes carry ids 1..90 with gaps, and the official checkpoints predict these ids
+themselves.
 """
 
 from __future__ import annotations
@@ -152,7 +153,7 @@ COCO_80 = Categories(_COCO_NAMES, _COCO_IDS)
 """COCO's 80 classes, labels 0..79 in id order."""
 
 COCO_91 = _indexed_by_id(_COCO_NAMES, _COCO_IDS)
-"""COCO by raw category id, labels 0..90 with unnamed gaps: the official checkpoints' label space."""
+"""COCO by raw category id, labels 0..90 with unnamed gaps, as the official checkpoints have it."""
 
 VOC_20 = Categories.contiguous(_VOC_NAMES)
 """PASCAL VOC's 20 classes in alphabetical order."""

@@ -59,11 +59,11 @@ class Config:
     def from_dict(cls, data: dict[str, Any]) -> Self:
         hints = typing.get_type_hints(cls)
         known = {f.name for f in dataclasses.fields(cls)}  # type: ignore[arg-type]
+        _require(isinstance(data, dict), f"{cls.__name__} needs settings by name, not {data!r}")
+        unknown = ", ".join(map(repr, sorted(set(data) - known)))
         _require(
-            isinstance(data, dict) and set(data) <= known,
-            f"{cls.__name__} has no setting "
-            f"{', '.join(map(repr, sorted(set(data) - known))) if isinstance(data, dict) else data!r}"
-            f"; it knows {', '.join(sorted(known))}",
+            not unknown,
+            f"{cls.__name__} has no setting {unknown}; it knows {', '.join(sorted(known))}",
         )
         return cls(**{name: _from_json(hints[name], value) for name, value in data.items()})
 
@@ -120,7 +120,9 @@ class TokenizerConfig(Config):
         _one_of("quantizer", self.quantizer, Quantizer)
         coords = range(self.coord_offset, self.coord_offset + self.num_bins)
         classes = range(self.class_offset, self.class_offset + self.num_classes)
-        specials = [i for i in (self.bos_id, self.eos_id, self.pad_id, self.noise_id) if i is not None]
+        specials = [
+            i for i in (self.bos_id, self.eos_id, self.pad_id, self.noise_id) if i is not None
+        ]
         _require(
             coords.stop <= classes.start or classes.stop <= coords.start,
             f"coordinate ids {coords} and class ids {classes} overlap",
@@ -392,7 +394,8 @@ class SamplingOptions(Config):
         for name in ("num_bins", "max_objects"):
             value, limit = getattr(filled, name), getattr(tokenizer, name)
             _require(
-                value <= limit, f"{name} is {value}, but this model has {limit}; use {limit} or less"
+                value <= limit,
+                f"{name} is {value}, but this model has {limit}; use {limit} or less",
             )
         for label in filled.forbidden_labels:
             _require(
@@ -502,7 +505,8 @@ class TrainConfig(Config):
         _require(self.steps >= 1 and self.batch_size >= 1, "steps and batch_size must be positive")
         _require(
             self.model.vocab_size == self.tokenizer.vocab_size,
-            f"the model has {self.model.vocab_size} tokens, the tokenizer {self.tokenizer.vocab_size}",
+            f"the model has {self.model.vocab_size} tokens, "
+            f"the tokenizer {self.tokenizer.vocab_size}",
         )
         objects = self.objects_per_sequence or self.tokenizer.max_objects
         need = objects * SLOTS_PER_OBJECT + 1

@@ -93,7 +93,10 @@ class Detections:
         does with its "nothing" class."""
         records = []
         for box, label, score in zip(
-            xyxy_to_xywh(self.boxes).tolist(), self.labels.tolist(), self.scores.tolist(), strict=True
+            xyxy_to_xywh(self.boxes).tolist(),
+            self.labels.tolist(),
+            self.scores.tolist(),
+            strict=True,
         ):
             if label < len(categories) and categories.names[label] is not None:
                 records.append(

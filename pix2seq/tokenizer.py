@@ -1,9 +1,9 @@
 """The ``Tokenizer``: the only owner of token ids (paper, section 3.1).
 
-Boxes become sentences, ``ymin xmin ymax xmax class`` per object, and sentences become boxes. Nothing
-outside this module adds an offset to a bin or takes an index modulo five; other code asks for
-``slot(index)``, ``allowed(slot)`` or ``describe(id)``. Every known checkpoint's vocabulary is a
-``TokenizerConfig``: the official one, the VOC model's (``xyxy``, coordinates first) and our own.
+Boxes become sentences, ``ymin xmin ymax xmax class`` per object, and sentences become boxes.
+Nothing outside this module adds an offset to a bin or takes an index modulo five; other code asks
+for ``slot(index)``, ``allowed(index)`` or ``describe(id)``. Every known checkpoint's vocabulary is
+a ``TokenizerConfig``: the official one, the VOC model's (``xyxy``, coordinates first) and our own.
 
 Coordinates here are ``boxes_norm``: ``xyxy`` relative to the model's (padded) input, in [0, 1].
 """
@@ -223,7 +223,9 @@ class Tokenizer:
             them so) and the class slots' ids (..., L // 5).
         """
         count = token_ids.shape[-1] // SLOTS_PER_OBJECT
-        objects = token_ids[..., : count * SLOTS_PER_OBJECT].unflatten(-1, (count, SLOTS_PER_OBJECT))
+        objects = token_ids[..., : count * SLOTS_PER_OBJECT].unflatten(
+            -1, (count, SLOTS_PER_OBJECT)
+        )
         coords = self.coord_values(objects[..., :4])
         boxes_norm = swap_xy(coords) if self.config.box_order == "yxyx" else coords
         return boxes_norm, objects[..., 4]

@@ -52,7 +52,9 @@ class Decoder(nn.Module):
         )
         self.positions = SequencePositions(config)
         self.layers = nn.ModuleList(DecoderLayer(stack) for _ in range(stack.layers))
-        self.norm = nn.LayerNorm(stack.dim, eps=stack.norm_eps) if stack.norm_first else nn.Identity()
+        self.norm = (
+            nn.LayerNorm(stack.dim, eps=stack.norm_eps) if stack.norm_first else nn.Identity()
+        )
 
     def project_memory(self, memory: Tensor) -> list[tuple[Tensor, Tensor]]:
         """Every layer's cross-attention keys and values, computed once per image."""

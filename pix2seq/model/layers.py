@@ -28,7 +28,12 @@ class Attention(nn.Module):
         return self.split(self.key(memory)), self.split(self.value(memory))
 
     def forward(
-        self, x: Tensor, key: Tensor, value: Tensor, mask: Tensor | None = None, causal: bool = False
+        self,
+        x: Tensor,
+        key: Tensor,
+        value: Tensor,
+        mask: Tensor | None = None,
+        causal: bool = False,
     ) -> Tensor:
         """Attend from ``x`` (B * S, L, D) to keys and values (B, H, N, d).
 
@@ -55,7 +60,9 @@ class Attention(nn.Module):
 class Mlp(nn.Module):
     """Two linear maps around a non-linearity, with dropout on the hidden units."""
 
-    def __init__(self, dim: int, hidden: int, activation: str = "gelu", dropout: float = 0.0) -> None:
+    def __init__(
+        self, dim: int, hidden: int, activation: str = "gelu", dropout: float = 0.0
+    ) -> None:
         super().__init__()
         self.up = nn.Linear(dim, hidden)
         self.down = nn.Linear(hidden, dim)

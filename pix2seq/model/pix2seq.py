@@ -1,4 +1,4 @@
-"""``Pix2Seq``: an image encoder and an autoregressive decoder, and nothing about what tokens mean."""
+"""``Pix2Seq``: an image encoder and an autoregressive decoder; no idea what a token means."""
 
 from __future__ import annotations
 
@@ -76,7 +76,9 @@ class Pix2Seq(nn.Module):
         if cache is not None:
             return self.decoder(input_ids, cache.cross, cache)
         if memory is None:
-            raise ValueError("decode needs a memory (from encode_image) or a cache (from new_cache)")
+            raise ValueError(
+                "decode needs a memory (from encode_image) or a cache (from new_cache)"
+            )
         return self.decoder(input_ids, self.decoder.project_memory(memory))
 
     def cross_attention(self, input_ids: Tensor, memory: Tensor) -> Tensor:

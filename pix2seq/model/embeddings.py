@@ -12,8 +12,8 @@ from pix2seq.model.positions import line_codes, sincos_codes
 class VocabularyTable(nn.Module):
     """One row per token: an embedding on the way in, a classifier on the way out.
 
-    With ``ordinal_ids`` the rows of those ids are a learned linear map of their point's sin-cos code
-    plus the free residual that every token has. Neighbouring bins then start out as neighbours.
+    With ``ordinal_ids`` the rows of those ids are a learned linear map of their point's sin-cos
+    code plus the free residual that every token has. Neighbouring bins then start as neighbours.
     """
 
     def __init__(self, vocab_size: int, dim: int, ordinal_ids: tuple[int, ...] | None) -> None:
@@ -26,7 +26,7 @@ class VocabularyTable(nn.Module):
             codes = line_codes(torch.linspace(0, 1, count), dim)
             self.register_buffer("codes", codes, persistent=False)
             self.from_code = nn.Linear(dim, dim)
-            nn.init.normal_(self.from_code.weight, std=0.3 / dim**0.5)
+            nn.init.normal_(self.from_code.weight, std=0.15 / dim**0.5)
             nn.init.zeros_(self.from_code.bias)
 
     def forward(self) -> Tensor:

@@ -1,0 +1,93 @@
+"""Photos with COCO-format annotations."""
+
+from __future__ import annotations
+
+import json
+from collections import defaultdict
+from collections.abc import Iterator
+from pathlib import Path
+
+import torch
+from PIL import Image, UnidentifiedImageError
+
+from pix2seq.boxes import clip_boxes, is_degenerate, xywh_to_xyxy
+from pix2seq.categories import Categories
+from pix2seq.config import ConfigError
+from pix2seq.data.sample import Sample
+
+
+class CocoDetection:
+    """A COCO JSON and a folder of images, as ``Sample``s.
+
+    Boxes are clipped to their image; those that then have no area are left out and counted.
+
+    Args:
+        annotations: COCO JSON with ``images``, ``annotations`` and ``categories``.
+        images: the folder that ``file_name``s are relative to.
+        categories: label space to use; by default the file's own, in id order.
+
+    Attributes:
+        dropped: boxes left out because nothing of them lies inside the image.
+
+    Raises:
+        ConfigError: the file is not COCO JSON, or names a category that ``categories`` lacks.
+    """
+
+    def __init__(
+        self, annotations: str | Path, images: str | Path, categories: Categories | None = None
+    ) -> None:
+        self.images = Path(images)
+        if not self.images.is_dir():
+            raise ConfigError(f"{images} is not a folder; give the folder that holds the images")
+        try:
+            content = json.loads(Path(annotations).read_text())
+            records, objects = content["images"], content["annotations"]
+            classes = sorted(content["categories"], key=lambda c: c["id"])
+        except (OSError, ValueError, KeyError, TypeError) as error:
+            raise ConfigError(f"{annotations} is not a readable COCO JSON: {error}") from error
+        own = Categories(
+            tuple(c.get("name", f"class {c['id']}") for c in classes),
+            tuple(c["id"] for c in classes),
+        )
+        self.categories = categories or own
+        self.records = records
+        self.dropped = 0
+        self._objects = defaultdict(list)
+        self._parse(objects, annotations)
+
+    def _parse(self, objects: list[dict], source: str | Path) -> None:
+        sizes = {r["id"]: (r["height"], r["width"]) for r in self.records}
+        for number, item in enumerate(objects):
+            try:
+                size = sizes[item["image_id"]]
+                label = self.categories.label_of_id(item["category_id"])
+                box = clip_boxes(xywh_to_xyxy(torch.tensor(item["bbox"]).float()), size)
+            except (KeyError, TypeError, ValueError, IndexError) as error:
+                raise ConfigError(f"{source}: annotation {number} cannot be used: {error}") from error
+            if is_degenerate(box):
+                self.dropped += 1
+                continue
+            self._objects[item["image_id"]].append((box, label, bool(item.get("iscrowd", 0))))
+
+    def __len__(self) -> int:
+        return len(self.records)
+
+    def __getitem__(self, index: int) -> Sample:
+        record = self.records[index]
+        path = self.images / record["file_name"]
+        try:
+            with Image.open(path) as file:
+                image = file.convert("RGB")
+        except (OSError, UnidentifiedImageError) as error:
+            raise ConfigError(f"{path} cannot be read as an image: {error}") from error
+        objects = self._objects[record["id"]]
+        return Sample(
+            image=image,
+            boxes=torch.stack([box for box, _, _ in objects]) if objects else torch.zeros(0, 4),
+            labels=torch.tensor([label for _, label, _ in objects], dtype=torch.long),
+            image_id=record["id"],
+            is_crowd=torch.tensor([crowd for _, _, crowd in objects], dtype=torch.bool),
+        )
+
+    def __iter__(self) -> Iterator[Sample]:
+        return (self[i] for i in range(len(self)))

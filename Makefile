@@ -1,0 +1,72 @@
+# Everything starts here: each target prepares a local .venv if needed and then does its job.
+#
+#   make demo                 run the app on http://127.0.0.1:7860 (ARGS="--port 8000" passes on)
+#   make test                 run the test suite (ARGS="-k tokenizer" passes on)
+#   make lint                 check style; `make format` repairs it
+#   make setup                only prepare .venv
+#   make clean                remove .venv
+#
+# PYTHON picks the interpreter (3.11 or newer). PyPI's torch for Linux is a CUDA build of several
+# GB; on a machine without a GPU name a CPU index once:
+#   make setup TORCH_INDEX=https://download.pytorch.org/whl/cpu
+
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+TORCH_INDEX ?=
+ARGS ?=
+
+# Stamps say "installed as of this requirements file", so the second run starts at once.
+RUNTIME := $(VENV)/.runtime-installed
+DEVELOPMENT := $(VENV)/.development-installed
+
+.PHONY: demo test lint format setup chromium clean
+.DEFAULT_GOAL := demo
+
+demo: $(RUNTIME)
+	$(BIN)/python app.py $(ARGS)
+
+test: $(DEVELOPMENT) chromium
+	$(BIN)/python -m pytest $(ARGS)
+
+lint: $(DEVELOPMENT)
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+
+format: $(DEVELOPMENT)
+	$(BIN)/ruff check --fix .
+	$(BIN)/ruff format .
+
+setup: $(DEVELOPMENT) chromium
+
+$(BIN)/python:
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
+	  { echo "Python 3.11 or newer is needed; name one: make setup PYTHON=python3.12" >&2; exit 1; }
+	$(PYTHON) -m venv $(VENV)
+
+$(RUNTIME): requirements.txt | $(BIN)/python
+	@if [ -n "$(TORCH_INDEX)" ]; then \
+	  $(BIN)/python -m pip install -q --index-url "$(TORCH_INDEX)" torch torchvision; fi
+	$(BIN)/python -m pip install -q -r requirements.txt
+	@touch $@
+
+$(DEVELOPMENT): requirements-dev.txt $(RUNTIME)
+	$(BIN)/python -m pip install -q -r requirements-dev.txt
+	@touch $@
+
+# Browser tests take the Chromium that is there, else Debian's if this machine lets us install it.
+# Without one, pytest skips them and says so, or fails them when CI=1.
+chromium:
+	@for name in chromium chromium-browser google-chrome; do \
+	  if command -v $$name >/dev/null 2>&1; then exit 0; fi; done; \
+	if ! command -v apt-get >/dev/null 2>&1; then exit 0; fi; \
+	if [ "$$(id -u)" = 0 ]; then as_root=; \
+	elif sudo -n true 2>/dev/null; then as_root=sudo; else exit 0; fi; \
+	echo "Installing Chromium for the browser tests"; \
+	$$as_root apt-get update -qq && \
+	DEBIAN_FRONTEND=noninteractive $$as_root apt-get install -y -qq --no-install-recommends \
+	  chromium fonts-dejavu-core >/dev/null || \
+	echo "Chromium could not be installed" >&2
+
+clean:
+	rm -rf $(VENV)

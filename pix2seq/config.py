@@ -200,6 +200,7 @@ class TransformerConfig(Config):
         norm_first: pre-norm (with a final norm) or post-norm (without one).
         norm_eps: LayerNorm's epsilon.
         dropout: rate on the MLP's hidden units and the residual branches' outputs.
+        residual_dropout: whether ``dropout`` also holds for those outputs (not in official models).
         drop_path: rate at which a sample skips a residual branch while training.
     """
 
@@ -212,6 +213,7 @@ class TransformerConfig(Config):
     norm_eps: float = 1e-6
     dropout: float = 0.0
     drop_path: float = 0.0
+    residual_dropout: bool = True
 
     def __post_init__(self) -> None:
         _one_of("activation", self.activation, Activation)
@@ -227,13 +229,14 @@ class EncoderConfig(Config):
 
     Attributes:
         kind: ``features`` (any timm backbone's feature maps, fused), ``resnet`` (the official
-            ResNet-50, C5 or C4), ``vit`` (the official ViT), ``timm-vit`` (a timm ViT, pooled).
+            ResNet-50, C5 or C4), ``vit`` (the official ViT), ``timm-vit`` (any of timm's ViTs).
         backbone: timm's name for ``features`` and ``timm-vit``; ``resnet50``/``resnet50-c4``.
         out_indices: which feature maps are fused (``features`` only), finest first.
-        transformer: the blocks on top of the backbone; ``layers = 0`` for none.
+        transformer: the blocks on top of the backbone; ``layers = 0`` for none. For ``timm-vit``,
+            the size of the ViT itself.
         patch_size: patch of ``vit`` in pixels.
         positions: ``sincos`` codes or a ``learned`` table on the memory.
-        class_token: whether ``vit`` carries one.
+        class_token: whether ``resnet`` or ``vit`` carry one into the memory.
         width: channel multiplier of ``resnet`` (1 in every released checkpoint).
         frozen_stages: stages of the backbone that training leaves alone, stem included.
     """
@@ -253,7 +256,7 @@ class EncoderConfig(Config):
         _one_of("encoder positions", self.positions, PositionKind)
 
 
-BridgeKind = Literal["none", "linear", "linear_p", "mlp"]
+BridgeKind = Literal["none", "linear", "linear_p", "mlp", "pool"]
 
 
 @dataclass(frozen=True)
@@ -264,7 +267,8 @@ class ModelConfig(Config):
         image_size: (height, width) that position tables are made for.
         vocab_size: rows of the embedding and of the output.
         max_tokens: decoder positions, prompt included.
-        bridge: projection between encoder and decoder (official ``dec_proj_mode``).
+        bridge: what joins encoder and decoder: a projection (official ``dec_proj_mode``), ``pool``
+            (the VOC model's average over neighbouring channels) or nothing.
         bridge_mlp_ratio: hidden size of the bridge's MLP over its width.
         decoder_positions: ``learned`` table, ``sincos``, or ``slots``: a table of the position
             within an object plus one of the object's index.

@@ -7,9 +7,10 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from pix2seq.config import EncoderConfig, ModelConfig
+from pix2seq.config import ConfigError, EncoderConfig, ModelConfig
 from pix2seq.model.layers import TransformerEncoder
-from pix2seq.model.positions import line_codes_2d
+from pix2seq.model.positions import GridPositions, line_codes_2d
+from pix2seq.model.resnet import ResNet
 
 
 class FeatureEncoder(nn.Module):
@@ -75,16 +76,123 @@ class FeatureEncoder(nn.Module):
 
     def attention_weights(self, pixels: Tensor) -> Tensor:
         """The transformer layers' self-attention, (B, layers, H, N, N)."""
-        x, _ = self.embed(pixels)
-        seen = []
-        for layer in self.transformer.layers:
-            seen.append(layer.attention_weights(x))
-            x = layer(x)
-        return torch.stack(seen, dim=1)
+        return self.transformer.attention_weights(self.embed(pixels)[0])
+
+
+class ResNetStem(nn.Module):
+    """A ResNet's features as tokens of the transformer's width."""
+
+    def __init__(self, config: EncoderConfig) -> None:
+        super().__init__()
+        groups = {"resnet50": 4, "resnet50-c4": 3}
+        if config.backbone not in groups:
+            raise ConfigError(f"backbone is {config.backbone!r}; use one of {', '.join(groups)}")
+        self.backbone = ResNet(groups[config.backbone], config.width)
+        self.dropout = nn.Dropout(config.transformer.dropout)
+        self.project = nn.Linear(self.backbone.channels, config.transformer.dim)
+
+    def grid(self, height: int, width: int) -> tuple[int, int]:
+        stride = self.backbone.stride
+        return -(-height // stride), -(-width // stride)
+
+    def forward(self, pixels: Tensor) -> Tensor:
+        features = self.backbone(pixels).flatten(2).transpose(1, 2)  # (B, N, C)
+        return self.project(self.dropout(features))
+
+
+class PatchStem(nn.Module):
+    """Square patches as tokens; rows and columns that do not fill a patch are dropped."""
+
+    def __init__(self, config: EncoderConfig) -> None:
+        super().__init__()
+        size = config.patch_size
+        self.patch_size = size
+        self.conv = nn.Conv2d(3, config.transformer.dim, size, stride=size)
+        nn.init.xavier_uniform_(self.conv.weight)
+        nn.init.zeros_(self.conv.bias)
+
+    def grid(self, height: int, width: int) -> tuple[int, int]:
+        return height // self.patch_size, width // self.patch_size
+
+    def forward(self, pixels: Tensor) -> Tensor:
+        return self.conv(pixels).flatten(2).transpose(1, 2)  # (B, N, D)
+
+
+class OfficialEncoder(nn.Module):
+    """The official encoders: a ResNet's or patches' tokens, normalised, with position codes and an
+    optional class token, under a pre-norm transformer."""
+
+    def __init__(self, config: ModelConfig) -> None:
+        super().__init__()
+        encoder = config.encoder
+        stack = encoder.transformer
+        self.stem = (ResNetStem if encoder.kind == "resnet" else PatchStem)(encoder)
+        self.norm = nn.LayerNorm(stack.dim, eps=stack.norm_eps)
+        self.positions = GridPositions(encoder.positions, stack.dim, self.grid(*config.image_size))
+        self.class_token = None
+        if encoder.class_token:
+            self.class_token = nn.Parameter(torch.empty(1, stack.dim))
+            nn.init.trunc_normal_(self.class_token, std=0.02)
+        self.transformer = TransformerEncoder(stack)
+
+    def grid(self, height: int, width: int) -> tuple[int, int]:
+        """Rows and columns of the memory for an input of that size (class token not counted)."""
+        rows, columns = self.stem.grid(height, width)
+        if min(rows, columns) < 1:
+            raise ValueError(f"an image of {height} x {width} pixels is smaller than one patch")
+        return rows, columns
+
+    def embed(self, pixels: Tensor) -> Tensor:
+        """Image tokens before the transformer (B, N, D)."""
+        tokens = self.positions(self.norm(self.stem(pixels)), self.grid(*pixels.shape[-2:]))
+        if self.class_token is None:
+            return tokens
+        return torch.cat([self.class_token.expand(len(tokens), 1, -1), tokens], dim=1)
+
+    def forward(self, pixels: Tensor) -> Tensor:
+        return self.transformer(self.embed(pixels))
+
+    def attention_weights(self, pixels: Tensor) -> Tensor:
+        """The transformer layers' self-attention, (B, layers, H, N, N)."""
+        return self.transformer.attention_weights(self.embed(pixels))
+
+
+class TimmVitEncoder(nn.Module):
+    """A timm ViT's patch tokens after its final norm, its class token left out.
+
+    ``config.encoder.transformer`` sizes the ViT; blocks, norms and positions are timm's.
+    """
+
+    def __init__(self, config: ModelConfig) -> None:
+        super().__init__()
+        stack = config.encoder.transformer
+        self.vit = timm.create_model(
+            config.encoder.backbone,
+            pretrained=False,
+            num_classes=0,
+            global_pool="",
+            img_size=tuple(config.image_size),
+            patch_size=config.encoder.patch_size,
+            embed_dim=stack.dim,
+            depth=stack.layers,
+            num_heads=stack.heads,
+            mlp_ratio=stack.mlp_dim / stack.dim,
+        )
+        self.patch_size = config.encoder.patch_size
+
+    def grid(self, height: int, width: int) -> tuple[int, int]:
+        """Rows and columns of the memory for an input of that size."""
+        return height // self.patch_size, width // self.patch_size
+
+    def forward(self, pixels: Tensor) -> Tensor:
+        return self.vit(pixels)[:, self.vit.num_prefix_tokens :]  # (B, N, D)
 
 
 def build_encoder(config: ModelConfig) -> nn.Module:
     """The encoder that ``config.encoder.kind`` names, with empty weights."""
-    if config.encoder.kind == "features":
+    kind = config.encoder.kind
+    if kind == "features":
         return FeatureEncoder(config.encoder)
-    raise ValueError(f"encoder kind {config.encoder.kind!r} is not known")
+    if config.encoder.frozen_stages:
+        raise ConfigError(f"frozen_stages does not work with encoder kind {kind!r}; set it to 0")
+    return TimmVitEncoder(config) if kind == "timm-vit" else OfficialEncoder(config)

@@ -94,7 +94,8 @@ class Residual(nn.Module):
         super().__init__()
         self.norm = nn.LayerNorm(config.dim, eps=config.norm_eps)
         self.norm_first = config.norm_first
-        self.drop = nn.Sequential(nn.Dropout(config.dropout), DropPath(config.drop_path))
+        dropout = config.dropout if config.residual_dropout else 0.0
+        self.drop = nn.Sequential(nn.Dropout(dropout), DropPath(config.drop_path))
 
     def input(self, x: Tensor) -> Tensor:
         """What the branch reads."""
@@ -141,3 +142,11 @@ class TransformerEncoder(nn.Module):
         for layer in self.layers:
             x = layer(x)
         return self.norm(x)
+
+    def attention_weights(self, x: Tensor) -> Tensor:
+        """Every layer's self-attention for tokens (B, N, D): (B, layers, H, N, N)."""
+        seen = []
+        for layer in self.layers:
+            seen.append(layer.attention_weights(x))
+            x = layer(x)
+        return torch.stack(seen, dim=1)

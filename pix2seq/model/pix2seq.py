@@ -6,6 +6,7 @@ import torch
 from torch import Tensor, nn
 
 from pix2seq.config import ModelConfig
+from pix2seq.model.bridge import build_bridge
 from pix2seq.model.cache import KVCache
 from pix2seq.model.decoder import Decoder
 from pix2seq.model.encoders import build_encoder
@@ -22,7 +23,10 @@ class Pix2Seq(nn.Module):
         super().__init__()
         self.config = config
         self.encoder = build_encoder(config)
+        self.bridge = build_bridge(config, self.encoder.grid(*config.image_size))
         self.decoder = Decoder(config)
+        if config.encoder.kind in ("resnet", "vit"):
+            init_official(self)
 
     @property
     def device(self) -> torch.device:
@@ -37,7 +41,10 @@ class Pix2Seq(nn.Module):
         Returns:
             ``memory`` (B, N, D).
         """
-        return self.encoder(pixels)
+        tokens = self.encoder(pixels)  # (B, N, D of the encoder)
+        if self.bridge is None:
+            return tokens
+        return self.bridge(tokens, self.memory_grid(*pixels.shape[-2:]))
 
     def memory_grid(self, height: int, width: int) -> tuple[int, int]:
         """Rows and columns that the memory of an (H, W) input has, N = rows * columns (a class
@@ -85,3 +92,11 @@ class Pix2Seq(nn.Module):
         """Attention of every position over the image, (B, layers, H, L, N); computed anew on
         demand, so that streaming never pays for it."""
         return self.decoder.cross_attention_weights(input_ids, self.decoder.project_memory(memory))
+
+
+def init_official(model: nn.Module) -> None:
+    """The official code's fresh weights for linear layers: Glorot-uniform, biases zero."""
+    for module in model.modules():
+        if isinstance(module, nn.Linear):
+            nn.init.xavier_uniform_(module.weight)
+            nn.init.zeros_(module.bias)

@@ -1,11 +1,12 @@
-"""Position codes: fixed sin-cos tables in one and two dimensions."""
+"""Position codes: sin-cos tables in one and two dimensions, and learned ones over a grid."""
 
 from __future__ import annotations
 
 import math
 
 import torch
-from torch import Tensor
+import torch.nn.functional as F
+from torch import Tensor, nn
 
 
 def sincos_codes(count: int, dim: int) -> Tensor:
@@ -51,3 +52,34 @@ def line_codes_2d(rows: int, columns: int, dim: int) -> Tensor:
     by_column = line_codes((torch.arange(columns) + 0.5) / columns, dim // 2)
     grid = by_row[:, None].expand(rows, columns, -1), by_column[None].expand(rows, columns, -1)
     return torch.cat(grid, dim=-1).flatten(0, 1)
+
+
+class GridPositions(nn.Module):
+    """Adds to image tokens what row and column they stand for.
+
+    Args:
+        kind: ``sincos`` codes for whatever grid comes, or a ``learned`` table for one grid.
+        grid: (rows, columns) that a learned table is made for.
+    """
+
+    def __init__(self, kind: str, dim: int, grid: tuple[int, int]) -> None:
+        super().__init__()
+        self.made_for = grid
+        self.table = None
+        if kind == "learned":
+            self.table = nn.Parameter(torch.empty(grid[0] * grid[1], dim))
+            nn.init.trunc_normal_(self.table, std=0.02)
+
+    def forward(self, tokens: Tensor, grid: tuple[int, int]) -> Tensor:
+        """Code tokens (B, N, D) of a ``grid``; those ahead of its own (a class token) get none."""
+        if self.table is None:
+            codes = sincos_codes_2d(*grid, tokens.shape[-1]).to(tokens)
+        elif grid == self.made_for:
+            codes = self.table
+        else:
+            raise ValueError(
+                f"the image makes a grid of {grid}, but this model's position table is for a grid "
+                f"of {self.made_for}; use the image size that the model was made for"
+            )
+        ahead = tokens.shape[1] - len(codes)
+        return tokens + F.pad(codes, (0, 0, ahead, 0))

@@ -109,7 +109,7 @@ class Tokenizer:
 
     def class_positions(self, length: int) -> Tensor:
         """Indices of the class tokens in a sequence of ``length`` tokens after the prompt."""
-        return torch.arange(SLOTS_PER_OBJECT - 1, length, SLOTS_PER_OBJECT)
+        return torch.arange(length)[SLOTS_PER_OBJECT - 1 :: SLOTS_PER_OBJECT]
 
     @cached_property
     def coord_mask(self) -> Tensor:

@@ -39,9 +39,9 @@ def tiny_model() -> Pix2Seq:
 def scripted(tokenizer: Tokenizer) -> Callable[..., fakes.ScriptedModel]:
     """``scripted(ids)`` makes a model that writes these token ids almost surely."""
 
-    def make(ids: list[int], peak: float = 12.0, **settings) -> fakes.ScriptedModel:
+    def make(ids: list[int], peak: float = 12.0, **options) -> fakes.ScriptedModel:
         table = fakes.script(ids, tokenizer.vocab_size, peak)
-        return fakes.ScriptedModel(table, **settings)
+        return fakes.ScriptedModel(table, **options)
 
     return make
 

@@ -1,0 +1,43 @@
+"""Where the network runs and in which number format: CUDA (bf16), MPS or CPU (fp32)."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Iterator
+
+import torch
+
+from pix2seq.config import ConfigError
+
+
+def pick_device(name: str | torch.device = "auto") -> torch.device:
+    """The device that ``name`` asks for; ``auto`` takes CUDA, then MPS, then the CPU.
+
+    Raises:
+        ConfigError: the name is not a device, or this machine does not have it.
+    """
+    cuda, mps = torch.cuda.is_available(), torch.backends.mps.is_available()
+    if name == "auto":
+        return torch.device("cuda" if cuda else "mps" if mps else "cpu")
+    try:
+        device = torch.device(name)
+    except (RuntimeError, TypeError):
+        raise ConfigError(f"device is {name!r}; use auto, cpu, cuda, cuda:0 or mps") from None
+    there = {"cpu": True, "cuda": cuda, "mps": mps}.get(device.type, False)
+    if device.type == "cuda" and cuda and (device.index or 0) >= torch.cuda.device_count():
+        there = False
+    if not there:
+        raise ConfigError(f"device is '{device}', which is not on this machine; use auto or cpu")
+    return device
+
+
+@contextlib.contextmanager
+def inference(device: torch.device) -> Iterator[None]:
+    """Run the network without gradients, in bf16 on a CUDA device that has it.
+
+    Enter it around one forward pass, never around a ``yield``: both modes belong to the thread and
+    would leak into whoever consumes the generator.
+    """
+    half = device.type == "cuda" and torch.cuda.is_bf16_supported()
+    with torch.inference_mode(), torch.autocast(device.type, torch.bfloat16, enabled=half):
+        yield

@@ -1,9 +1,10 @@
 """Sequence augmentation and training pairs (paper, section 3.3; official code's recipe).
 
-A model that is only shown complete, correct sentences learns to stop too early. So noise objects fill
-each sentence up to a fixed count: near-duplicates of real boxes, real boxes moved elsewhere, and random
-boxes. Their coordinates carry no loss ("n/a" in the paper's figure); their class target is the noise
-class. At inference EOS is delayed and the noise class tells which of the extra objects to drop.
+A model that is only shown complete, correct sentences learns to stop too early. So noise objects
+fill each sentence up to a fixed count: near-duplicates of real boxes, real boxes moved elsewhere,
+and random boxes. Their coordinates carry no loss ("n/a" in the paper's figure); their class target
+is the noise class. At inference EOS is delayed, and the noise class tells which of the extra
+objects to drop.
 
 Randomness comes from the caller's ``torch.Generator``.
 """
@@ -68,8 +69,8 @@ def noise_boxes(
 ) -> Tensor:
     """Boxes of noise objects, shuffled (official ``inject_noise_bbox``).
 
-    A uniformly drawn number of them are jittered duplicates of real boxes; the others are picked from as
-    many shifted real boxes and as many random ones. Without real boxes all are random.
+    A uniformly drawn number of them are jittered duplicates of real boxes; the others are picked
+    from as many shifted real boxes and as many random ones. Without real boxes all are random.
 
     Args:
         boxes_norm: (N, 4) real boxes, ``xyxy`` relative to the unpadded image.

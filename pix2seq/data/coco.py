@@ -63,7 +63,9 @@ class CocoDetection:
                 label = self.categories.label_of_id(item["category_id"])
                 box = clip_boxes(xywh_to_xyxy(torch.tensor(item["bbox"]).float()), size)
             except (KeyError, TypeError, ValueError, IndexError) as error:
-                raise ConfigError(f"{source}: annotation {number} cannot be used: {error}") from error
+                raise ConfigError(
+                    f"{source}: annotation {number} cannot be used: {error}"
+                ) from error
             if is_degenerate(box):
                 self.dropped += 1
                 continue

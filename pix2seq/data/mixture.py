@@ -1,0 +1,148 @@
+"""Training examples from any mixture of photos and scenes.
+
+Example ``i`` of a mixture depends only on the seed and on ``i``: whichever worker or process makes
+it, and whether a run was interrupted before it, the result is the same. That is what makes training
+resumable to the step.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from PIL import Image
+from torch import Tensor
+from torch.utils.data import Dataset
+
+from pix2seq.augment import TrainingSequence, build_training_sequence
+from pix2seq.categories import Categories
+from pix2seq.config import DataConfig, TrainConfig
+from pix2seq.data.coco import CocoDetection
+from pix2seq.data.sample import Sample
+from pix2seq.data.scenes import Scenes, make_scene
+from pix2seq.tokenizer import Tokenizer
+from pix2seq.transforms import ColorJitter, ScaleCrop
+
+_MIN_VISIBLE = 0.3  # share of a box that must survive the crop
+_MIN_SIDE = 0.02  # of the input's height: smaller boxes are not worth learning
+
+
+@dataclass(frozen=True, eq=False)
+class TrainingExample:
+    """One image and several sentences about it.
+
+    Attributes:
+        pixels: (3, H, W) uint8, padded, not normalised.
+        input_ids, target_ids: (S, L) int64.
+        token_weights: (S, L) float32.
+    """
+
+    pixels: Tensor
+    input_ids: Tensor
+    target_ids: Tensor
+    token_weights: Tensor
+
+
+class TrainingMixture(Dataset[TrainingExample]):
+    """``steps * batch_size`` examples, drawn from ``config.data`` by weight."""
+
+    def __init__(self, config: TrainConfig, tokenizer: Tokenizer) -> None:
+        self.config = config
+        self.tokenizer = tokenizer
+        weights = np.array([source.weight for source in config.data])
+        self._shares = weights / weights.sum()
+        self._photos = [_open(source, tokenizer.categories) for source in config.data]
+        self._backgrounds = [
+            photos.images / record["file_name"]
+            for photos in self._photos
+            if photos is not None
+            for record in photos.records
+        ]
+
+    def __len__(self) -> int:
+        return self.config.steps * self.config.batch_size
+
+    def __getitem__(self, index: int) -> TrainingExample:
+        rng = np.random.default_rng([self.config.seed, index])
+        number = rng.choice(len(self._shares), p=self._shares)
+        source, photos = self.config.data[number], self._photos[number]
+        target = tuple(self.config.preprocess.image_size)
+        if photos is None:
+            sample = make_scene(source.seed, index, max(target), self._backgrounds)
+            crop = ScaleCrop(target, ratio=1.0)
+        else:
+            sample = photos[rng.integers(len(photos))]
+            crop = ScaleCrop(
+                target,
+                ratio=rng.uniform(*source.scale_jitter),
+                offset=(rng.random(), rng.random()),
+                flip=bool(rng.random() < 0.5),
+            )
+        color = ColorJitter(*rng.uniform(0.7, 1.3, 3))
+        return self._example(sample, crop, color, int(rng.integers(2**62)))
+
+    def _example(
+        self, sample: Sample, crop: ScaleCrop, color: ColorJitter, seed: int
+    ) -> TrainingExample:
+        height, width = self.config.preprocess.image_size
+        pixels = _pad(
+            color.apply_image(crop.apply_image(sample.image)),
+            (height, width),
+            self.config.preprocess.pad_value,
+        )
+        keep = ~sample.is_crowd & crop.visible(
+            sample.boxes, sample.size, _MIN_VISIBLE, _MIN_SIDE * height
+        )
+        boxes_norm = crop.apply_boxes(sample.boxes[keep], sample.size)
+        boxes_norm = boxes_norm / boxes_norm.new_tensor([width, height, width, height])
+        rows, columns = crop.content_size(sample.size)
+        generator = torch.Generator().manual_seed(seed)
+        sequences = [
+            build_training_sequence(
+                boxes_norm,
+                sample.labels[keep],
+                self.tokenizer,
+                self.config.augment,
+                num_objects=self.config.objects_per_sequence,
+                extent=(rows / height, columns / width),
+                generator=generator,
+            )
+            for _ in range(self.config.sequences_per_image)
+        ]
+        return TrainingExample(pixels, *_stack(sequences))
+
+
+def collate(examples: Sequence[TrainingExample]) -> dict[str, Tensor]:
+    """B examples to one batch: ``pixels`` (B, 3, H, W), the sequences (B * S, L)."""
+    return {
+        "pixels": torch.stack([e.pixels for e in examples]),
+        "input_ids": torch.cat([e.input_ids for e in examples]),
+        "target_ids": torch.cat([e.target_ids for e in examples]),
+        "token_weights": torch.cat([e.token_weights for e in examples]),
+    }
+
+
+def _stack(sequences: list[TrainingSequence]) -> tuple[Tensor, Tensor, Tensor]:
+    return (
+        torch.stack([s.input_ids for s in sequences]),
+        torch.stack([s.target_ids for s in sequences]),
+        torch.stack([s.token_weights for s in sequences]),
+    )
+
+
+def _open(source: DataConfig, categories: Categories) -> CocoDetection | None:
+    """The photos of a source, ``None`` for generated scenes."""
+    if source.annotations is None or source.images is None:
+        if categories != Scenes.categories:
+            raise ValueError("generated scenes carry COCO-80 labels; train them with coco80")
+        return None
+    return CocoDetection(source.annotations, source.images, categories)
+
+
+def _pad(image: Image.Image, size: tuple[int, int], value: float) -> Tensor:
+    pixels = torch.from_numpy(np.array(image)).permute(2, 0, 1)
+    padded = torch.full((3, *size), round(value * 255), dtype=torch.uint8)
+    padded[:, : pixels.shape[1], : pixels.shape[2]] = pixels
+    return padded

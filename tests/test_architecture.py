@@ -1,0 +1,155 @@
+"""The package map as a test: who may import whom, who may touch gradio, how long a file may get."""
+
+from __future__ import annotations
+
+import ast
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[1]
+PACKAGE = ROOT / "pix2seq"
+MODULES = sorted(PACKAGE.rglob("*.py"))
+
+# Each part imports only from itself and from parts above it. A new part needs a place here and in
+# the README's package map.
+ORDER = [
+    "boxes",
+    "categories",
+    "config",
+    "device",
+    "detections",
+    "images",
+    "transforms",
+    "tokenizer",
+    "augment",
+    "model",
+    "sampling",
+    "checkpoints",
+    "convert",
+    "predictor",
+    "data",
+    "evaluate",
+    "train",
+    "render",
+    "ui",
+    "cli",
+    "__main__",
+]
+MAX_LINES = 350
+
+# Imports that cost seconds or that a headless machine may lack, and the only places for them.
+ONLY_IN = {
+    "gradio": ("ui",),
+    "gradio_client": (),
+    "pycocotools": ("evaluate", "data"),
+    "accelerate": ("train",),
+    "matplotlib": ("render", "ui"),
+    "plotly": ("render", "ui"),
+    "gdown": ("checkpoints", "convert"),
+}
+
+
+def part_of(path: Path) -> str:
+    """The row of the package map that a file belongs to; ``""`` for ``pix2seq/__init__.py``."""
+    inside = path.relative_to(PACKAGE)
+    if inside == Path("__init__.py"):
+        return ""
+    return inside.parts[0].removesuffix(".py")
+
+
+def imported_modules(source: str) -> list[str]:
+    """Every module that the source imports, wherever the statement stands."""
+    found = []
+    for node in ast.walk(ast.parse(source)):
+        if isinstance(node, ast.Import):
+            found += [alias.name for alias in node.names]
+        elif isinstance(node, ast.ImportFrom):
+            assert node.level == 0, "imports are absolute here"
+            if node.module == "pix2seq":  # `from pix2seq import boxes` names a part, too
+                found += [f"pix2seq.{alias.name}" for alias in node.names]
+            else:
+                found.append(node.module)
+    return found
+
+
+def parts_imported(path: Path) -> set[str]:
+    names = [name.split(".") for name in imported_modules(path.read_text())]
+    return {name[1] if len(name) > 1 else "" for name in names if name[0] == "pix2seq"}
+
+
+def relative(path: Path) -> str:
+    return str(path.relative_to(ROOT))
+
+
+def test_the_map_names_every_part_of_the_package():
+    parts = {part_of(path) for path in MODULES} - {""}
+    assert parts - set(ORDER) == set(), "not in the package map"
+    assert set(ORDER) - parts == set(), "in the package map, but not there"
+
+
+@pytest.mark.parametrize("path", MODULES, ids=relative)
+def test_a_module_imports_only_from_rows_above_its_own(path):
+    part = part_of(path)
+    if part == "":
+        assert "ui" not in parts_imported(path)
+        return
+    allowed = {*ORDER[: ORDER.index(part)], part}
+    if part == "cli":
+        allowed.remove("ui")  # the command line works where gradio is not installed
+    if part == "ui":
+        allowed.add("")  # "copy as Python" quotes the front door
+    assert parts_imported(path) - allowed == set()
+
+
+@pytest.mark.parametrize("path", [*MODULES, ROOT / "app.py"], ids=relative)
+def test_heavy_libraries_are_imported_in_their_place_only(path):
+    part = "ui" if path.name == "app.py" else part_of(path)
+    for name in imported_modules(path.read_text()):
+        library = name.split(".")[0]
+        assert part in ONLY_IN.get(library, (part,)), f"{library} is imported in {part}"
+
+
+def test_the_front_door_opens_without_gradio_and_pycocotools():
+    code = (
+        "import sys, pix2seq; pix2seq.load, pix2seq.SamplingOptions, pix2seq.Detections;"
+        "print(*sorted(set(sys.modules) & {'gradio', 'pycocotools', 'accelerate', 'matplotlib'}))"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True
+    )
+    assert done.stdout.strip() == ""
+
+
+@pytest.mark.parametrize("path", MODULES, ids=relative)
+def test_a_module_states_its_idea_and_stays_readable(path):
+    source = path.read_text()
+    assert ast.get_docstring(ast.parse(source)), "a module docstring states the idea"
+    assert len(source.splitlines()) <= MAX_LINES
+    assert path.stem not in ("utils", "helpers", "misc", "common"), "name the concept"
+
+
+def test_imports_are_found_wherever_they_hide():
+    source = (
+        "import pix2seq.boxes as b\n"
+        "from pix2seq import ui, load\n"
+        "def f():\n    from pix2seq.train import main\n"
+        "if TYPE_CHECKING:\n    import gradio.blocks\n"
+    )
+    assert set(imported_modules(source)) == {
+        "pix2seq.boxes",
+        "pix2seq.ui",
+        "pix2seq.load",
+        "pix2seq.train",
+        "gradio.blocks",
+    }
+
+
+@pytest.mark.parametrize("arguments", [("check",), ("format", "--check")], ids=" ".join)
+def test_the_code_is_in_the_house_style(arguments):
+    done = subprocess.run(
+        [sys.executable, "-m", "ruff", *arguments, "."], cwd=ROOT, capture_output=True, text=True
+    )
+    assert done.returncode == 0, done.stdout + done.stderr

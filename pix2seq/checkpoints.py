@@ -1,0 +1,333 @@
+"""Checkpoints: folders in which the weights travel with everything needed to use them.
+
+    config.json         format, model, tokenizer, preprocess, categories, sampling defaults, info
+    model.safetensors   the network's tensors under our own names, fp16 or fp32
+
+``load`` finds a folder by name or path and returns its parts; ``save`` writes one. Names are looked
+up in ``$PIX2SEQ_CHECKPOINTS`` (folders, separated like ``$PATH``), then in the repository's own
+``checkpoints/``.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import torch
+from safetensors import SafetensorError
+from safetensors.torch import load_file, save_file
+from torch import Tensor
+
+from pix2seq.categories import LABEL_SPACES, Categories
+from pix2seq.config import (
+    Config,
+    ConfigError,
+    ModelConfig,
+    PreprocessConfig,
+    SamplingOptions,
+    TokenizerConfig,
+)
+from pix2seq.device import pick_device
+from pix2seq.model import Pix2Seq
+from pix2seq.tokenizer import Tokenizer
+
+FORMAT = "pix2seq-explorer/1"
+CONFIG_FILE = "config.json"
+WEIGHTS_FILE = "model.safetensors"
+ROOT_VARIABLE = "PIX2SEQ_CHECKPOINTS"
+
+
+@dataclass(frozen=True)
+class CheckpointInfo(Config):
+    """What people want to know before they choose a checkpoint.
+
+    Attributes:
+        name: what ``load`` takes.
+        title: one line for menus.
+        family: who trained it: ``explorer`` (this repository), ``google``, ``shariatnia``.
+        source: where the weights come from: a command, a URL or a paper.
+        licence: of the weights.
+        size_mb: of the weights, in megabytes (10**6 bytes).
+        ap: average precision in [0, 1].
+        ap_note: on what, and whether it was measured here or published.
+        label_space: name of the classes' label space.
+        image_size: (height, width) of the model's input in pixels.
+    """
+
+    name: str
+    title: str = ""
+    family: str = "explorer"
+    source: str = ""
+    licence: str = ""
+    size_mb: float | None = None
+    ap: float | None = None
+    ap_note: str = ""
+    label_space: str = ""
+    image_size: tuple[int, ...] | None = None
+
+
+CHECKPOINTS: dict[str, CheckpointInfo] = {
+    info.name: info
+    for info in (
+        CheckpointInfo(
+            name="mini",
+            title="mini: small, bundled, trained here on generated scenes and COCO photos",
+            source="python -m pix2seq train",
+            licence="Apache-2.0",
+            label_space="coco80",
+        ),
+    )
+}
+"""Every checkpoint known by name, in menu order. A folder's own ``info`` has the last word."""
+
+
+@dataclass(frozen=True)
+class CheckpointConfig(Config):
+    """The contents of ``config.json``.
+
+    Attributes:
+        categories: the name of one of ``LABEL_SPACES``, or ``{"names": [...], "ids": [...]}``.
+        sampling: this checkpoint's recommended options.
+    """
+
+    model: ModelConfig
+    tokenizer: TokenizerConfig
+    preprocess: PreprocessConfig
+    categories: str | dict[str, Any]
+    sampling: SamplingOptions = field(default_factory=SamplingOptions)
+    info: CheckpointInfo | None = None
+    format: str = FORMAT
+
+    def __post_init__(self) -> None:
+        if self.format != FORMAT:
+            raise ConfigError(f"format is {self.format!r}; this version reads {FORMAT!r}")
+        vocab_size = self.model.vocab_size, self.tokenizer.vocab_size
+        if vocab_size[0] != vocab_size[1]:
+            raise ConfigError(
+                f"the model has {vocab_size[0]} tokens, the tokenizer {vocab_size[1]}"
+            )
+        positions = Tokenizer(self.tokenizer, self.label_space()).sequence_length(
+            self.tokenizer.max_objects
+        )
+        if positions > self.model.max_tokens:
+            raise ConfigError(
+                f"max_objects is {self.tokenizer.max_objects}, which needs {positions} positions; "
+                f"the model has {self.model.max_tokens}"
+            )
+        if len(self.label_space()) > self.tokenizer.num_classes:
+            raise ConfigError(
+                f"there are {len(self.label_space())} categories, but only "
+                f"{self.tokenizer.num_classes} class tokens"
+            )
+        self.sampling.resolve(SamplingOptions(), self.tokenizer)
+
+    def label_space(self) -> Categories:
+        """The classes by label. Raises ``ConfigError`` if they cannot be built."""
+        if isinstance(self.categories, str):
+            if self.categories not in LABEL_SPACES:
+                raise ConfigError(
+                    f"categories is {self.categories!r}; use one of {', '.join(LABEL_SPACES)}"
+                )
+            return LABEL_SPACES[self.categories]
+        try:
+            return Categories(tuple(self.categories["names"]), tuple(self.categories["ids"]))
+        except (KeyError, TypeError, ValueError) as error:
+            raise ConfigError(f"categories needs equally many names and ids ({error})") from None
+
+
+@dataclass(frozen=True, eq=False)
+class Checkpoint:
+    """A loaded checkpoint's parts: the network in eval mode on its device, and what it needs."""
+
+    model: Pix2Seq
+    tokenizer: Tokenizer
+    preprocess: PreprocessConfig
+    defaults: SamplingOptions
+    info: CheckpointInfo
+
+
+def checkpoint_roots() -> list[Path]:
+    """Folders in which checkpoints are looked up by name, first match wins."""
+    listed = os.environ.get(ROOT_VARIABLE, "").split(os.pathsep)
+    bundled = Path(__file__).resolve().parent.parent / "checkpoints"
+    return [*(Path(root).expanduser() for root in listed if root), bundled]
+
+
+def find(name: str) -> Path | None:
+    """The folder of a checkpoint by name, if it is on this machine."""
+    for root in checkpoint_roots():
+        if (root / name / CONFIG_FILE).is_file():
+            return root / name
+    return None
+
+
+def available_checkpoints() -> list[str]:
+    """Names that ``load`` takes: the registry, then other folders that are on this machine."""
+    names = list(CHECKPOINTS)
+    for root in checkpoint_roots():
+        names += sorted(p.parent.name for p in root.glob(f"*/{CONFIG_FILE}"))
+    return list(dict.fromkeys(names))
+
+
+def locate(name_or_path: str | Path) -> Path:
+    """The folder of a checkpoint. A name comes before a path of the same spelling.
+
+    Raises:
+        ConfigError: there is none; the message lists what there is.
+    """
+    name = str(name_or_path)
+    is_name = bool(name) and Path(name).name == name and name not in (".", "..")
+    if is_name and (folder := find(name)) is not None:
+        return folder
+    path = Path(name).expanduser()
+    if name and path.is_dir():
+        return path
+    if name in CHECKPOINTS:
+        roots = " or ".join(str(root) for root in checkpoint_roots())
+        raise ConfigError(
+            f"checkpoint {name!r} is not on this machine; put its folder into {roots}"
+        )
+    raise ConfigError(
+        f"there is no checkpoint {name!r}; use a folder or one of "
+        f"{', '.join(available_checkpoints())}"
+    )
+
+
+def load(name_or_path: str | Path = "mini", device: str | torch.device = "auto") -> Checkpoint:
+    """Load a checkpoint; every tensor must be there, with the right shape, and none left over.
+
+    Raises:
+        ConfigError: not found, incomplete, damaged, or not made for its own configuration.
+    """
+    target = pick_device(device)
+    folder = locate(name_or_path)
+    config = _read_config(folder)
+    model = Pix2Seq(config.model)
+    _fill(model, _read_weights(folder / WEIGHTS_FILE), folder / WEIGHTS_FILE)
+    return Checkpoint(
+        model=model.eval().requires_grad_(False).to(target),
+        tokenizer=Tokenizer(config.tokenizer, config.label_space()),
+        preprocess=config.preprocess,
+        defaults=config.sampling,
+        info=read_info(folder),
+    )
+
+
+def read_info(folder: Path) -> CheckpointInfo:
+    """What a checkpoint's folder says about itself, filled up from the registry and its files."""
+    config = _read_config(folder)
+    info = config.info or CHECKPOINTS.get(folder.name) or CheckpointInfo(folder.name)
+    weights = folder / WEIGHTS_FILE
+    space = config.categories if isinstance(config.categories, str) else "its own"
+    return info.replace(
+        title=info.title or info.name,
+        size_mb=round(weights.stat().st_size / 1e6, 1) if weights.is_file() else info.size_mb,
+        label_space=info.label_space or space,
+        image_size=info.image_size or config.preprocess.image_size,
+    )
+
+
+def save(
+    folder: str | Path,
+    model: Pix2Seq,
+    tokenizer: TokenizerConfig,
+    preprocess: PreprocessConfig,
+    categories: str | Categories,
+    defaults: SamplingOptions | None = None,
+    info: CheckpointInfo | None = None,
+    state_dict: Mapping[str, Tensor] | None = None,
+    half: bool = True,
+) -> Path:
+    """Write a checkpoint folder. Each file appears complete or not at all, the config last.
+
+    Args:
+        categories: a label space or the name of one of ``LABEL_SPACES``.
+        defaults: the options that this checkpoint recommends.
+        state_dict: weights to save in place of the model's own (an average of them, say).
+        half: store weights in fp16 where that loses no more than precision; buffers, and tensors
+            that would overflow, stay as they are.
+
+    Returns:
+        The folder.
+    """
+    folder = Path(folder)
+    named = {space: name for name, space in LABEL_SPACES.items()}
+    if isinstance(categories, Categories):
+        listed = {"names": list(categories.names), "ids": list(categories.ids)}
+        categories = named.get(categories) or listed
+    config = CheckpointConfig(
+        model=model.config,
+        tokenizer=tokenizer,
+        preprocess=preprocess,
+        categories=categories,
+        sampling=defaults or SamplingOptions(),
+        info=info,
+    )
+    weights = {name for name, _ in model.named_parameters()}
+    tensors = {}
+    for name, tensor in (state_dict or model.state_dict()).items():
+        tensor = tensor.detach().cpu()
+        if half and name in weights and tensor.is_floating_point():
+            small = tensor.half()
+            tensor = small if small.isfinite().all() else tensor
+        tensors[name] = tensor.contiguous().clone()
+    _check_state(model.state_dict(), tensors, folder)
+    folder.mkdir(parents=True, exist_ok=True)
+    part = folder / f".{WEIGHTS_FILE}.{os.getpid()}"
+    save_file(tensors, part, metadata={"format": FORMAT})
+    part.replace(folder / WEIGHTS_FILE)
+    part = folder / f".{CONFIG_FILE}.{os.getpid()}"
+    part.write_text(json.dumps(config.to_dict(), indent=2) + "\n")
+    part.replace(folder / CONFIG_FILE)
+    return folder
+
+
+def _read_config(folder: Path) -> CheckpointConfig:
+    path = folder / CONFIG_FILE
+    if not path.is_file():
+        raise ConfigError(f"{folder} has no {CONFIG_FILE}; it is not a checkpoint folder")
+    return CheckpointConfig.load(path)
+
+
+def _read_weights(path: Path) -> dict[str, Tensor]:
+    if not path.is_file():
+        raise ConfigError(f"{path} is missing; copy or download the checkpoint again")
+    try:
+        return load_file(path)
+    except (SafetensorError, OSError, ValueError) as error:
+        reason = " ".join(str(error).split())
+        raise ConfigError(
+            f"{path} is damaged or incomplete ({reason}); copy or download it again"
+        ) from None
+
+
+def _check_state(expected: Mapping[str, Tensor], found: Mapping[str, Tensor], where: Path) -> None:
+    """Compare names and shapes; the message names the first few that differ."""
+    for what, names in (
+        ("lacks", [n for n in expected if n not in found]),
+        ("has unknown", [n for n in found if n not in expected]),
+    ):
+        if names:
+            more = f" and {len(names) - 3} more" if len(names) > 3 else ""
+            raise ConfigError(
+                f"{where} {what} {', '.join(names[:3])}{more}; its {CONFIG_FILE} describes "
+                "another model"
+            )
+    for name, tensor in expected.items():
+        if found[name].shape != tensor.shape:
+            raise ConfigError(
+                f"{where}: {name} has shape {tuple(found[name].shape)}, its {CONFIG_FILE} asks "
+                f"for {tuple(tensor.shape)}"
+            )
+
+
+def _fill(model: Pix2Seq, tensors: dict[str, Tensor], where: Path) -> None:
+    _check_state(model.state_dict(), tensors, where)
+    for name, tensor in tensors.items():
+        if tensor.is_floating_point() and not tensor.isfinite().all():
+            raise ConfigError(f"{where}: {name} holds values that are not numbers; get it again")
+    model.load_state_dict(tensors, strict=True)

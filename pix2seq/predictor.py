@@ -1,0 +1,284 @@
+"""``Predictor``: the headless front door. An image goes in, boxes in its own pixels come out.
+
+    encode(image) -> ImageEncoding -> stream(encoding, options) -> steps -> read(...) -> Detections
+
+Encoding is slow and happens once; any number of runs with other options can follow. A predictor
+holds no state of a run, so many visitors may share one.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import torch
+from PIL import Image
+from torch import Tensor
+
+from pix2seq import checkpoints
+from pix2seq.boxes import clip_boxes, is_degenerate
+from pix2seq.categories import Categories
+from pix2seq.checkpoints import CheckpointInfo
+from pix2seq.config import PreprocessConfig, SamplingOptions
+from pix2seq.detections import Detections
+from pix2seq.device import inference
+from pix2seq.images import load_image
+from pix2seq.model import Pix2Seq
+from pix2seq.sampling import SampledBatch, SamplingStep, sample_batch, sample_stream
+from pix2seq.tokenizer import Tokenizer
+from pix2seq.transforms import Letterbox
+
+ImageSource = Image.Image | np.ndarray | str | Path
+
+
+@dataclass(frozen=True, eq=False)
+class ImageEncoding:
+    """An image as the model sees it: all that writing about it needs.
+
+    Attributes:
+        memory: (1, N, D) on the model's device.
+        letterbox: the frame that leads back to the original image.
+        orig_size: (height, width) of the original image in pixels.
+        grid: rows and columns of the memory's image tokens, N = rows * columns (and a class token
+            before them in some models).
+        seconds: what encoding took, resizing included.
+    """
+
+    memory: Tensor
+    letterbox: Letterbox
+    orig_size: tuple[int, int]
+    grid: tuple[int, int]
+    seconds: float
+
+
+class Predictor:
+    """A network and what belongs to it, ready to detect.
+
+    Args:
+        model: in eval mode; it decides the device.
+        tokenizer: its vocabulary.
+        preprocess: its image transform.
+        defaults: the options that it recommends.
+        info: what people are told about it.
+    """
+
+    def __init__(
+        self,
+        model: Pix2Seq,
+        tokenizer: Tokenizer,
+        preprocess: PreprocessConfig,
+        defaults: SamplingOptions | None = None,
+        info: CheckpointInfo | None = None,
+    ) -> None:
+        self.model = model
+        self.tokenizer = tokenizer
+        self.preprocess = preprocess
+        self.defaults = defaults or SamplingOptions()
+        self.info = info or CheckpointInfo(name="unnamed")
+
+    @property
+    def name(self) -> str:
+        return self.info.name
+
+    @property
+    def categories(self) -> Categories:
+        return self.tokenizer.categories
+
+    @property
+    def device(self) -> torch.device:
+        return self.model.device
+
+    def resolve(self, options: SamplingOptions | None = None) -> SamplingOptions:
+        """Fill in what ``options`` leave open from this checkpoint's defaults.
+
+        Raises:
+            ConfigError: an option exceeds the model.
+        """
+        return (options or SamplingOptions()).resolve(self.defaults, self.tokenizer.config)
+
+    def encode(self, image: ImageSource) -> ImageEncoding:
+        """Look at an image once.
+
+        Raises:
+            ConfigError: the image cannot be used (see ``load_image``).
+        """
+        return self._encode([image])[0]
+
+    def stream(
+        self,
+        encoding: ImageEncoding,
+        options: SamplingOptions | None = None,
+        prefix: Sequence[int] = (),
+    ) -> Iterator[SamplingStep]:
+        """Write about an encoded image, one step per token; see ``sample_stream``."""
+        options = self.resolve(options)
+        return sample_stream(self.model, encoding.memory, self.tokenizer, options, prefix)
+
+    def read(
+        self,
+        encoding: ImageEncoding,
+        steps: Iterable[SamplingStep],
+        options: SamplingOptions | None = None,
+    ) -> Detections:
+        """The objects that a stream, or its beginning, has finished.
+
+        Boxes are clipped to the image; those without area are left out and counted. What an object
+        is called follows ``options.noise``:
+
+        ``paper``: the likeliest real class, whatever was written (section 3.4 of the paper);
+        ``drop``: the written class; objects written as noise are left out;
+        ``show``: the written class; objects written as noise keep their likeliest real class and
+        are marked.
+
+        The score is always the raw probability of the reported class. A class that was forced by a
+        prefix is reported as it is; forbidden classes never are. Where the grammar was off and the
+        class slot holds something else, the likeliest real class stands in.
+        """
+        written = [step for step in steps if step.slot != "eos"]
+        positions = self.tokenizer.class_positions(len(written)).tolist()
+        size = self.tokenizer.vocab_size
+        return self._read(
+            encoding,
+            token_ids=torch.tensor([step.token_id for step in written], dtype=torch.long),
+            class_logits=(
+                torch.stack([written[i].logits for i in positions])
+                if positions
+                else torch.zeros(0, size)
+            ),
+            forced=torch.tensor([written[i].forced for i in positions], dtype=torch.bool),
+            options=self.resolve(options),
+        )
+
+    def detect(
+        self, image: ImageSource | ImageEncoding, options: SamplingOptions | None = None
+    ) -> Detections:
+        """Find the objects in one image."""
+        encoding = image if isinstance(image, ImageEncoding) else self.encode(image)
+        return self.read(encoding, self.stream(encoding, options), options)
+
+    def detect_batch(
+        self, images: Sequence[ImageSource], options: SamplingOptions | None = None
+    ) -> list[Detections]:
+        """Find the objects in several images at once, all with the same options and seed.
+
+        Every image gets what ``detect`` gives it, up to rounding in the network; the whole list is
+        one batch, so its length decides the memory that is needed.
+        """
+        if not images:
+            return []
+        options = self.resolve(options)
+        encodings = self._encode(images)
+        memory = torch.cat([encoding.memory for encoding in encodings])
+        seeds = [options.seed] * len(encodings)
+        batch = sample_batch(self.model, memory, self.tokenizer, options, seeds)
+        return self._read_batch(encodings, batch, options)
+
+    def detect_samples(
+        self,
+        image: ImageSource | ImageEncoding,
+        options: SamplingOptions | None,
+        seeds: Sequence[int],
+    ) -> list[Detections]:
+        """Read one image several times, once per seed, as one batch over one encoding."""
+        if not seeds:
+            return []
+        encoding = image if isinstance(image, ImageEncoding) else self.encode(image)
+        options = self.resolve(options)
+        batch = sample_batch(self.model, encoding.memory, self.tokenizer, options, seeds)
+        return self._read_batch([encoding] * len(seeds), batch, options)
+
+    def cross_attention(self, encoding: ImageEncoding, token_ids: Sequence[int]) -> Tensor:
+        """Where the model looked when it wrote each of ``token_ids`` (ids after the prompt).
+
+        Returns:
+            (layers, heads, L, N) float32 on the CPU, N = rows * columns of ``encoding.grid``, row
+            by row. Rows sum to 1, or to less in a model whose class token takes its share.
+        """
+        rows, columns = encoding.grid
+        # Token i is written at the position that reads token i - 1; the prompt comes first.
+        ids = torch.tensor([[self.tokenizer.bos_id, *token_ids][: max(len(token_ids), 1)]])
+        with inference(self.device):
+            weights = self.model.cross_attention(ids.to(self.device), encoding.memory)[0]
+        return weights[:, :, : len(token_ids), -rows * columns :].float().cpu().clone()
+
+    # ---- inside -----------------------------------------------------------------------------
+
+    def _encode(self, images: Sequence[ImageSource]) -> list[ImageEncoding]:
+        start = time.perf_counter()
+        frames, pixels = [], []
+        for image in map(load_image, images):
+            frames.append(Letterbox(self.preprocess, orig_size=(image.height, image.width)))
+            pixels.append(frames[-1].apply_image(image))
+        batch = torch.stack(pixels).to(self.device)  # (B, 3, H, W)
+        with inference(self.device):
+            memory = self.model.encode_image(batch).float()
+        memory = memory.clone()  # out of inference mode: autograd would refuse it elsewhere
+        if self.device.type == "cuda":
+            torch.cuda.synchronize(self.device)
+        seconds = (time.perf_counter() - start) / len(frames)
+        grid = self.model.memory_grid(*self.preprocess.image_size)
+        return [
+            ImageEncoding(memory[i : i + 1], frame, frame.orig_size, grid, seconds)
+            for i, frame in enumerate(frames)
+        ]
+
+    def _read_batch(
+        self, encodings: Sequence[ImageEncoding], batch: SampledBatch, options: SamplingOptions
+    ) -> list[Detections]:
+        found = []
+        for encoding, ids, logits, length in zip(
+            encodings, batch.token_ids, batch.class_logits, batch.lengths.tolist(), strict=True
+        ):
+            objects = len(self.tokenizer.class_positions(length))
+            forced = torch.zeros(objects, dtype=torch.bool)
+            found.append(self._read(encoding, ids[:length], logits[:objects], forced, options))
+        return found
+
+    def _read(
+        self,
+        encoding: ImageEncoding,
+        token_ids: Tensor,
+        class_logits: Tensor,
+        forced: Tensor,
+        options: SamplingOptions,
+    ) -> Detections:
+        """token_ids (L,), class_logits (L // 5, V) raw, forced (L // 5,) bool."""
+        tokenizer = self.tokenizer
+        boxes_norm, class_ids = tokenizer.decode(token_ids)
+        probs = class_logits.softmax(-1)  # over the whole vocabulary, as the official code does
+        real = probs[:, tokenizer.class_ids.start : tokenizer.class_ids.stop].clone()  # (N, C)
+        noise = probs.new_zeros(len(probs))
+        is_noise = torch.zeros(len(probs), dtype=torch.bool)
+        if tokenizer.noise_id is not None:
+            noise = probs[:, tokenizer.noise_id]
+            is_noise = class_ids == tokenizer.noise_id
+        written = class_ids - tokenizer.class_ids.start
+        is_real = (written >= 0) & (written < len(tokenizer.class_ids))
+        keep_written = is_real & (forced if options.noise == "paper" else torch.ones_like(forced))
+        likeliest = real.index_fill(1, torch.tensor(options.forbidden_labels).long(), -1.0)
+        labels = torch.where(keep_written, written, likeliest.argmax(-1))
+        boxes = clip_boxes(encoding.letterbox.invert_boxes(boxes_norm), encoding.orig_size)
+        kept = ~is_noise if options.noise == "drop" else torch.ones_like(is_noise)
+        flat = is_degenerate(boxes)
+        found = Detections.of(
+            boxes=boxes,
+            labels=labels,
+            scores=real.gather(1, labels[:, None])[:, 0],
+            noise_scores=noise,
+            is_noise=is_noise & (options.noise == "show"),
+            degenerate=int((kept & flat).sum()),
+        )
+        return found[kept & ~flat].above(options.score_threshold)
+
+
+def load(name_or_path: str | Path = "mini", device: str | torch.device = "auto") -> Predictor:
+    """Load a checkpoint by name or folder; ``device`` is auto, cpu, cuda or mps.
+
+    Raises:
+        ConfigError: it does not exist or is damaged, or the device is not there.
+    """
+    parts = checkpoints.load(name_or_path, device)
+    return Predictor(parts.model, parts.tokenizer, parts.preprocess, parts.defaults, parts.info)

@@ -1,0 +1,188 @@
+"""Answers to the stage's questions, fetched on demand so that streaming never pays for them.
+
+Each takes one dict from the page and returns plain JSON; a ``ConfigError`` comes back as
+``{"error": ...}``. They bypass Gradio's queue, so they only do what takes milliseconds. The run's
+unguessable id is what entitles a caller to its data.
+"""
+
+from __future__ import annotations
+
+import base64
+import functools
+import io
+from collections.abc import Callable
+
+import torch
+from torch import Tensor
+
+from pix2seq.config import ConfigError, SamplingOptions
+from pix2seq.sampling import explain_step
+from pix2seq.ui import record
+from pix2seq.ui.context import AppContext
+from pix2seq.ui.controls import options_from_values
+from pix2seq.ui.runs import Run
+
+_DISPLAY_SIDE = 1280
+_ALTERNATIVES = 12
+
+
+def _answer(method: Callable[[Answers, dict], dict]) -> Callable[[Answers, dict], dict]:
+    @functools.wraps(method)
+    def guarded(self: Answers, question: object) -> dict:
+        try:
+            if not isinstance(question, dict):
+                raise ConfigError("a question must be an object")
+            return method(self, question)
+        except ConfigError as error:
+            return {"error": str(error)}
+        except (TypeError, ValueError, KeyError) as error:
+            return {"error": f"the question cannot be read: {error!r}"}
+
+    return guarded
+
+
+class Answers:
+    """The server functions of the stage over one ``AppContext``."""
+
+    def __init__(self, context: AppContext) -> None:
+        self.context = context
+
+    def functions(self) -> list[Callable[[dict], dict]]:
+        """What the component registers; their names are the page's ``server.<name>``."""
+
+        def picture(question: dict) -> dict:
+            return self.picture(question)
+
+        def explain(question: dict) -> dict:
+            return self.explain(question)
+
+        def attention(question: dict) -> dict:
+            return self.attention(question)
+
+        def reread(question: dict) -> dict:
+            return self.reread(question)
+
+        return [picture, explain, attention, reread]
+
+    @_answer
+    def picture(self, question: dict) -> dict:
+        """The picture as a data URL, at most 1280 px on its longer side."""
+        image = self.context.pictures.get(question.get("id")).image.copy()
+        image.thumbnail((_DISPLAY_SIDE, _DISPLAY_SIDE))
+        buffer = io.BytesIO()
+        image.save(buffer, "JPEG", quality=90)
+        data = base64.b64encode(buffer.getvalue()).decode("ascii")
+        return {"src": f"data:image/jpeg;base64,{data}"}
+
+    @_answer
+    def explain(self, question: dict) -> dict:
+        """One token's distribution, stage by stage, under the given or the run's own settings."""
+        run = self.context.runs.get(question.get("run"))
+        step = run.step_at(int(question["index"]))
+        options = self._options(run, question.get("values"))
+        tokenizer = run.predictor.tokenizer
+        stages = explain_step(step.logits, tokenizer, step.index, options)
+        stage_list = (stages.raw, stages.allowed, stages.tempered, stages.final)
+        coordinate = tokenizer.slot(step.index) != "class"
+        shown = list(tokenizer.coord_ids) if coordinate else []
+        order = stages.raw.argsort(descending=True, stable=True)
+        rank = int((order == step.token_id).nonzero()[0, 0]) + 1
+        best = _alternatives(
+            stages.raw, stages.final, step.token_id, tokenizer.noise_id, coordinate
+        )
+        kinds = {
+            "coord": tokenizer.coord_mask,
+            "class": tokenizer.class_mask,
+            "noise": _only(tokenizer.noise_id, tokenizer.vocab_size),
+            "eos": _only(tokenizer.eos_id, tokenizer.vocab_size),
+        }
+        return {
+            "index": step.index,
+            "token": step.token_id,
+            "slot": tokenizer.slot(step.index),
+            "rank": rank,
+            "entropies": [_entropy(stage) for stage in stage_list],
+            "counts": [int((stage > 0).sum()) for stage in stage_list],
+            "chosen": [float(stage[step.token_id]) for stage in stage_list],
+            "first": shown[0] if shown else None,
+            "axis": [_rounded(stage[shown]) for stage in stage_list] if shown else None,
+            "best": [
+                {"id": i, "text": tokenizer.describe(i).text, "kind": tokenizer.describe(i).kind}
+                | {"stages": [float(stage[i]) for stage in stage_list]}
+                for i in best
+            ],
+            "kinds": {name: float(stages.raw[mask].sum()) for name, mask in kinds.items()},
+            "coarse": options.num_bins < tokenizer.num_bins,
+        }
+
+    @_answer
+    def attention(self, question: dict) -> dict:
+        """Where the decoder looked when it wrote a token: a grid over the model's input.
+
+        ``layer`` and ``head`` are numbers, or ``None`` for the mean.
+        """
+        run = self.context.runs.get(question.get("run"))
+        index = int(question["index"])
+        run.step_at(index)
+        encoding = run.picture.encoded_by(run.predictor)
+        weights = run.predictor.cross_attention(encoding, run.token_ids[: index + 1])
+        layers, heads = weights.shape[:2]
+        picked = weights[:, :, index]  # (layers, heads, N): the position that predicts the token
+        layer, head = question.get("layer"), question.get("head")
+        picked = picked.mean(0) if layer is None else picked[int(layer)]  # (heads, N)
+        picked = picked.mean(0) if head is None else picked[int(head)]  # (N,)
+        rows, columns = encoding.grid
+        peak = float(picked.max().clamp(min=1e-12))
+        grey = (picked / peak * 255).round().to(torch.uint8)
+        return {
+            "rows": rows,
+            "columns": columns,
+            "layers": layers,
+            "heads": heads,
+            "peak": peak,
+            "cells": base64.b64encode(bytes(grey.tolist())).decode("ascii"),
+        }
+
+    @_answer
+    def reread(self, question: dict) -> dict:
+        """Read the same tokens under another noise mode or threshold: ``B`` lines, no model."""
+        run = self.context.runs.get(question.get("run"))
+        options = self._options(run, question.get("values"))
+        options = run.options.replace(noise=options.noise, score_threshold=options.score_threshold)
+        encoding = run.picture.encoded_by(run.predictor)
+        lines = record.object_lines(run.predictor, encoding, list(run.steps), options)
+        return {"lines": "".join(lines)}
+
+    def _options(self, run: Run, values: object) -> SamplingOptions:
+        if values is None:
+            return run.options
+        if not isinstance(values, list) or len(values) != 11:
+            raise ConfigError("settings must be the list of all eleven values")
+        return options_from_values(run.predictor, *values)
+
+
+def _alternatives(
+    raw: Tensor, final: Tensor, chosen: int, noise_id: int | None, coordinate: bool
+) -> list[int]:
+    """Ids worth listing: the likeliest, the chosen one, and at a class slot the noise class."""
+    best = raw.topk(min(_ALTERNATIVES, len(raw))).indices.tolist()
+    must = [chosen] if coordinate or noise_id is None else [chosen, noise_id]
+    must += [i for i in final.topk(1).indices.tolist() if float(final[i]) > 0]
+    extra = [i for i in dict.fromkeys(must) if i not in best]
+    return best[: _ALTERNATIVES - len(extra)] + extra
+
+
+def _only(token_id: int | None, size: int) -> Tensor:
+    mask = torch.zeros(size, dtype=torch.bool)
+    if token_id is not None:
+        mask[token_id] = True
+    return mask
+
+
+def _entropy(distribution: Tensor) -> float:
+    return float(-torch.xlogy(distribution, distribution).sum()) + 0.0
+
+
+def _rounded(values: Tensor) -> list[float]:
+    """Six decimals: enough to draw, few bytes."""
+    return [round(value, 6) for value in values.tolist()]

@@ -1,0 +1,56 @@
+"""``AppContext``: what every tab gets, so that a tab is one function ``build_<name>_tab(context)``.
+
+Server side: the shelf of checkpoints and the bounded stores. Page side: the components that tabs
+share, filled in by the *Write* tab, which is built first.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+import gradio as gr
+
+from pix2seq.config import ConfigError
+from pix2seq.predictor import Predictor
+from pix2seq.ui.controls import Controls
+from pix2seq.ui.runs import Picture, Run, Sessions, Store
+from pix2seq.ui.shelf import ModelShelf
+
+
+@dataclass
+class AppContext:
+    """One app.
+
+    Attributes:
+        shelf: loaded checkpoints by name.
+        default_checkpoint: the name that the page opens with.
+        choices: (shown, name) of every checkpoint in the menu.
+        pictures, runs, sessions: what visitors put on the stage, wrote, and are writing.
+        checkpoint: the menu in the header; its value is a name.
+        image: the picture widget; its value is a file's path, or ``None``.
+        controls: the sampling widgets.
+        stage: the live stage.
+    """
+
+    shelf: ModelShelf
+    default_checkpoint: str
+    choices: list[tuple[str, str]]
+    pictures: Store[Picture] = field(default_factory=lambda: Store("picture", capacity=48))
+    runs: Store[Run] = field(default_factory=lambda: Store("run", capacity=96))
+    sessions: Sessions = field(default_factory=Sessions)
+    problem: str = ""
+    checkpoint: gr.Dropdown | None = None
+    image: gr.Image | None = None
+    controls: Controls | None = None
+    stage: gr.HTML | None = None
+
+    def default_predictor(self) -> Predictor | None:
+        """The checkpoint that the page opens with; ``None``, and ``problem`` says why, if it
+        cannot be loaded: recorded examples then still play."""
+        try:
+            predictor = self.shelf.get(self.default_checkpoint)
+        except ConfigError as error:
+            self.problem = str(error)
+            return None
+        self.problem = ""
+        return predictor

@@ -1,0 +1,187 @@
+"""What happens when somebody presses something: plain methods, testable without a server.
+
+Each reads widget values, iterates ``writer.write`` and hands on its text. A ``ConfigError`` becomes a
+toast and the stage's error state; the server goes on.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterator
+from pathlib import Path
+
+import gradio as gr
+from PIL import Image
+
+from pix2seq.config import ConfigError
+from pix2seq.images import load_image
+from pix2seq.predictor import Predictor
+from pix2seq.ui import record
+from pix2seq.ui.context import AppContext
+from pix2seq.ui.controls import defaults_as_updates, options_from_values
+from pix2seq.ui.edits import edited_prompt
+from pix2seq.ui.examples import PHOTOS, open_example, scene_name
+from pix2seq.ui.runs import Picture, Run
+from pix2seq.ui.writer import write
+
+
+def toast(error: ConfigError) -> None:
+    """Show a user's mistake where they look, without stopping anything."""
+    gr.Warning(str(error), title="That does not work", duration=10)
+
+
+class Handlers:
+    """The *Write* tab's events over one ``AppContext``."""
+
+    def __init__(self, context: AppContext) -> None:
+        self.context = context
+
+    # ---- pictures ---------------------------------------------------------------------------
+
+    def picture_of(self, path: str | None) -> Picture:
+        """The stored picture of an uploaded file; the same file is decoded and encoded once."""
+        if not path:
+            raise ConfigError("there is no picture yet; choose an example or add your own photo")
+        key = hashlib.sha256(Path(path).read_bytes()).hexdigest()
+        picture = self.context.pictures.find(key)
+        if picture is None:
+            try:
+                picture = Picture(load_image(path))
+            except ConfigError as error:  # people know the file's name, not the server's folders
+                raise ConfigError(str(error).replace(str(path), Path(path).name)) from None
+            self.context.pictures.add(picture, key)
+            self.context.pictures.add(picture)
+        return picture
+
+    def open(self, name: str) -> Picture:
+        """An example, remembered under its name."""
+        picture = self.context.pictures.find(name)
+        if picture is None:
+            picture = open_example(name)
+            self.context.pictures.add(picture, name)
+        return self.context.pictures.add(picture)
+
+    @property
+    def opening_example(self) -> str:
+        """Name of the example that the page opens with."""
+        return PHOTOS[0].name
+
+    def opening_record(self) -> str:
+        return record.picture_line(self.open(self.opening_example), self.context.problem)
+
+    def show_example(self, name: str, request: gr.Request) -> str:
+        """Put an example on the stage."""
+        self.context.sessions.stop(session_of(request))
+        return record.picture_line(self.open(name))
+
+    def compose_scene(self, seed: int, request: gr.Request) -> tuple[str, Image.Image, str]:
+        """A new generated scene: its name, its picture for the widget, and the stage's record."""
+        name = scene_name(seed)
+        return name, self.open(name).image, self.show_example(name, request)
+
+    def show_picture(self, path: str | None, request: gr.Request) -> str:
+        """Put a new picture on the stage, before anything is written about it."""
+        self.context.sessions.stop(session_of(request))
+        if not path:
+            return record.picture_line(None)
+        try:
+            return record.picture_line(self.picture_of(path))
+        except ConfigError as error:
+            toast(error)
+            return record.picture_line(None, str(error))
+
+    # ---- writing ----------------------------------------------------------------------------
+
+    def run(self, path, example, checkpoint, *values, request: gr.Request) -> Iterator[str]:
+        """Run: a new sentence from its first token."""
+        try:
+            predictor = self.context.shelf.get(checkpoint)
+            picture = self.open(example) if example else self.picture_of(path)
+            options = options_from_values(predictor, *values)
+        except ConfigError as error:
+            toast(error)
+            yield record.picture_line(None, str(error)) if not path else gr.skip()
+            return
+        yield from self._write(Run(picture, predictor, options), session_of(request))
+
+    def write_on(
+        self, request_data: dict, path, example, checkpoint, *values, request: gr.Request
+    ) -> Iterator[str]:
+        """Step, continue, replace a token, or start from a drawn prompt.
+
+        ``request_data`` comes from the page: ``run`` and ``shown`` (tokens on view) say where the
+        visitor is, ``limit`` how far to go, the rest is an edit (see ``edits.py``).
+        """
+        limit = 1 if request_data.get("limit") == 1 else None
+        try:
+            current = self.context.runs.find(str(request_data.get("run")))
+            predictor = self.context.shelf.get(checkpoint)
+            options = options_from_values(predictor, *values)
+            if current is None:
+                picture = self.open(example) if example else self.picture_of(path)
+                run = Run(picture, predictor, options)
+                run.prompt = edited_prompt(run, [], request_data)
+            else:
+                run = self._next(current, predictor, options, request_data)
+        except ConfigError as error:
+            toast(error)
+            yield gr.skip()
+            return
+        yield from self._write(run, session_of(request), limit)
+
+    def _next(self, current: Run, predictor: Predictor, options, request_data: dict) -> Run:
+        """Go on in the same run if nothing changed, else branch off."""
+        shown = request_data.get("shown")
+        count = len(current.steps) if shown is None else min(int(shown), len(current.steps))
+        kept = current.token_ids[:count]
+        same_model = predictor is current.predictor
+        prompt = edited_prompt(current, kept, request_data) if same_model else ()
+        unchanged = list(prompt) == current.token_ids and options == current.options
+        if same_model and unchanged:
+            if not current.ended:
+                return current
+            return Run(current.picture, predictor, options)  # nothing left to add: begin again
+        shared = 0
+        for mine, theirs in zip(prompt, current.token_ids, strict=False):
+            if mine != theirs:
+                break
+            shared += 1
+        return Run(
+            current.picture,
+            predictor,
+            options,
+            parent=current.id if same_model else None,
+            fork=shared,
+            prompt=tuple(prompt),
+        )
+
+    def _write(self, run: Run, session: str, limit: int | None = None) -> Iterator[str]:
+        sessions = self.context.sessions
+        self.context.runs.add(run)
+        sessions.begin(session, run)
+        yield from write(run, delay=lambda: sessions.delay(session), limit=limit)
+
+    def stop(self, request: gr.Request) -> None:
+        """Stop: the writer ends after the token it is at."""
+        self.context.sessions.stop(session_of(request))
+
+    def set_pace(self, tokens_per_second: float, request: gr.Request) -> None:
+        """Speed: also takes effect in the middle of a sentence."""
+        self.context.sessions.set_pace(session_of(request), float(tokens_per_second or 0))
+
+    # ---- checkpoints ------------------------------------------------------------------------
+
+    def choose_checkpoint(self, name: str, loaded: str) -> list:
+        """Load another checkpoint: new vocabulary, limits and defaults; on failure the running
+        one stays. Returns the menu's value, the loaded name and every control."""
+        try:
+            predictor = self.context.shelf.get(name)
+        except ConfigError as error:
+            toast(error)
+            return [gr.update(value=loaded), loaded, *[gr.skip()] * 11]
+        return [gr.update(), name, *defaults_as_updates(predictor)]
+
+
+def session_of(request: gr.Request | None) -> str:
+    """The browser tab that a request comes from."""
+    return str(getattr(request, "session_hash", None) or "")

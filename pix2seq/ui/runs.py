@@ -1,0 +1,184 @@
+"""What the server remembers between two clicks: pictures, runs, and who is writing right now.
+
+A ``Run`` is one sentence with everything needed to look into it or write on from it. The stores are
+bounded; what falls out is answered with a plain message. Ids are unguessable and are the only key, so
+one visitor cannot reach another's picture.
+"""
+
+from __future__ import annotations
+
+import uuid
+from collections import OrderedDict
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from threading import Event, Lock
+from typing import Generic, TypeVar
+
+from PIL import Image
+
+from pix2seq.config import ConfigError, SamplingOptions
+from pix2seq.predictor import ImageEncoding, Predictor
+from pix2seq.sampling import SamplingStep
+
+
+def new_id() -> str:
+    """An id that cannot be guessed."""
+    return uuid.uuid4().hex
+
+
+@dataclass(eq=False)
+class Picture:
+    """An image that somebody put on the stage, and its encodings by checkpoint name.
+
+    Attributes:
+        image: RGB, the pixels that detections refer to.
+        example: the example's name if it is one of ours (only these can be linked to).
+    """
+
+    image: Image.Image
+    example: str | None = None
+    id: str = field(default_factory=new_id)
+    encodings: dict[str, ImageEncoding] = field(default_factory=dict)
+
+    def encoded_by(self, predictor: Predictor) -> ImageEncoding:
+        """Encode once per checkpoint, however many sentences are written."""
+        if predictor.name not in self.encodings:
+            self.encodings[predictor.name] = predictor.encode(self.image)
+        return self.encodings[predictor.name]
+
+
+@dataclass(eq=False)
+class Run:
+    """One sentence about one picture: being written, stopped or done.
+
+    Attributes:
+        parent: the run that this one branched off, if any.
+        fork: tokens that it shares with its parent.
+        prompt: tokens given by a person (replaced or drawn) start with the shared ones.
+        lines: the record so far, one string per line; ``text`` joins them.
+        cancelled: set by Stop; the writer looks at it after every token.
+    """
+
+    picture: Picture
+    predictor: Predictor
+    options: SamplingOptions
+    parent: str | None = None
+    fork: int = 0
+    prompt: tuple[int, ...] = ()
+    id: str = field(default_factory=new_id)
+    steps: list[SamplingStep] = field(default_factory=list)
+    lines: list[str] = field(default_factory=list)
+    cancelled: Event = field(default_factory=Event)
+
+    @property
+    def text(self) -> str:
+        return "".join(self.lines)
+
+    @property
+    def token_ids(self) -> list[int]:
+        return [step.token_id for step in self.steps]
+
+    @property
+    def ended(self) -> bool:
+        """Whether the sentence is complete: EOS, or as many objects as were asked for."""
+        config = self.predictor.tokenizer.config
+        ids = self.token_ids
+        at_boundary = self.predictor.tokenizer.is_boundary(len(ids) - 1)
+        if ids and ids[-1] == config.eos_id and at_boundary:
+            return True
+        return len(ids) >= self.predictor.tokenizer.sequence_length(self.options.max_objects)
+
+    def step_at(self, index: int) -> SamplingStep:
+        """Raises ``ConfigError`` if no such token was written."""
+        if not 0 <= index < len(self.steps):
+            raise ConfigError(f"token {index} does not exist; this run has {len(self.steps)}")
+        return self.steps[index]
+
+
+Item = TypeVar("Item", Picture, Run)
+
+
+class Store(Generic[Item]):
+    """The most recently used items by id."""
+
+    def __init__(self, noun: str, capacity: int) -> None:
+        self._noun = noun
+        self._capacity = capacity
+        self._items: OrderedDict[str, Item] = OrderedDict()
+        self._lock = Lock()
+
+    def add(self, item: Item, key: str | None = None) -> Item:
+        with self._lock:
+            self._items[key or item.id] = item
+            while len(self._items) > self._capacity:
+                self._items.popitem(last=False)
+        return item
+
+    def find(self, key: str) -> Item | None:
+        with self._lock:
+            if key in self._items:
+                self._items.move_to_end(key)
+            return self._items.get(key)
+
+    def get(self, key: object) -> Item:
+        """Raises ``ConfigError`` when the id is unknown or has been forgotten."""
+        item = self.find(key) if isinstance(key, str) else None
+        if item is None:
+            raise ConfigError(f"this {self._noun} is no longer kept on the server; press Run again")
+        return item
+
+    def __len__(self) -> int:
+        return len(self._items)
+
+
+class Sessions:
+    """Who is writing what: one active run and one pace per browser tab."""
+
+    def __init__(self, capacity: int = 256) -> None:
+        self._active: OrderedDict[str, Run] = OrderedDict()
+        self._pace: OrderedDict[str, float] = OrderedDict()
+        self._capacity = capacity
+        self._lock = Lock()
+
+    def begin(self, session: str, run: Run) -> None:
+        """Make ``run`` the session's active one and stop the one before."""
+        with self._lock:
+            before = self._active.get(session)
+            self._active[session] = run
+            self._trim(self._active)
+        if before is not None and before is not run:
+            before.cancelled.set()
+
+    def stop(self, session: str) -> None:
+        """Ask the session's active run to end after its current token."""
+        run = self._active.get(session)
+        if run is not None:
+            run.cancelled.set()
+
+    def active(self, session: str) -> Run | None:
+        return self._active.get(session)
+
+    def set_pace(self, session: str, tokens_per_second: float) -> None:
+        """0 writes as fast as the model samples."""
+        with self._lock:
+            self._pace[session] = tokens_per_second
+            self._trim(self._pace)
+
+    def delay(self, session: str) -> float:
+        """Seconds to wait after a token."""
+        pace = self._pace.get(session, 0.0)
+        return 1 / pace if pace > 0 else 0.0
+
+    def _trim(self, table: OrderedDict) -> None:
+        while len(table) > self._capacity:
+            table.popitem(last=False)
+
+
+def forget_where_changed(steps: Sequence[SamplingStep], prefix: Sequence[int]) -> int:
+    """How many leading tokens of a run a new prefix keeps."""
+    kept = 0
+    for step, token_id in zip(steps, prefix, strict=False):
+        if step.token_id != token_id:
+            break
+        kept += 1
+    return kept

@@ -1,0 +1,43 @@
+"""``ModelShelf``: the checkpoints that this server has loaded, by name.
+
+Every visitor may look through another checkpoint, so nothing here is "current". Loading happens under
+a lock (two visitors asking for one checkpoint load it once); the least recently used one goes when
+the shelf is full.
+"""
+
+from __future__ import annotations
+
+from collections import OrderedDict
+from collections.abc import Callable
+from threading import Lock
+
+from pix2seq.predictor import Predictor
+
+
+class ModelShelf:
+    """Loaded predictors.
+
+    Args:
+        load: ``load(name) -> Predictor``; raises ``ConfigError`` for what it cannot load.
+        capacity: predictors kept in memory.
+    """
+
+    def __init__(self, load: Callable[[str], Predictor], capacity: int = 2) -> None:
+        self._load = load
+        self._capacity = capacity
+        self._loaded: OrderedDict[str, Predictor] = OrderedDict()
+        self._lock = Lock()
+
+    def get(self, name: str) -> Predictor:
+        """The predictor of that name, loaded if need be; raises what ``load`` raises."""
+        with self._lock:
+            if name not in self._loaded:
+                self._loaded[name] = self._load(name)
+                while len(self._loaded) > self._capacity:
+                    self._loaded.popitem(last=False)
+            self._loaded.move_to_end(name)
+            return self._loaded[name]
+
+    def peek(self, name: str) -> Predictor | None:
+        """The predictor if it is loaded; never waits for a load."""
+        return self._loaded.get(name)

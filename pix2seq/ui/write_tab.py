@@ -1,0 +1,164 @@
+"""The *Write* tab: controls, live stage, and the wires between them."""
+
+from __future__ import annotations
+
+import json
+
+import gradio as gr
+
+from pix2seq.config import SamplingOptions, TokenizerConfig
+from pix2seq.ui.answers import Answers
+from pix2seq.ui.context import AppContext
+from pix2seq.ui.controls import (
+    DEFAULT_SPEED,
+    SPEED_CHOICES,
+    PhotoInput,
+    build_sampling_controls,
+    class_choices,
+    resolved_defaults,
+)
+from pix2seq.ui.examples import PHOTOS
+from pix2seq.ui.handlers import Handlers
+from pix2seq.ui.stage import build_stage
+
+_MODEL_QUEUE = "model"
+_PRIVATE = "private"
+
+# Without any checkpoint the controls still show, with the ranges of the paper's models.
+_NO_MODEL = TokenizerConfig.compact(num_bins=1000, num_classes=80, max_objects=100)
+
+
+def build_write_tab(context: AppContext) -> None:
+    """Place the tab's components, wire them, and fill in the context's page side."""
+    handlers = Handlers(context)
+    predictor = context.default_predictor()
+    with gr.Row(elem_classes="p2s-write", equal_height=False):
+        with gr.Column(elem_classes="p2s-controls", elem_id="controls", min_width=240):
+            context.image = PhotoInput(
+                label="Photo",
+                type="filepath",
+                sources=["upload", "webcam", "clipboard"],
+                height=168,
+                elem_id="image",
+                buttons=[],
+            )
+            gallery = gr.Gallery(
+                [(str(photo.path), photo.title) for photo in PHOTOS],
+                show_label=False,
+                columns=4,
+                height=64,
+                object_fit="cover",
+                allow_preview=False,
+                interactive=False,
+                elem_id="examples",
+                buttons=[],
+            )
+            scene = gr.Button("Compose a scene", size="sm", elem_id="scene")
+            with gr.Row(elem_classes="p2s-runbar", elem_id="runbar"):
+                run = gr.Button("Run", variant="primary", elem_id="run", min_width=64)
+                stop = gr.Button("Stop", elem_id="stop", min_width=64)
+                step = gr.Button("Step", elem_id="step", min_width=64)
+            speed = gr.Dropdown(
+                SPEED_CHOICES,
+                value=DEFAULT_SPEED,
+                label="Speed",
+                elem_id="speed",
+                filterable=False,
+            )
+            if predictor is None:
+                controls = build_sampling_controls(
+                    SamplingOptions().resolve(SamplingOptions(), _NO_MODEL),
+                    _NO_MODEL.num_bins,
+                    _NO_MODEL.max_objects,
+                )
+            else:
+                config = predictor.tokenizer.config
+                controls = build_sampling_controls(
+                    resolved_defaults(predictor), config.num_bins, config.max_objects
+                )
+                controls.forbid.choices = class_choices(predictor)
+        opening = handlers.opening_record()
+        context.stage = build_stage(opening, Answers(context).functions())
+    context.controls = controls
+    example = gr.Textbox(handlers.opening_example, visible=False)
+    cursor = gr.Textbox("{}", visible=False)
+    seed_of_scene = gr.State(0)
+
+    widgets = controls.widgets()
+    sources = [context.image, example, context.checkpoint, *widgets]
+
+    def start(path, example, checkpoint, *values, request: gr.Request):
+        yield from handlers.run(path, example, checkpoint, *values, request=request)
+
+    def go_on(cursor, path, example, checkpoint, *values, request: gr.Request):
+        data = json.loads(cursor)
+        yield from handlers.write_on(data, path, example, checkpoint, *values, request=request)
+
+    def edit(path, example, checkpoint, *values, event: gr.EventData, request: gr.Request):
+        data = dict(event._data or {})
+        yield from handlers.write_on(data, path, example, checkpoint, *values, request=request)
+
+    writing = dict(
+        outputs=context.stage,
+        concurrency_id=_MODEL_QUEUE,
+        concurrency_limit=4,
+        show_progress="hidden",
+        trigger_mode="multiple",
+        api_visibility=_PRIVATE,
+    )
+    run.click(start, sources, **writing)
+    step.click(
+        go_on,
+        [cursor, *sources],
+        js="(_, ...rest) => [P2S.cursor({ limit: 1 }), ...rest]",
+        **writing,
+    )
+    context.stage.write_on(edit, sources, **writing)
+    stop.click(handlers.stop, None, None, queue=False, api_visibility=_PRIVATE)
+    stop.click(None, js="() => P2S.stopped()", api_visibility=_PRIVATE)
+
+    quiet = dict(show_progress="hidden", api_visibility=_PRIVATE)
+    speed.change(handlers.set_pace, speed, None, queue=False, **quiet)
+    speed.change(None, speed, js="(pace) => P2S.setPace(pace)", api_visibility=_PRIVATE)
+
+    def choose_example(event: gr.SelectData, request: gr.Request):
+        photo = PHOTOS[event.index]
+        return str(photo.path), photo.name, handlers.show_example(photo.name, request)
+
+    def compose(seed: int, request: gr.Request):
+        name, image, shown = handlers.compose_scene(seed, request)
+        return image, name, shown, seed + 1
+
+    def own_photo(path, request: gr.Request):
+        return handlers.show_picture(path, request), ""
+
+    gallery.select(choose_example, None, [context.image, example, context.stage], **quiet)
+    scene.click(
+        compose, seed_of_scene, [context.image, example, context.stage, seed_of_scene], **quiet
+    )
+    gr.on(
+        [context.image.input, context.image.clear],
+        own_photo,
+        context.image,
+        [context.stage, example],
+        **quiet,
+    )
+    # The page's scripts follow the controls: the inspector and the filters react at once.
+    gr.on(
+        [widget.change for widget in widgets],
+        None,
+        widgets,
+        None,
+        js="(...values) => P2S.settings(values)",
+        api_visibility=_PRIVATE,
+    )
+    loaded = gr.State(context.default_checkpoint)
+    context.checkpoint.input(
+        handlers.choose_checkpoint,
+        [context.checkpoint, loaded],
+        [context.checkpoint, loaded, *widgets],
+        show_progress="minimal",
+        show_progress_on=context.checkpoint,
+        concurrency_id="load",
+        api_visibility=_PRIVATE,
+    )

@@ -1,0 +1,25 @@
+"""Pure views of a run: figure, SVG, PNG, GIF, record, snippets. No model, no gradio.
+
+``RunRecord`` is the hub: a predictor's run becomes a record, and a record with its photo becomes
+any picture, now or years later on a machine without weights.
+"""
+
+from pix2seq.render.figure import draw_detections
+from pix2seq.render.gif import writing_gif
+from pix2seq.render.raster import Painter, stage_image
+from pix2seq.render.record import RunRecord, record_token, token_summary
+from pix2seq.render.snippets import as_command, as_python
+from pix2seq.render.svg import stage_svg
+
+__all__ = [
+    "Painter",
+    "RunRecord",
+    "as_command",
+    "as_python",
+    "draw_detections",
+    "record_token",
+    "stage_image",
+    "stage_svg",
+    "token_summary",
+    "writing_gif",
+]

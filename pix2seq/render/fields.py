@@ -1,0 +1,184 @@
+"""The checked parts of a run record: plain values that may come from anywhere, so that building one
+verifies every type, length and range. Errors are ``ConfigError`` and name the value."""
+
+from __future__ import annotations
+
+import base64
+import io
+import math
+import re
+import typing
+from dataclasses import dataclass
+from functools import cache
+from typing import Any
+
+from PIL import Image
+
+from pix2seq.config import Config, ConfigError
+
+LONGEST_TEXT = 200
+_LARGEST_SIDE = 4096
+_DATA_URL = re.compile(r"data:image/(jpeg|png|webp);base64,[A-Za-z0-9+/]+=*")
+_SLOTS = ("ymin", "xmin", "ymax", "xmax", "class", "eos")
+
+
+@cache
+def _hints(cls: type) -> dict[str, Any]:
+    return typing.get_type_hints(cls)
+
+
+def _is_a(value: Any, hint: Any) -> bool:
+    """Whether a plain value fits a field: finite floats, ints that are no bools, short texts."""
+    args = typing.get_args(hint)
+    if type(None) in args:
+        return value is None or any(_is_a(value, a) for a in args if a is not type(None))
+    if typing.get_origin(hint) is tuple:
+        return isinstance(value, tuple) and all(_is_a(item, args[0]) for item in value)
+    if hint is float:
+        return (
+            isinstance(value, float | int) and not isinstance(value, bool) and math.isfinite(value)
+        )
+    if hint is int:
+        return isinstance(value, int) and not isinstance(value, bool)
+    if hint is str:
+        return isinstance(value, str)
+    return isinstance(value, hint)
+
+
+class Plain(Config):
+    """A config whose values are checked against their annotations."""
+
+    def __post_init__(self) -> None:
+        for name, hint in _hints(type(self)).items():
+            value = getattr(self, name)
+            if not _is_a(value, hint):
+                raise ConfigError(
+                    f"{type(self).__name__}.{name} is {str(value)[:60]!r}; not usable"
+                )
+            if isinstance(value, str) and name != "data" and len(value) > LONGEST_TEXT:
+                raise ConfigError(f"{type(self).__name__}.{name} has {len(value)} characters")
+
+
+@dataclass(frozen=True)
+class RecordImage(Plain):
+    """The photo that was looked at.
+
+    Attributes:
+        width, height: pixels of the original.
+        name: a file name for people and snippets.
+        data: the picture itself as a ``data:`` URL, or ``None`` if it is kept elsewhere.
+    """
+
+    width: int
+    height: int
+    name: str = "image.jpg"
+    data: str | None = None
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if min(self.width, self.height) < 1:
+            raise ConfigError(f"the record's image is {self.width} x {self.height} pixels")
+        if self.data is not None and not _DATA_URL.fullmatch(self.data):
+            raise ConfigError(
+                "the record's picture is not a base64 data URL of a JPEG, PNG or WebP"
+            )
+
+    def open(self) -> Image.Image:
+        """The embedded picture. Raises ``ConfigError`` if there is none or it cannot be read."""
+        if self.data is None:
+            raise ConfigError(f"the record has no picture inside; pass the file of {self.name!r}")
+        try:
+            picture = Image.open(io.BytesIO(base64.b64decode(self.data.split(",", 1)[1])))
+            if max(picture.size) > _LARGEST_SIDE:
+                raise ConfigError(f"the picture inside the record is {picture.size} pixels large")
+            return picture.convert("RGB")
+        except ConfigError:
+            raise
+        except (OSError, ValueError, Image.DecompressionBombError) as error:
+            raise ConfigError(f"the picture inside the record cannot be read: {error}") from None
+
+
+@dataclass(frozen=True)
+class RecordCandidate(Plain):
+    """What could have stood in a token's place: raw probability, and that after all filters."""
+
+    id: int
+    text: str
+    prob: float
+    final_prob: float
+
+
+@dataclass(frozen=True)
+class RecordToken(Plain):
+    """One written token.
+
+    Attributes:
+        index: position after the prompt.
+        object: which object it belongs to; ``None`` for EOS.
+        pixel: where a coordinate lies along its axis, in pixels of the original image (padding
+            clipped away); ``None`` if the token is no coordinate.
+        label: the label of a real class token, else ``None``.
+        logprob, entropy, eos_prob, grammar_mass: from the raw distribution (nats, shares).
+        prob, kept, kept_mass: after temperature, top-k, top-p and grammar.
+        forced: the token was given, not sampled.
+    """
+
+    index: int
+    id: int
+    slot: str
+    text: str
+    object: int | None
+    pixel: float | None
+    label: int | None
+    logprob: float
+    prob: float
+    entropy: float
+    kept: int
+    kept_mass: float
+    grammar_mass: float
+    eos_prob: float
+    forced: bool
+    candidates: tuple[RecordCandidate, ...] = ()
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if self.slot not in _SLOTS:
+            raise ConfigError(f"token {self.index} has slot {self.slot!r}; use {', '.join(_SLOTS)}")
+
+
+@dataclass(frozen=True)
+class RecordDetection(Plain):
+    """One object that was read off the sequence.
+
+    Attributes:
+        object: index of the object in the sequence.
+        box: ``xyxy`` in pixels of the original image.
+        label_id, category_id: the model's label, and the dataset's id (``None``: unnamed).
+        noise_probability: of the noise class at the class token.
+        is_noise: kept although the sampled label is the noise class.
+        token_ids: its five tokens.
+    """
+
+    object: int
+    box: tuple[float, ...]
+    label: str
+    label_id: int
+    category_id: int | None
+    score: float
+    noise_probability: float
+    is_noise: bool
+    token_ids: tuple[int, ...]
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if len(self.box) != 4:
+            raise ConfigError(f"object {self.object} has a box of {len(self.box)} numbers")
+
+
+@dataclass(frozen=True)
+class RecordTiming(Plain):
+    """Wall time of the encoder and of all tokens, in seconds."""
+
+    encode_s: float
+    decode_s: float
+    tokens_per_s: float

@@ -1,0 +1,174 @@
+"""Where everything stands on the stage: the photo on top, the sentence below, one row per object.
+
+The layout is known from the finished record, so that nothing moves while a run is written. The SVG
+and the raster pictures share it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from pix2seq.config import ConfigError
+from pix2seq.render.fields import RecordDetection, RecordToken
+from pix2seq.render.record import RunRecord
+
+MARGIN = 16
+ROW = 28
+CHIP_HEIGHT = 22
+GAP = 4
+NUMBER_WIDTH = 22
+COORD_WIDTH = 46
+LABEL_WIDTH = 108
+LEGEND_HEIGHT = 20
+FOOTER = 22
+_COLUMN_GAP = 20
+_TALLEST_IMAGE = 0.75  # relative to the stage's width
+_ROW_WIDTH = NUMBER_WIDTH + 4 * (COORD_WIDTH + GAP) + LABEL_WIDTH
+
+
+@dataclass(frozen=True)
+class Rect:
+    """A rectangle on the stage, in stage pixels."""
+
+    x: float
+    y: float
+    width: float
+    height: float
+
+
+@dataclass(frozen=True)
+class Edge:
+    """One side of a box, as far as the tokens written so far determine it."""
+
+    slot: str
+    start: tuple[float, float]
+    end: tuple[float, float]
+
+
+def edges(known: Mapping[str, float], width: float, height: float) -> list[Edge]:
+    """The sides of a box that is still being written.
+
+    A side runs along its own coordinate and ends where its neighbours are, or at the image's border
+    while they are not written yet. So ``ymin`` alone is a line across the image, ``xmin`` makes it
+    a corner, ``ymax`` leaves three sides and ``xmax`` closes the box; any other order works alike.
+
+    Args:
+        known: coordinates by slot, in pixels.
+        width, height: of the image.
+    """
+    left, right = known.get("xmin", 0.0), known.get("xmax", width)
+    top, bottom = known.get("ymin", 0.0), known.get("ymax", height)
+    found = []
+    for slot, at in known.items():
+        if slot in ("ymin", "ymax"):
+            found.append(Edge(slot, (left, at), (right, at)))
+        else:
+            found.append(Edge(slot, (at, top), (at, bottom)))
+    return found
+
+
+@dataclass(frozen=True)
+class StageObject:
+    """An object's tokens in order, and what was read from them (``None``: nothing, or left out)."""
+
+    number: int
+    tokens: tuple[RecordToken, ...]
+    detection: RecordDetection | None
+
+    def known(self, upto: int) -> dict[str, float]:
+        """The coordinates among its tokens before position ``upto`` of the sequence."""
+        return {t.slot: t.pixel for t in self.tokens if t.index < upto and t.pixel is not None}
+
+    @property
+    def is_noise(self) -> bool:
+        """Whether it is shown as noise, or was left out as noise."""
+        if self.detection is not None:
+            return self.detection.is_noise
+        return any(t.slot == "class" and t.label is None for t in self.tokens)
+
+    @property
+    def caption(self) -> str:
+        """Its label with the score, or what became of it."""
+        if self.detection is None:
+            return "noise" if self.is_noise else "not reported"
+        return f"{self.detection.label} {self.detection.score:.2f}"
+
+
+class Stage:
+    """The geometry of one record.
+
+    Args:
+        record: a run; its finished state decides the size.
+        width: of the stage in pixels, at least 360.
+    """
+
+    def __init__(self, record: RunRecord, width: int = 720) -> None:
+        if width < 360:
+            raise ConfigError(f"the stage is {width} pixels wide; use 360 or more")
+        self.record = record
+        self.width = width
+        inner = width - 2 * MARGIN
+        self.scale = min(inner / record.image.width, _TALLEST_IMAGE * width / record.image.height)
+        shown_width = record.image.width * self.scale
+        shown_height = record.image.height * self.scale
+        self.photo = Rect((width - shown_width) / 2, MARGIN, shown_width, shown_height)
+        self.objects = self._group()
+        self.eos = next((t for t in record.tokens if t.object is None), None)
+        self.columns = max(1, int((inner + _COLUMN_GAP) // (_ROW_WIDTH + _COLUMN_GAP)))
+        cells = max(1, len(self.objects) + (self.eos is not None))
+        self.rows = -(-cells // self.columns)
+        self.sentence_y = self.photo.y + shown_height + 12
+        bottom = self.sentence_y + LEGEND_HEIGHT + self.rows * ROW
+        self.height = round(bottom + FOOTER + MARGIN / 2)
+
+    def _group(self) -> list[StageObject]:
+        by_object: dict[int, list[RecordToken]] = {}
+        for token in self.record.tokens:
+            if token.object is not None:
+                by_object.setdefault(token.object, []).append(token)
+        found = {d.object: d for d in self.record.detections}
+        return [
+            StageObject(number, tuple(tokens), found.get(number))
+            for number, tokens in sorted(by_object.items())
+        ]
+
+    def place(self, x: float, y: float) -> tuple[float, float]:
+        """A point of the photo on the stage."""
+        return self.photo.x + x * self.scale, self.photo.y + y * self.scale
+
+    def cell(self, position: int) -> tuple[float, float]:
+        """Top left corner of the sentence's ``position``-th row; columns fill downwards."""
+        column, row = divmod(position, self.rows)
+        step = (self.width - 2 * MARGIN + _COLUMN_GAP) / self.columns
+        return MARGIN + column * step, self.sentence_y + LEGEND_HEIGHT + row * ROW
+
+    def chip(self, position: int, order: int) -> Rect:
+        """Where the ``order``-th token (0..4) of a row stands; the fifth is the wide one."""
+        x, y = self.cell(position)
+        x += NUMBER_WIDTH + order * (COORD_WIDTH + GAP)
+        return Rect(x, y, LABEL_WIDTH if order == 4 else COORD_WIDTH, CHIP_HEIGHT)
+
+    def slots(self) -> tuple[str, ...]:
+        """The five slots in this model's order, for the legend."""
+        for item in self.objects:
+            if len(item.tokens) == 5:
+                return tuple(t.slot for t in item.tokens)
+        return ("ymin", "xmin", "ymax", "xmax", "class")
+
+    def footer(self) -> str:
+        """One quiet line that says how this was made."""
+        options = self.record.options
+        chosen = "argmax" if options.temperature == 0 else f"top-p {options.top_p:g}"
+        return (
+            f"{self.record.checkpoint} · {chosen} · temperature {options.temperature:g} · "
+            f"eos {options.eos} · noise {options.noise} · seed {options.seed} · "
+            f"{len(self.record.tokens)} tokens, {len(self.record.detections)} objects"
+        )
+
+
+def chip_text(token: RecordToken, item: StageObject | None) -> str:
+    """What a chip says: the bin, or the class with its score."""
+    if token.slot == "class" and item is not None and item.detection is not None:
+        return f"{item.detection.label} {item.detection.score:.2f}".replace(" 0.", " .")
+    return token.text

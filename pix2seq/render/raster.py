@@ -1,0 +1,247 @@
+"""The stage as pixels: photo, growing boxes and the sentence, at any point of the writing.
+
+Lines and text are drawn at twice the size on a transparent layer and scaled down, which smooths
+them; the photo's own pixels stay exact, so that two frames differ only where something was drawn.
+"""
+
+from __future__ import annotations
+
+from functools import cache
+from pathlib import Path
+
+from matplotlib import get_data_path
+from PIL import Image, ImageDraw, ImageFont
+
+from pix2seq.render.fields import RecordToken
+from pix2seq.render.layout import (
+    MARGIN,
+    Edge,
+    Rect,
+    Stage,
+    StageObject,
+    chip_text,
+    edges,
+)
+from pix2seq.render.palette import INK, PAPER, QUIET, ROLE_COLORS, rgb, wash
+from pix2seq.render.record import RunRecord
+
+_ZOOM = 2
+_LINE = 2.4
+_NOISE_DASH = 7.0
+
+
+@cache
+def _font(name: str, size: float) -> ImageFont.FreeTypeFont:
+    """A font that matplotlib brings along: DejaVu has every glyph that a label may need."""
+    return ImageFont.truetype(Path(get_data_path()) / "fonts" / "ttf" / f"{name}.ttf", size * _ZOOM)
+
+
+class Painter:
+    """Draws one record over its photo.
+
+    Args:
+        image: the photo, any size with the record's aspect ratio.
+        record: the run.
+        width: of the stage in pixels.
+    """
+
+    def __init__(self, image: Image.Image, record: RunRecord, width: int = 720) -> None:
+        self.record = record
+        self.stage = Stage(record, width)
+        self.backdrop = self._backdrop(image)
+        self._settled = self.backdrop  # objects that are complete, painted once
+        self._settled_upto = 0
+
+    def paint(self, upto: int | None = None, growth: float = 1.0) -> Image.Image:
+        """The stage after ``upto`` tokens, RGB.
+
+        Args:
+            upto: tokens written so far; all by default.
+            growth: how far the newest line has come, in (0, 1].
+        """
+        count = len(self.record.tokens)
+        upto = count if upto is None else max(0, min(upto, count))
+        if upto < self._settled_upto:
+            self._settled, self._settled_upto = self.backdrop, 0
+        for item in self.stage.objects:
+            last = item.tokens[-1].index
+            if self._settled_upto <= last < upto - 1:
+                layer = _Layer(self.stage)
+                layer.object(item, upto, 1.0)
+                self._settled = layer.over(self._settled)
+                self._settled_upto = last + 1
+        layer = _Layer(self.stage)
+        for item in self.stage.objects:
+            if self._settled_upto <= item.tokens[0].index < upto:
+                layer.object(item, upto, growth)
+        if self.stage.eos is not None and self.stage.eos.index < upto:
+            layer.eos(self.stage.eos)
+        return layer.over(self._settled)
+
+    def _backdrop(self, image: Image.Image) -> Image.Image:
+        stage = self.stage
+        paper = Image.new("RGB", (stage.width, stage.height), PAPER)
+        size = (max(1, round(stage.photo.width)), max(1, round(stage.photo.height)))
+        photo = image.convert("RGB").resize(size, Image.Resampling.LANCZOS)
+        paper.paste(photo, (round(stage.photo.x), round(stage.photo.y)))
+        layer = _Layer(stage)
+        layer.legend()
+        return layer.over(paper)
+
+
+class _Layer:
+    """A transparent sheet of twice the stage's size."""
+
+    def __init__(self, stage: Stage) -> None:
+        self.stage = stage
+        size = (stage.width * _ZOOM, stage.height * _ZOOM)
+        self.sheet = Image.new("RGBA", size, (255, 255, 255, 0))
+        self.draw = ImageDraw.Draw(self.sheet)
+
+    def over(self, picture: Image.Image) -> Image.Image:
+        """This sheet, scaled down, on top of ``picture``."""
+        below = picture.convert("RGBA")
+        small = self.sheet.resize(below.size, Image.Resampling.BOX)
+        return Image.alpha_composite(below, small).convert("RGB")
+
+    def legend(self) -> None:
+        """Slot names above the columns of chips, and the footer."""
+        stage = self.stage
+        for column in range(stage.columns):
+            for order, slot in enumerate(stage.slots()):
+                chip = stage.chip(column * stage.rows, order)
+                at = (chip.x + chip.width / 2, stage.sentence_y + 12)
+                self.text(at, slot, ROLE_COLORS[slot], "DejaVuSans-Bold", 10, "mm")
+        at = (MARGIN, stage.height - 12)
+        self.text(at, stage.footer(), QUIET, "DejaVuSans", 9.5, "lm", stage.width - 2 * MARGIN)
+
+    def object(self, item: StageObject, upto: int, growth: float) -> None:
+        """The box as far as it is written, and its row of chips."""
+        written = [t for t in item.tokens if t.index < upto]
+        newest = written[-1]
+        known = item.known(upto)
+        named = any(t.slot == "class" for t in written)
+        noise = named and item.is_noise
+        faint = named and item.detection is None
+        for edge in edges(known, self.stage.record.image.width, self.stage.record.image.height):
+            self.edge(edge, growth if edge.slot == newest.slot else 1.0, noise, faint)
+        if named and item.detection is not None:
+            self.tag(item, known, noise)
+        self.row(item, written, growth)
+
+    def edge(self, edge: Edge, growth: float, noise: bool, faint: bool) -> None:
+        """One side of a box, drawn from its start; noise is grey and dashed."""
+        x0, y0 = self.stage.place(*edge.start)
+        x1, y1 = self.stage.place(*edge.end)
+        x1, y1 = x0 + (x1 - x0) * growth, y0 + (y1 - y0) * growth
+        color = rgb(ROLE_COLORS["noise" if noise or faint else edge.slot])
+        opacity = 130 if faint else 255
+        self.line((x0, y0, x1, y1), (255, 255, 255, opacity * 2 // 3), _LINE + 2, dashed=False)
+        self.line((x0, y0, x1, y1), (*color, opacity), _LINE, dashed=noise)
+
+    def line(
+        self,
+        ends: tuple[float, float, float, float],
+        color: tuple[int, ...],
+        width: float,
+        dashed: bool,
+    ) -> None:
+        """A straight line in stage pixels with square ends."""
+        x0, y0, x1, y1 = (value * _ZOOM for value in ends)
+        length = max(abs(x1 - x0), abs(y1 - y0))
+        dash = _NOISE_DASH * _ZOOM
+        pieces = [(0.0, 1.0)]
+        if dashed and length > dash:
+            count = int(length // (2 * dash)) + 1
+            pieces = [
+                (i * 2 * dash / length, min(1.0, (i * 2 + 1) * dash / length)) for i in range(count)
+            ]
+        half = width * _ZOOM / 2
+        for a, b in pieces:
+            if a >= 1:
+                continue
+            xs = sorted((x0 + (x1 - x0) * a, x0 + (x1 - x0) * b))
+            ys = sorted((y0 + (y1 - y0) * a, y0 + (y1 - y0) * b))
+            self.draw.rectangle((xs[0] - half, ys[0] - half, xs[1] + half, ys[1] + half), color)
+
+    def tag(self, item: StageObject, known: dict[str, float], noise: bool) -> None:
+        """The label at the box's corner, kept inside the photo."""
+        photo = self.stage.photo
+        left = min(known.get("xmin", 0.0), known.get("xmax", 0.0))
+        top = min(known.get("ymin", 0.0), known.get("ymax", 0.0))
+        x, y = self.stage.place(left, top)
+        text = f"{item.number + 1} {item.caption}"
+        font = _font("DejaVuSans-Bold", 11)
+        width = min(font.getlength(text) / _ZOOM + 10, photo.width)
+        x = min(max(x - 1, photo.x), photo.x + photo.width - width)
+        y = y - 18 if y - 18 >= photo.y else y
+        color = rgb(ROLE_COLORS["noise" if noise else "class"])
+        self.box(Rect(x, y, width, 18), (*color, 235), None, 3)
+        self.text((x + 5, y + 9.5), text, "#FFFFFF", "DejaVuSans-Bold", 11, "lm", width - 10)
+
+    def row(self, item: StageObject, written: list[RecordToken], growth: float) -> None:
+        """The object's number and its chips; the newest fades in."""
+        x, y = self.stage.cell(item.number)
+        self.text((x + 8, y + 11.5), str(item.number + 1), QUIET, "DejaVuSansMono", 10, "mm")
+        for order, token in enumerate(written):
+            rect = self.stage.chip(item.number, order)
+            fresh = growth if token is written[-1] else 1.0
+            left_out = token.slot == "class" and item.detection is None
+            role = "noise" if left_out or (item.is_noise and token.slot == "class") else token.slot
+            self.chip(rect, chip_text(token, item), role, token.prob, fresh, token.forced)
+
+    def eos(self, token: RecordToken) -> None:
+        """The end of the sentence, in a row of its own."""
+        rect = self.stage.chip(len(self.stage.objects), 0)
+        self.chip(rect, token.text, "eos", token.prob, 1.0, token.forced)
+
+    def chip(
+        self, rect: Rect, text: str, role: str, prob: float, fresh: float, forced: bool
+    ) -> None:
+        """One token: colour is its role, fill strength its probability, a bar marks forced ones."""
+        color = rgb(ROLE_COLORS[role])
+        alpha = round(255 * fresh)
+        self.box(rect, (*rgb(wash(ROLE_COLORS[role], prob)), alpha), (*color, alpha), 5)
+        if forced:
+            bar = Rect(rect.x + 4, rect.y + rect.height - 3.5, rect.width - 8, 1.5)
+            self.box(bar, (*rgb(INK), alpha), None, 1)
+        wide = len(text) > 5
+        at = (rect.x + (7 if wide else rect.width / 2), rect.y + rect.height / 2 + 0.5)
+        face = "DejaVuSans" if wide else "DejaVuSansMono"
+        self.text(at, text, INK, face, 11, "lm" if wide else "mm", rect.width - 12)
+
+    def box(
+        self,
+        rect: Rect,
+        fill: tuple[int, ...],
+        outline: tuple[int, ...] | None,
+        radius: float,
+    ) -> None:
+        corners = (rect.x, rect.y, rect.x + rect.width, rect.y + rect.height)
+        self.draw.rounded_rectangle(
+            [value * _ZOOM for value in corners], radius * _ZOOM, fill, outline, width=_ZOOM
+        )
+
+    def text(
+        self,
+        at: tuple[float, float],
+        text: str,
+        color: str,
+        face: str,
+        size: float,
+        anchor: str,
+        room: float | None = None,
+    ) -> None:
+        """One line of text, cut with an ellipsis where the room ends."""
+        font = _font(face, size)
+        text = " ".join(text.split())
+        if room is not None and font.getlength(text) > room * _ZOOM:
+            while text and font.getlength(text + "…") > room * _ZOOM:
+                text = text[:-1]
+            text += "…"
+        self.draw.text((at[0] * _ZOOM, at[1] * _ZOOM), text, rgb(color), font, anchor)
+
+
+def stage_image(image: Image.Image, record: RunRecord, width: int = 720) -> Image.Image:
+    """The finished stage as an RGB picture; save it as PNG."""
+    return Painter(image, record, width).paint()

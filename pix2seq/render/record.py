@@ -1,0 +1,269 @@
+"""``RunRecord``: one run as plain data, enough to show it again without a model.
+
+A record holds the settings, every token with its numbers and its place in the photo, and what was
+read off the sequence. The other views (SVG, PNG, GIF, COCO results, snippets) are drawn from it.
+"""
+
+from __future__ import annotations
+
+import base64
+import dataclasses
+import io
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import torch
+from PIL import Image
+
+from pix2seq.config import ConfigError, SamplingOptions
+from pix2seq.detections import Detections
+from pix2seq.render.fields import (
+    LONGEST_TEXT,
+    Plain,
+    RecordCandidate,
+    RecordDetection,
+    RecordImage,
+    RecordTiming,
+    RecordToken,
+)
+
+if TYPE_CHECKING:
+    from pix2seq.predictor import ImageEncoding, Predictor
+    from pix2seq.sampling import SamplingStep
+
+RECORD_FORMAT = 1
+_LARGEST_RECORD = 32 * 2**20
+_EMBEDDED_SIDE = 1024
+_BOX_SIDE = {"xmin": 0, "ymin": 1, "xmax": 2, "ymax": 3}  # column of an xyxy box
+
+
+@dataclass(frozen=True)
+class RunRecord(Plain):
+    """A whole run; ``options`` are resolved, so that nothing depends on a default."""
+
+    checkpoint: str
+    image: RecordImage
+    options: SamplingOptions
+    num_bins: int
+    tokens: tuple[RecordToken, ...]
+    detections: tuple[RecordDetection, ...]
+    timing: RecordTiming
+    degenerate: int = 0
+    format: int = RECORD_FORMAT
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if self.format != RECORD_FORMAT:
+            raise ConfigError(
+                f"the record has format {self.format}; this version reads {RECORD_FORMAT}"
+            )
+        for position, token in enumerate(self.tokens):
+            if token.index != position:
+                raise ConfigError(f"token {position} of the record says it is token {token.index}")
+
+    @classmethod
+    def of(
+        cls,
+        predictor: Predictor,
+        encoding: ImageEncoding,
+        steps: Sequence[SamplingStep],
+        detections: Detections,
+        options: SamplingOptions,
+        decode_s: float,
+        image_name: str = "image.jpg",
+    ) -> RunRecord:
+        """Collect a run.
+
+        Args:
+            predictor, encoding: who wrote, about what.
+            steps: all tokens in order, forced ones included.
+            detections: from ``predictor.read``.
+            options: as given; they are resolved here.
+            decode_s: seconds that the tokens took.
+        """
+        height, width = encoding.orig_size
+        ids = [step.token_id for step in steps]
+        written = sum(not step.forced for step in steps)
+        return cls(
+            checkpoint=predictor.name,
+            image=RecordImage(width=width, height=height, name=image_name[-LONGEST_TEXT:]),
+            options=predictor.resolve(options),
+            num_bins=predictor.tokenizer.num_bins,
+            tokens=tuple(_tokens(predictor, encoding, steps)),
+            detections=tuple(_detections(predictor, detections, ids)),
+            timing=RecordTiming(
+                encode_s=_rounded(encoding.seconds),
+                decode_s=_rounded(decode_s),
+                tokens_per_s=_rounded(written / decode_s if decode_s > 0 else 0.0),
+            ),
+            degenerate=detections.degenerate,
+        )
+
+    @property
+    def prefix(self) -> tuple[int, ...]:
+        """The ids that were given, not sampled; pass them as ``prefix`` to write this again."""
+        return tuple(token.id for token in self.tokens if token.forced)
+
+    def with_picture(self, image: Image.Image) -> RunRecord:
+        """A copy that carries the picture (at most 1024 px, JPEG), so that it replays anywhere."""
+        picture = image.convert("RGB")
+        picture.thumbnail((_EMBEDDED_SIDE, _EMBEDDED_SIDE))
+        file = io.BytesIO()
+        picture.save(file, "JPEG", quality=88)
+        data = "data:image/jpeg;base64," + base64.b64encode(file.getvalue()).decode()
+        return dataclasses.replace(self, image=dataclasses.replace(self.image, data=data))
+
+    def to_json(self) -> str:
+        """One compact line; NaN and infinity cannot occur."""
+        return json.dumps(self.to_dict(), separators=(",", ":"), allow_nan=False)
+
+    @classmethod
+    def from_json(cls, text: str) -> RunRecord:
+        """Read a record. Raises ``ConfigError`` saying what is wrong with it."""
+        if len(text) > _LARGEST_RECORD:
+            raise ConfigError(
+                f"the record has {len(text) >> 20} MiB; at most {_LARGEST_RECORD >> 20}"
+            )
+        try:
+            return cls.from_dict(json.loads(text))
+        except ConfigError:
+            raise
+        except (TypeError, ValueError, AttributeError, RecursionError, KeyError) as error:
+            reason = str(error).splitlines()[0] if str(error) else type(error).__name__
+            raise ConfigError(f"this is not a run record: {reason[:120]}") from None
+
+    def summary(self) -> dict[str, Any]:
+        """What ``detect --json`` and the API answer: the run without its inner numbers."""
+        return {
+            "image": {"width": self.image.width, "height": self.image.height},
+            "checkpoint": self.checkpoint,
+            "options": self.options.to_dict(),
+            "detections": [
+                {
+                    "box": list(found.box),
+                    "label": found.label,
+                    "label_id": found.label_id,
+                    "score": found.score,
+                    "noise_probability": found.noise_probability,
+                    "token_ids": list(found.token_ids),
+                }
+                for found in self.detections
+            ],
+            "tokens": [token_summary(token) for token in self.tokens],
+            "timing": self.timing.to_dict(),
+        }
+
+    def to_coco(self, image_id: int) -> list[dict[str, Any]]:
+        """COCO result records of the named objects (``bbox`` is x, y, width, height)."""
+        results = []
+        for found in self.detections:
+            if found.category_id is not None:
+                x0, y0, x1, y1 = found.box
+                results.append(
+                    {
+                        "image_id": image_id,
+                        "category_id": found.category_id,
+                        "bbox": [x0, y0, _rounded(x1 - x0), _rounded(y1 - y0)],
+                        "score": found.score,
+                    }
+                )
+        return results
+
+
+def token_summary(token: RecordToken) -> dict[str, Any]:
+    """The part of a token that scripts ask for."""
+    return {
+        "index": token.index,
+        "id": token.id,
+        "slot": token.slot,
+        "text": token.text,
+        "logprob": token.logprob,
+        "entropy": token.entropy,
+    }
+
+
+def record_token(predictor: Predictor, encoding: ImageEncoding, step: SamplingStep) -> RecordToken:
+    """One step as plain data, for a stream that cannot wait for the end."""
+    return _tokens(predictor, encoding, [step])[0]
+
+
+def _tokens(
+    predictor: Predictor, encoding: ImageEncoding, steps: Sequence[SamplingStep]
+) -> list[RecordToken]:
+    tokenizer = predictor.tokenizer
+    pixels = _pixels(predictor, encoding, [step.token_id for step in steps])
+    tokens = []
+    for step, place in zip(steps, pixels, strict=True):
+        info = tokenizer.describe(step.token_id)
+        side = _BOX_SIDE.get(step.slot)
+        tokens.append(
+            RecordToken(
+                index=step.index,
+                id=step.token_id,
+                slot=step.slot,
+                text=info.text,
+                object=None if step.slot == "eos" else tokenizer.object_of(step.index),
+                pixel=place[side] if side is not None and info.kind == "coord" else None,
+                label=info.value if info.kind == "class" else None,
+                logprob=_rounded(step.logprob),
+                prob=_rounded(step.prob),
+                entropy=_rounded(step.entropy),
+                kept=step.kept,
+                kept_mass=_rounded(step.kept_mass),
+                grammar_mass=_rounded(step.grammar_mass),
+                eos_prob=_rounded(step.eos_prob),
+                forced=step.forced,
+                candidates=tuple(
+                    RecordCandidate(
+                        id=candidate.token_id,
+                        text=tokenizer.describe(candidate.token_id).text,
+                        prob=_rounded(candidate.prob),
+                        final_prob=_rounded(candidate.final_prob),
+                    )
+                    for candidate in step.candidates
+                ),
+            )
+        )
+    return tokens
+
+
+def _pixels(predictor: Predictor, encoding: ImageEncoding, ids: list[int]) -> list[list[float]]:
+    """Every id read as a coordinate, on all four sides: (T, 4) pixels, clipped to the image."""
+    values = predictor.tokenizer.coord_values(torch.tensor(ids, dtype=torch.long))
+    boxes = encoding.letterbox.invert_boxes(values[:, None].expand(-1, 4))
+    height, width = encoding.orig_size
+    limit = boxes.new_tensor([width, height, width, height])
+    clipped = torch.minimum(boxes.clamp(min=0), limit)
+    return [[_rounded(value) for value in row] for row in clipped.tolist()]
+
+
+def _detections(
+    predictor: Predictor, detections: Detections, ids: list[int]
+) -> list[RecordDetection]:
+    tokenizer, categories = predictor.tokenizer, predictor.categories
+    found = []
+    for i, label in enumerate(detections.labels.tolist()):
+        at = int(detections.objects[i])
+        first, stop = tokenizer.sequence_length(at), tokenizer.sequence_length(at + 1)
+        named = label < len(categories) and categories.names[label] is not None
+        found.append(
+            RecordDetection(
+                object=at,
+                box=tuple(_rounded(value) for value in detections.boxes[i].tolist()),
+                label=categories.name(label),
+                label_id=label,
+                category_id=categories.ids[label] if named else None,
+                score=_rounded(float(detections.scores[i])),
+                noise_probability=_rounded(float(detections.noise_scores[i])),
+                is_noise=bool(detections.is_noise[i]),
+                token_ids=tuple(ids[first:stop]),
+            )
+        )
+    return found
+
+
+def _rounded(value: float) -> float:
+    """Six significant digits: a float32 has no more to say, and records stay small."""
+    return float(f"{value:.6g}")

@@ -1,0 +1,176 @@
+"""Scenes, COCO files and the training mixture."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+
+from pix2seq.boxes import is_degenerate
+from pix2seq.categories import COCO_80, VOC_20, Categories
+from pix2seq.config import ConfigError, DataConfig, TrainConfig
+from pix2seq.data import CocoDetection, Scenes, make_scene
+from pix2seq.data.mixture import TrainingMixture, collate
+from pix2seq.data.scenes import object_images
+from tests import fakes
+
+
+@pytest.fixture
+def coco(tmp_path: Path) -> tuple[Path, Path]:
+    """Two photos, three boxes: one inside, one half outside, one wholly outside."""
+    for name in ("a.jpg", "b.jpg"):
+        fakes.draw_picture().save(tmp_path / name)
+    size = {"width": 120, "height": 90}
+    content = {
+        "images": [
+            {"id": 7, "file_name": "a.jpg", **size},
+            {"id": 9, "file_name": "b.jpg", **size},
+        ],
+        "categories": [{"id": 18, "name": "dog"}, {"id": 1, "name": "person"}],
+        "annotations": [
+            {"image_id": 7, "category_id": 18, "bbox": [10, 20, 30, 40], "iscrowd": 0},
+            {"image_id": 7, "category_id": 1, "bbox": [100, 50, 60, 60], "iscrowd": 1},
+            {"image_id": 9, "category_id": 1, "bbox": [300, 10, 20, 20], "iscrowd": 0},
+        ],
+    }
+    path = tmp_path / "instances.json"
+    path.write_text(json.dumps(content))
+    return path, tmp_path
+
+
+def train_config(coco: tuple[Path, Path], **changes) -> TrainConfig:
+    photos = DataConfig(weight=1, annotations=str(coco[0]), images=str(coco[1]))
+    settings = {
+        "model": fakes.tiny_config(),
+        "tokenizer": fakes.TINY_TOKENIZER,
+        "preprocess": fakes.TINY_PREPROCESS,
+        "data": (DataConfig(weight=1, seed=3), photos),
+        "steps": 4,
+        "batch_size": 4,
+        "sequences_per_image": 2,
+        "workers": 0,
+    }
+    return TrainConfig(**settings | changes)
+
+
+def test_a_scene_is_the_same_for_the_same_numbers():
+    first, second, other = make_scene(5, 2), make_scene(5, 2), make_scene(5, 3)
+    assert first.image.tobytes() == second.image.tobytes()
+    assert torch.equal(first.boxes, second.boxes) and torch.equal(first.labels, second.labels)
+    assert first.image.tobytes() != other.image.tobytes()
+
+
+def test_scenes_hold_one_to_eight_objects_inside_the_image():
+    counts = set()
+    for scene in Scenes(seed=1, count=60, size=128):
+        counts.add(len(scene.boxes))
+        assert scene.image.size == (128, 128)
+        assert not is_degenerate(scene.boxes).any()
+        assert scene.boxes.min() >= 0 and scene.boxes.max() <= 128
+        assert all(int(label) in object_images() for label in scene.labels)
+    assert min(counts) >= 1 and max(counts) == 8
+
+
+def test_a_scenes_box_encloses_what_differs_from_its_background():
+    scene = next(s for s in Scenes(seed=2, count=200) if len(s.boxes) == 1)
+    left, top, right, bottom = (int(v) for v in scene.boxes[0])
+    inside = np.asarray(scene.image)[top:bottom, left:right].astype(float)
+    border = np.concatenate([inside[0], inside[-1], inside[:, 0], inside[:, -1]])
+    assert inside.std() > 5  # the object is there
+    assert len(border) > 0 and right - left > 4 and bottom - top > 4
+
+
+def test_sixty_five_coco_classes_can_appear_in_scenes():
+    images = object_images()
+    assert len(images) == 65
+    assert len(images[COCO_80.label_of_name("person")]) > 10
+
+
+def test_photos_become_backgrounds_when_given(tmp_path):
+    Image.new("RGB", (80, 60), (10, 200, 30)).save(tmp_path / "green.jpg")
+    scenes = Scenes(seed=0, count=10, size=64, photos=tmp_path)
+    green = sum(abs(int(s.image.getpixel((0, 0))[1]) - 200) < 12 for s in scenes)
+    assert green >= 3
+
+
+def test_boxes_are_clipped_to_their_photo_and_those_outside_are_counted(coco):
+    data = CocoDetection(*coco)
+    first, second = data
+    assert first.image_id == 7
+    assert first.boxes.tolist() == [[10, 20, 40, 60], [100, 50, 120, 90]]
+    assert first.is_crowd.tolist() == [False, True]
+    assert len(second.boxes) == 0 and data.dropped == 1
+
+
+def test_a_files_own_categories_come_in_id_order(coco):
+    assert CocoDetection(*coco).categories.names == ("person", "dog")
+    assert CocoDetection(*coco, COCO_80)[0].labels.tolist() == [16, 0]
+
+
+def test_a_category_that_the_label_space_lacks_is_named(coco):
+    with pytest.raises(ConfigError, match="category id 18"):
+        CocoDetection(*coco, Categories.contiguous(["person", "cat"], first_id=1))
+
+
+@pytest.mark.parametrize("text", ["", "{", "[]", '{"images": []}'])
+def test_what_is_not_coco_json_is_refused_by_name(tmp_path, text):
+    path = tmp_path / "broken.json"
+    path.write_text(text)
+    with pytest.raises(ConfigError, match=r"broken\.json"):
+        CocoDetection(path, tmp_path)
+
+
+def test_a_missing_folder_or_photo_is_named(coco, tmp_path):
+    with pytest.raises(ConfigError, match="nowhere"):
+        CocoDetection(coco[0], tmp_path / "nowhere")
+    (tmp_path / "a.jpg").unlink()
+    with pytest.raises(ConfigError, match=r"a\.jpg"):
+        CocoDetection(*coco)[0]
+
+
+def test_an_example_depends_only_on_its_index(coco):
+    tokenizer = fakes.tiny_tokenizer()
+    mixtures = [TrainingMixture(train_config(coco), tokenizer) for _ in range(2)]
+    for i in (0, 5, 11):
+        first, second = (m[i] for m in mixtures)
+        assert torch.equal(first.pixels, second.pixels)
+        assert torch.equal(first.input_ids, second.input_ids)
+    assert len(mixtures[0]) == 16
+
+
+def test_a_mixture_draws_both_photos_and_scenes(coco):
+    only_photos = train_config(coco).data[1:]
+    mixed = TrainingMixture(train_config(coco), fakes.tiny_tokenizer())
+    photos = TrainingMixture(train_config(coco, data=only_photos), fakes.tiny_tokenizer())
+    spread = [mixed[i].pixels.float().std() for i in range(12)]
+    assert len(mixed._backgrounds) == 2
+    assert len({round(float(s), 3) for s in spread}) > 6
+    assert photos[0].pixels.shape == (3, 64, 64)
+
+
+def test_crowds_are_never_trained_on(coco):
+    photos = train_config(coco).data[1].replace(scale_jitter=(1.0, 1.0))
+    mixture = TrainingMixture(train_config(coco, data=(photos,)), fakes.tiny_tokenizer())
+    person = mixture.tokenizer.class_ids.start
+    targets = torch.cat([mixture[i].target_ids.flatten() for i in range(8)])
+    assert person not in targets
+    assert person + 16 in targets
+
+
+def test_a_batch_holds_every_sequence_of_every_image(coco):
+    mixture = TrainingMixture(train_config(coco), fakes.tiny_tokenizer())
+    batch = collate([mixture[0], mixture[1], mixture[2]])
+    assert batch["pixels"].shape == (3, 3, 64, 64)
+    for name in ("input_ids", "target_ids", "token_weights"):
+        assert batch[name].shape == (6, 40)
+
+
+def test_scenes_refuse_a_label_space_that_is_not_theirs(coco):
+    with pytest.raises(ValueError, match="coco80"):
+        TrainingMixture(
+            train_config(coco), type(fakes.tiny_tokenizer())(fakes.TINY_TOKENIZER, VOC_20)
+        )

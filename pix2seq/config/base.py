@@ -1,0 +1,103 @@
+"""What every configuration can do: check itself, become JSON, come back from it."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import types
+import typing
+from pathlib import Path
+from typing import Any, Self
+
+
+class ConfigError(ValueError):
+    """A setting has a value that cannot work; the message names it and the remedy."""
+
+
+def require(condition: bool, message: str) -> None:
+    """Raise ``ConfigError`` with ``message`` unless the condition holds."""
+    if not condition:
+        raise ConfigError(message)
+
+
+def one_of(name: str, value: Any, hint: Any) -> None:
+    """Raise ``ConfigError`` unless ``value`` is one of a ``Literal``'s choices."""
+    choices = typing.get_args(hint)
+    require(value in choices, f"{name} is {value!r}; use one of {', '.join(map(repr, choices))}")
+
+
+_SCALARS: dict[Any, tuple[tuple[type, ...], str]] = {
+    bool: ((bool,), "true or false"),
+    int: ((int,), "a whole number"),
+    float: ((int, float), "a number"),
+    str: ((str,), "a text"),
+}
+
+
+def _from_json(name: str, hint: Any, value: Any) -> Any:
+    """Rebuild the Python value that type ``hint`` asks for: nested configs, tuples, optionals."""
+    origin, args = typing.get_origin(hint), typing.get_args(hint)
+    if origin in (types.UnionType, typing.Union):
+        if value is None and type(None) in args:
+            return None
+        choices = [choice for choice in args if choice is not type(None)]
+        if isinstance(value, dict):  # not for the `str` in `str | dict`
+            choices = [choice for choice in choices if choice not in _SCALARS] or choices
+        return _from_json(name, choices[0], value)
+    if dataclasses.is_dataclass(hint):
+        return hint.from_dict(value)
+    if origin is tuple:
+        require(isinstance(value, list | tuple), f"{name} is {value!r}; it must be a list")
+        return tuple(_from_json(f"an item of {name}", args[0], item) for item in value)
+    if hint in _SCALARS:
+        kinds, wanted = _SCALARS[hint]
+        fits = isinstance(value, kinds) and (hint is bool or not isinstance(value, bool))
+        require(fits, f"{name} is {value!r}; it must be {wanted}")
+        return hint(value)
+    return value
+
+
+class Config:
+    """Mixin: JSON in, JSON out. Unknown keys are errors, missing keys take their defaults."""
+
+    def to_dict(self) -> dict[str, Any]:
+        """Plain values: dicts, lists or tuples, numbers, texts, ``None``."""
+        return dataclasses.asdict(self)  # type: ignore[call-overload]
+
+    @classmethod
+    def from_dict(cls, data: dict[str, Any]) -> Self:
+        """Rebuild from plain values.
+
+        Raises:
+            ConfigError: a setting is unknown, missing, of the wrong kind or impossible.
+        """
+        hints = typing.get_type_hints(cls)
+        fields = dataclasses.fields(cls)  # type: ignore[arg-type]
+        known = {f.name for f in fields}
+        require(isinstance(data, dict), f"{cls.__name__} needs settings by name, not {data!r}")
+        unknown = ", ".join(map(repr, sorted(set(data) - known)))
+        require(
+            not unknown,
+            f"{cls.__name__} has no setting {unknown}; it knows {', '.join(sorted(known))}",
+        )
+        absent = dataclasses.MISSING
+        needed = {f.name for f in fields if f.default is absent and f.default_factory is absent}
+        missing = ", ".join(map(repr, sorted(needed - set(data))))
+        require(not missing, f"{cls.__name__} lacks {missing}")
+        return cls(**{name: _from_json(name, hints[name], value) for name, value in data.items()})
+
+    def to_json(self) -> str:
+        """Indented JSON text."""
+        return json.dumps(self.to_dict(), indent=2)
+
+    @classmethod
+    def load(cls, path: str | Path) -> Self:
+        """Read a JSON file. Raises ``ConfigError`` naming the file when it cannot be used."""
+        try:
+            return cls.from_dict(json.loads(Path(path).read_text()))
+        except (OSError, json.JSONDecodeError, UnicodeDecodeError, ConfigError) as error:
+            raise ConfigError(f"{path}: {error}") from error
+
+    def replace(self, **changes: Any) -> Self:
+        """A copy with some settings changed, checked again."""
+        return dataclasses.replace(self, **changes)  # type: ignore[type-var]

@@ -1,0 +1,165 @@
+"""What an image becomes and what the network is made of."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+from pix2seq.config.base import Config, one_of, require
+
+Fit = Literal["letterbox", "stretch"]
+
+
+@dataclass(frozen=True)
+class PreprocessConfig(Config):
+    """How an image becomes the model's input.
+
+    Attributes:
+        image_size: (height, width) of the model's input in pixels.
+        fit: ``letterbox`` keeps the aspect ratio and pads right and bottom; ``stretch`` does not.
+        pad_value: grey level of the padding in [0, 1], before normalisation.
+        mean, std: per channel, applied to values in [0, 1].
+        antialias: widen the bilinear kernel when shrinking.
+        round_uint8: round the resized image to whole grey levels (as 8-bit pipelines do).
+    """
+
+    image_size: tuple[int, ...]
+    fit: Fit = "letterbox"
+    pad_value: float = 0.3
+    mean: tuple[float, ...] = (0.0, 0.0, 0.0)
+    std: tuple[float, ...] = (1.0, 1.0, 1.0)
+    antialias: bool = True
+    round_uint8: bool = False
+
+    def __post_init__(self) -> None:
+        one_of("fit", self.fit, Fit)
+        require(
+            len(self.image_size) == 2 and min(self.image_size) >= 1,
+            f"image_size is {self.image_size}; it must be (height, width) in pixels",
+        )
+        require(len(self.mean) == len(self.std) == 3, "mean and std need three values each")
+        require(min(self.std) > 0, f"std is {self.std}; it must be positive")
+
+
+EncoderKind = Literal["features", "resnet", "vit", "timm-vit"]
+PositionKind = Literal["sincos", "learned", "slots"]
+Activation = Literal["gelu", "relu"]
+
+
+@dataclass(frozen=True)
+class TransformerConfig(Config):
+    """One stack of transformer blocks.
+
+    Attributes:
+        norm_first: pre-norm (with a final norm) or post-norm (without one).
+        norm_eps: LayerNorm's epsilon.
+        dropout: rate on the MLP's hidden units and the residual branches' outputs.
+        residual_dropout: whether ``dropout`` also holds for those outputs (not in official models).
+        drop_path: rate at which a sample skips a residual branch while training.
+    """
+
+    dim: int
+    layers: int
+    heads: int
+    mlp_dim: int
+    activation: Activation = "gelu"
+    norm_first: bool = True
+    norm_eps: float = 1e-6
+    dropout: float = 0.0
+    drop_path: float = 0.0
+    residual_dropout: bool = True
+
+    def __post_init__(self) -> None:
+        one_of("activation", self.activation, Activation)
+        require(
+            self.heads >= 1 and self.dim % self.heads == 0,
+            f"dim is {self.dim}, which heads = {self.heads} does not divide",
+        )
+
+
+@dataclass(frozen=True)
+class EncoderConfig(Config):
+    """The image half of the model.
+
+    Attributes:
+        kind: ``features`` (any timm backbone's feature maps, fused), ``resnet`` (the official
+            ResNet-50, C5 or C4), ``vit`` (the official ViT), ``timm-vit`` (any of timm's ViTs).
+        backbone: timm's name for ``features`` and ``timm-vit``; ``resnet50``/``resnet50-c4``.
+        out_indices: which feature maps are fused (``features`` only), finest first.
+        transformer: the blocks on top of the backbone; ``layers = 0`` for none. For ``timm-vit``,
+            the size of the ViT itself.
+        patch_size: patch of ``vit`` in pixels.
+        positions: ``sincos`` codes or a ``learned`` table on the memory.
+        class_token: whether ``resnet`` or ``vit`` carry one into the memory.
+        width: channel multiplier of ``resnet`` (1 in every released checkpoint).
+        frozen_stages: stages of the backbone that training leaves alone, stem included.
+    """
+
+    kind: EncoderKind
+    transformer: TransformerConfig
+    backbone: str | None = None
+    out_indices: tuple[int, ...] = ()
+    patch_size: int = 16
+    positions: PositionKind = "sincos"
+    class_token: bool = False
+    width: float = 1.0
+    frozen_stages: int = 0
+
+    def __post_init__(self) -> None:
+        one_of("encoder kind", self.kind, EncoderKind)
+        one_of("encoder positions", self.positions, PositionKind)
+
+
+BridgeKind = Literal["none", "linear", "linear_p", "mlp", "pool"]
+
+
+@dataclass(frozen=True)
+class ModelConfig(Config):
+    """Everything needed to build a ``Pix2Seq`` network with empty weights.
+
+    Attributes:
+        image_size: (height, width) that position tables are made for.
+        vocab_size: rows of the embedding and of the output.
+        max_tokens: decoder positions, prompt included.
+        bridge: what joins encoder and decoder: a projection (official ``dec_proj_mode``), ``pool``
+            (the VOC model's average over neighbouring channels) or nothing.
+        bridge_mlp_ratio: hidden size of the bridge's MLP over its width.
+        decoder_positions: ``learned`` table, ``sincos``, or ``slots``: a table of the position
+            within an object plus one of the object's index.
+        tie_embeddings: output rows are the input embedding's.
+        output_bias: a bias per token.
+        ordinal_ids: ``(first, count)`` of token ids that stand for points on a line. Their
+            embeddings are a learned map of the point's sin-cos code plus a free residual. The model
+            needs no other knowledge of what a token means.
+        masked_key_id: a token that later positions never attend to (padding in the VOC model).
+    """
+
+    encoder: EncoderConfig
+    decoder: TransformerConfig
+    image_size: tuple[int, ...]
+    vocab_size: int
+    max_tokens: int
+    bridge: BridgeKind = "none"
+    bridge_mlp_ratio: float = 4.0
+    decoder_positions: PositionKind = "learned"
+    tie_embeddings: bool = True
+    output_bias: bool = True
+    ordinal_ids: tuple[int, ...] | None = None
+    masked_key_id: int | None = None
+
+    def __post_init__(self) -> None:
+        one_of("bridge", self.bridge, BridgeKind)
+        one_of("decoder_positions", self.decoder_positions, PositionKind)
+        require(self.vocab_size >= 2, f"vocab_size is {self.vocab_size}; need at least 2")
+        require(self.max_tokens >= 1, f"max_tokens is {self.max_tokens}; need at least 1")
+        if self.ordinal_ids is not None:
+            first, count = self.ordinal_ids
+            require(
+                0 <= first and count >= 2 and first + count <= self.vocab_size,
+                f"ordinal_ids is {self.ordinal_ids}; it must lie inside the vocabulary",
+            )
+        require(
+            self.bridge != "none" or self.encoder.transformer.dim == self.decoder.dim,
+            f"encoder width {self.encoder.transformer.dim} and decoder width {self.decoder.dim} "
+            "differ; set a bridge",
+        )

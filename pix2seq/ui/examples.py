@@ -8,15 +8,14 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
-from PIL import Image
-
 from pix2seq.config import ConfigError
+from pix2seq.data.sample import Sample
 from pix2seq.data.scenes import make_scene
 from pix2seq.images import load_image
 from pix2seq.ui.assets import EXAMPLES
 from pix2seq.ui.runs import Picture
 
-SCENE_SIZE = (480, 640)
+SCENE_SIDE = 512
 _SCENE_PREFIX = "scene-"
 
 
@@ -53,12 +52,16 @@ def open_example(name: str) -> Picture:
     for photo in PHOTOS:
         if photo.name == name:
             return Picture(load_image(photo.path), example=name)
-    seed = name.removeprefix(_SCENE_PREFIX)
-    if name.startswith(_SCENE_PREFIX) and seed.isdecimal() and len(seed) < 10:
-        return Picture(_scene(int(seed)), example=scene_name(int(seed)))
+    scene = scene_sample(name)
+    if scene is not None:
+        return Picture(scene.image, example=name)
     known = ", ".join(photo.name for photo in PHOTOS)
     raise ConfigError(f"there is no example {name[:40]!r}; use one of {known} or scene-<number>")
 
 
-def _scene(seed: int) -> Image.Image:
-    return make_scene(seed, SCENE_SIZE).image
+def scene_sample(name: str | None) -> Sample | None:
+    """The scene called ``name`` with its true boxes, ``None`` if that is no scene's name."""
+    seed = (name or "").removeprefix(_SCENE_PREFIX)
+    if name == seed or not seed.isdecimal() or len(seed) > 9:
+        return None
+    return make_scene(int(seed), size=SCENE_SIDE)

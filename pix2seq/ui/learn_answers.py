@@ -1,0 +1,238 @@
+"""Answers to the *Learn* pages' questions: each reads a dict from the page and asks one lesson.
+
+They bypass Gradio's queue, so they do what takes milliseconds; the one that runs the network does a
+single pass, and one at a time. What writes whole sentences goes through the queue (``learn.py``).
+"""
+
+from __future__ import annotations
+
+import base64
+import functools
+import io
+from collections.abc import Callable
+from threading import Lock
+
+from PIL import Image
+
+from pix2seq.augment import TrainingSequence
+from pix2seq.compare import first_divergence
+from pix2seq.config import AugmentConfig, ConfigError, SamplingOptions
+from pix2seq.transforms import Letterbox
+from pix2seq.ui import lessons, lessons_model
+from pix2seq.ui.context import AppContext
+from pix2seq.ui.examples import open_example, scene_name
+from pix2seq.ui.learn_subject import (
+    Subject,
+    find_predictor,
+    known_truth,
+    read_subject,
+    vocabulary_of,
+)
+from pix2seq.ui.runs import Picture
+
+_DISPLAY_SIDE = 1024
+_AUGMENT_SETTINGS = (
+    "noise_objects",
+    "jitter",
+    "class_corruption",
+    "noise_class_weight",
+    "eos_weight",
+    "eos_at_first_noise",
+)
+
+
+def _answer(method: Callable[[Teacher, dict], dict]) -> Callable[[Teacher, object], dict]:
+    """A person's mistake comes back as a sentence, not as a server error."""
+
+    @functools.wraps(method)
+    def guarded(self: Teacher, question: object) -> dict:
+        try:
+            if not isinstance(question, dict):
+                raise ConfigError("a question must be an object")
+            return method(self, question)
+        except ConfigError as error:
+            return {"error": str(error)}
+        except (TypeError, ValueError, KeyError, OverflowError) as error:
+            return {"error": f"the question cannot be read: {error!r}"}
+
+    return guarded
+
+
+class Teacher:
+    """The server functions of the *Learn* tab over one ``AppContext``."""
+
+    def __init__(self, context: AppContext) -> None:
+        self.context = context
+        self._network = Lock()
+
+    def functions(self) -> list[Callable[[dict], dict]]:
+        """What the component registers; their names are the page's ``server.<name>``."""
+
+        def learn_open(question: dict) -> dict:
+            return self.open(question)
+
+        def learn_quantize(question: dict) -> dict:
+            return self.quantize(question)
+
+        def learn_sentence(question: dict) -> dict:
+            return self.sentence(question)
+
+        def learn_pair(question: dict) -> dict:
+            return self.pair(question)
+
+        def learn_objective(question: dict) -> dict:
+            return self.objective(question)
+
+        def learn_read(question: dict) -> dict:
+            return self.read(question)
+
+        return [
+            learn_open,
+            learn_quantize,
+            learn_sentence,
+            learn_pair,
+            learn_objective,
+            learn_read,
+        ]
+
+    @_answer
+    def open(self, question: dict) -> dict:
+        """A picture to learn on: ``scene`` (a seed) or ``picture`` (an id of the *Write* tab).
+
+        Tells its true boxes where they are known, and the checkpoint's vocabulary.
+        """
+        predictor = find_predictor(self.context, question.get("checkpoint"))
+        tokenizer, preprocess = vocabulary_of(predictor)
+        if "scene" in question:
+            picture = self._scene(scene_name(int(question["scene"])))
+        else:
+            picture = self.context.pictures.get(question.get("picture"))
+        config = tokenizer.config
+        size = picture.image.height, picture.image.width
+        letterbox = Letterbox(preprocess, orig_size=size)
+        return {
+            "checkpoint": predictor.name if predictor else None,
+            "problem": "" if predictor else self.context.problem,
+            "picture": {
+                "id": picture.id,
+                "w": picture.image.width,
+                "h": picture.image.height,
+                "src": _data_url(picture.image),
+            },
+            "frame": lessons.frame(letterbox),
+            "truth": known_truth(picture),
+            "vocabulary": {
+                "bins": config.num_bins,
+                "size": config.vocab_size,
+                "input": list(preprocess.image_size),
+                "noise": config.noise_id is not None,
+                "maxObjects": config.max_objects,
+                "classes": [
+                    tokenizer.categories.name(label)
+                    for label in tokenizer.categories.named_labels()
+                ],
+                "layout": lessons.vocabulary_layout(tokenizer),
+            },
+        }
+
+    def _scene(self, name: str) -> Picture:
+        """A generated scene, remembered under its name."""
+        picture = self.context.pictures.find(name)
+        if picture is None:
+            picture = open_example(name)
+            self.context.pictures.add(picture, name)
+        return self.context.pictures.add(picture)
+
+    @_answer
+    def quantize(self, question: dict) -> dict:
+        """Page 1; ``curve`` asks for the plot, too (it depends on the boxes alone)."""
+        subject = read_subject(self.context, question)
+        bins, quantizer = int(question["bins"]), question.get("quantizer", "round")
+        view = lessons.quantization(subject.boxes, subject.letterbox, bins, quantizer)
+        if question.get("curve"):
+            view["curve"] = lessons.error_curve(subject.boxes, subject.letterbox)
+        return view | {"unknown": subject.unknown}
+
+    @_answer
+    def sentence(self, question: dict) -> dict:
+        """Page 2."""
+        subject = read_subject(self.context, question)
+        view = lessons.sentence(
+            subject.boxes,
+            subject.labels,
+            subject.letterbox,
+            subject.tokenizer,
+            question.get("order", "random"),
+            int(question.get("seed", 0)),
+        )
+        return view | {"unknown": subject.unknown}
+
+    @_answer
+    def pair(self, question: dict) -> dict:
+        """Page 3."""
+        subject = read_subject(self.context, question)
+        pair = _training_sequence(subject, question)
+        view = lessons.pair_view(pair, subject.letterbox, subject.tokenizer)
+        return view | {"unknown": subject.unknown}
+
+    @_answer
+    def objective(self, question: dict) -> dict:
+        """Page 4: page 3's sequence, priced by the model."""
+        subject = read_subject(self.context, question)
+        predictor = subject.needs_model()
+        pair = _training_sequence(subject, question)
+        with self._network:
+            encoding = subject.picture.encoded_by(predictor)
+            logits = lessons_model.teacher_forced_logits(predictor, encoding, pair)
+        view = lessons.pair_view(pair, subject.letterbox, subject.tokenizer)
+        view |= lessons_model.objective(logits, pair, subject.tokenizer)
+        return view | {"unknown": subject.unknown}
+
+    @_answer
+    def read(self, question: dict) -> dict:
+        """Page 5: read finished runs under a noise mode and threshold, against the true boxes."""
+        subject = read_subject(self.context, question)
+        runs = [self.context.runs.get(key) for key in question["runs"]]
+        panes = []
+        for run in runs:
+            options = SamplingOptions(
+                noise=question.get("noise", "paper"),
+                score_threshold=float(question.get("threshold", 0.0)),
+            )
+            encoding = run.picture.encoded_by(run.predictor)
+            found = run.predictor.read(encoding, run.steps, options)
+            hits = lessons_model.matches(found, subject.boxes, subject.labels)
+            panes.append(lessons_model.found_view(found, hits, run.predictor.categories))
+        ids = [run.token_ids for run in runs]
+        return {
+            "panes": panes,
+            "true": len(subject.boxes),
+            "diverge": [first_divergence(ids[0], other) for other in ids],
+            "unknown": subject.unknown,
+        }
+
+
+def _training_sequence(subject: Subject, question: dict) -> TrainingSequence:
+    settings = question.get("augment") or {}
+    config = AugmentConfig.from_dict({k: v for k, v in settings.items() if k in _AUGMENT_SETTINGS})
+    if subject.tokenizer.noise_id is None:
+        # Without a noise class there is nothing to hide a class behind.
+        config = config.replace(noise_objects=False, class_corruption="none")
+    return lessons.training_sequence(
+        subject.boxes,
+        subject.labels,
+        subject.letterbox,
+        subject.tokenizer,
+        config,
+        int(question["objects"]),
+        int(question.get("seed", 0)),
+    )
+
+
+def _data_url(image: Image.Image) -> str:
+    """A JPEG for the page, at most 1024 px on its longer side."""
+    shown = image.copy()
+    shown.thumbnail((_DISPLAY_SIDE, _DISPLAY_SIDE))
+    buffer = io.BytesIO()
+    shown.save(buffer, "JPEG", quality=90)
+    return "data:image/jpeg;base64," + base64.b64encode(buffer.getvalue()).decode("ascii")

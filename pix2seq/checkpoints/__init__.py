@@ -1,5 +1,6 @@
 """Checkpoints: the registry of names, and folders of weights and configuration."""
 
+from pix2seq.checkpoints.download import DownloadError, Progress, download
 from pix2seq.checkpoints.folder import (
     FORMAT,
     Checkpoint,
@@ -8,15 +9,18 @@ from pix2seq.checkpoints.folder import (
     read_info,
     save,
 )
+from pix2seq.checkpoints.info import CheckpointInfo
 from pix2seq.checkpoints.registry import (
     CHECKPOINTS,
     CONFIG_FILE,
+    HOME_VARIABLE,
     ROOT_VARIABLE,
     WEIGHTS_FILE,
-    CheckpointInfo,
     available_checkpoints,
+    cached_folder,
     checkpoint_roots,
     find,
+    home,
     locate,
 )
 
@@ -24,14 +28,20 @@ __all__ = [
     "CHECKPOINTS",
     "CONFIG_FILE",
     "FORMAT",
+    "HOME_VARIABLE",
     "ROOT_VARIABLE",
     "WEIGHTS_FILE",
     "Checkpoint",
     "CheckpointConfig",
     "CheckpointInfo",
+    "DownloadError",
+    "Progress",
     "available_checkpoints",
+    "cached_folder",
     "checkpoint_roots",
+    "download",
     "find",
+    "home",
     "load",
     "locate",
     "read_info",

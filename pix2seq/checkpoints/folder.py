@@ -19,13 +19,8 @@ from safetensors.torch import load_file, save_file
 from torch import Tensor
 
 from pix2seq.categories import LABEL_SPACES, Categories
-from pix2seq.checkpoints.registry import (
-    CHECKPOINTS,
-    CONFIG_FILE,
-    WEIGHTS_FILE,
-    CheckpointInfo,
-    locate,
-)
+from pix2seq.checkpoints.info import CheckpointInfo
+from pix2seq.checkpoints.registry import CHECKPOINTS, CONFIG_FILE, WEIGHTS_FILE, locate
 from pix2seq.config import (
     Config,
     ConfigError,
@@ -137,6 +132,7 @@ def read_info(folder: Path) -> CheckpointInfo:
         size_mb=round(weights.stat().st_size / 1e6, 1) if weights.is_file() else info.size_mb,
         label_space=info.label_space or space,
         image_size=info.image_size or config.preprocess.image_size,
+        sampling=config.sampling,
     )
 
 

@@ -1,49 +1,22 @@
 """Which checkpoints exist, and where their folders are.
 
 Names are looked up in ``$PIX2SEQ_CHECKPOINTS`` (folders, separated like ``$PATH``), then in the
-repository's own ``checkpoints/``.
+repository's own ``checkpoints/``, then in the cache of downloads.
 """
 
 from __future__ import annotations
 
 import os
-from dataclasses import dataclass
 from pathlib import Path
 
-from pix2seq.config import Config, ConfigError
+from pix2seq.checkpoints.info import CheckpointInfo
+from pix2seq.checkpoints.published import PUBLISHED
+from pix2seq.config import ConfigError
 
 CONFIG_FILE = "config.json"
 WEIGHTS_FILE = "model.safetensors"
 ROOT_VARIABLE = "PIX2SEQ_CHECKPOINTS"
-
-
-@dataclass(frozen=True)
-class CheckpointInfo(Config):
-    """What people want to know before they choose a checkpoint.
-
-    Attributes:
-        name: what ``load`` takes.
-        title: one line for menus.
-        family: who trained it: ``explorer`` (this repository), ``google``, ``shariatnia``.
-        source: where the weights come from: a command, a URL or a paper.
-        licence: of the weights.
-        size_mb: of the weights, in megabytes (10**6 bytes).
-        ap: average precision in [0, 1].
-        ap_note: on what, and whether it was measured here or published.
-        label_space: name of the classes' label space.
-        image_size: (height, width) of the model's input in pixels.
-    """
-
-    name: str
-    title: str = ""
-    family: str = "explorer"
-    source: str = ""
-    licence: str = ""
-    size_mb: float | None = None
-    ap: float | None = None
-    ap_note: str = ""
-    label_space: str = ""
-    image_size: tuple[int, ...] | None = None
+HOME_VARIABLE = "PIX2SEQ_HOME"
 
 
 CHECKPOINTS: dict[str, CheckpointInfo] = {
@@ -56,16 +29,31 @@ CHECKPOINTS: dict[str, CheckpointInfo] = {
             licence="Apache-2.0",
             label_space="coco80",
         ),
+        *PUBLISHED,
     )
 }
 """Every checkpoint known by name, in menu order. A folder's own ``info`` has the last word."""
+
+
+def home() -> Path:
+    """The cache of downloads: ``$PIX2SEQ_HOME``, else ``pix2seq`` in the user's cache folder."""
+    if os.environ.get(HOME_VARIABLE):
+        return Path(os.environ[HOME_VARIABLE]).expanduser()
+    cache = os.environ.get("XDG_CACHE_HOME")
+    return (Path(cache) if cache else Path.home() / ".cache") / "pix2seq"
+
+
+def cached_folder(name: str) -> Path:
+    """Where a downloaded checkpoint is kept, whether it is there or not."""
+    return home() / "checkpoints" / name
 
 
 def checkpoint_roots() -> list[Path]:
     """Folders in which checkpoints are looked up by name, first match wins."""
     listed = os.environ.get(ROOT_VARIABLE, "").split(os.pathsep)
     bundled = Path(__file__).resolve().parents[2] / "checkpoints"
-    return [*(Path(root).expanduser() for root in listed if root), bundled]
+    cache = cached_folder("any").parent
+    return [*(Path(root).expanduser() for root in listed if root), bundled, cache]
 
 
 def find(name: str) -> Path | None:

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from pathlib import Path
 
 import torch
 from torch import Tensor
 
+from pix2seq.checkpoints import CHECKPOINTS, CheckpointInfo, save
 from pix2seq.config import (
+    ConfigError,
     ModelConfig,
     PreprocessConfig,
     SamplingOptions,
@@ -22,10 +25,12 @@ class Converted:
     """Settings and weights, ready to be saved or used.
 
     Attributes:
+        family: as in ``CheckpointInfo``.
         weights: a complete, strict state of ``Pix2Seq(model)``.
         sampling: what the source's own decoding does.
     """
 
+    family: str
     model: ModelConfig
     tokenizer: TokenizerConfig
     preprocess: PreprocessConfig
@@ -38,6 +43,42 @@ class Converted:
         model = Pix2Seq(self.model)
         model.load_state_dict(self.weights, strict=True)
         return model.eval()
+
+    def save(self, folder: str | Path, categories: str, info: CheckpointInfo | None = None) -> Path:
+        """Write our folder, with an account of the conversion; weights keep their precision.
+
+        Args:
+            categories: name of the label space that the class tokens mean.
+            info: what people are told about it; by default named after the folder.
+        """
+        folder = Path(folder)
+        if info is None:
+            info = CHECKPOINTS.get(folder.name) or CheckpointInfo(
+                name=folder.name,
+                title=f"{folder.name} ({self.report.kind})",
+                family=self.family,
+                source=self.report.source,
+                label_space=categories,
+                image_size=self.preprocess.image_size,
+            )
+        with torch.device("meta"):  # names and shapes only; the weights exist once
+            model = Pix2Seq(self.model)
+        try:
+            folder.mkdir(parents=True, exist_ok=True)
+            self.report.write(folder)
+            return save(
+                folder,
+                model,
+                self.tokenizer,
+                self.preprocess,
+                categories,
+                self.sampling,
+                info.replace(sampling=None),
+                state_dict=self.weights,
+                half=False,
+            )
+        except OSError as error:
+            raise ConfigError(f"{folder} cannot be written: {error}") from error
 
 
 def meta_state(config: ModelConfig) -> dict[str, Tensor]:

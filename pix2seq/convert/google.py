@@ -59,6 +59,7 @@ def read_google(
         ignored=tuple(ignored),
     )
     return Converted(
+        family="google",
         model=model,
         tokenizer=tokenizer,
         preprocess=PreprocessConfig(

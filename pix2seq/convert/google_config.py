@@ -11,6 +11,7 @@ import re
 from pathlib import Path
 from typing import Any
 
+from pix2seq.checkpoints.published import GOOGLE_SAMPLING
 from pix2seq.config import (
     SLOTS_PER_OBJECT,
     ConfigError,
@@ -53,18 +54,24 @@ def detection_task(official: dict[str, Any]) -> dict[str, Any]:
     return {}
 
 
-def choose_image_size(official: dict[str, Any], asked: int | None, prefix: Path) -> tuple[int, int]:
-    """(height, width). The release's configs hold one number, later ones a pair."""
+def stated_image_size(official: dict[str, Any]) -> tuple[int, int] | None:
+    """(height, width) in the config. The release's hold one number, later ones a pair."""
     stated = official.get("model", {}).get("image_size")
     if stated is None:
         stated = detection_task(official).get("image_size")
-    if isinstance(stated, int):
-        stated = (stated, stated)
+    if stated is None:
+        return None
+    return (stated, stated) if isinstance(stated, int) else tuple(stated)
+
+
+def choose_image_size(official: dict[str, Any], asked: int | None, prefix: Path) -> tuple[int, int]:
+    """(height, width) as stated, or the size that was asked for."""
+    stated = stated_image_size(official)
     if stated is None and asked is None:
         raise ConfigError(
             f"{prefix} does not say its image size; add its config.json, or --image-size 640"
         )
-    size = (asked, asked) if stated is None else tuple(stated)
+    size = stated or (asked, asked)
     if asked is not None and size != (asked, asked):
         raise ConfigError(f"image size is {asked}, but config.json says {size}; leave it out")
     return size
@@ -143,21 +150,14 @@ def tokenizer_config(model: ModelConfig, official: dict[str, Any] | None = None)
     )
 
 
-def sampling_defaults(
-    official: dict[str, Any] | None = None, tokenizer: TokenizerConfig | None = None
-) -> SamplingOptions:
-    """How the official code decodes: nucleus 0.4 by its own rule, no grammar, no early stop, always
-    as many objects as fit; labels and scores by the likeliest real class."""
-    task = detection_task(official or {})
-    return SamplingOptions(
-        temperature=float(task.get("temperature", 1.0)),
-        top_k=int(task.get("top_k", 0)),
-        top_p=float(task.get("top_p", 0.4)),
-        top_p_rule="official",
-        max_objects=tokenizer.max_objects if tokenizer else 100,
-        eos="delay",
-        grammar=False,
-        noise="paper",
+def sampling_defaults(official: dict[str, Any], tokenizer: TokenizerConfig) -> SamplingOptions:
+    """The family's decoding, with what ``config.json`` says about it."""
+    task = detection_task(official)
+    return GOOGLE_SAMPLING.replace(
+        temperature=float(task.get("temperature", GOOGLE_SAMPLING.temperature)),
+        top_k=int(task.get("top_k", GOOGLE_SAMPLING.top_k)),
+        top_p=float(task.get("top_p", GOOGLE_SAMPLING.top_p)),
+        max_objects=tokenizer.max_objects,
     )
 
 

@@ -4,9 +4,9 @@ A DeiT-III ViT, its channels averaged down to the decoder's width, and a post-no
 own vocabulary: ``xyxy``, truncated bins first, then classes, BOS, EOS and PAD. Read from the
 repository at commit c7aff7a (2022-08-31).
 
-Its own scripts report as an object's confidence the largest probability at every *fourth* step, which
-for most objects is that of a coordinate, and sometimes another object's label. A score here is the
-probability of the object's own label token.
+Its own scripts report as an object's confidence the largest probability at every *fourth* step,
+which for most objects is that of a coordinate, and sometimes another object's label. A score here
+is the probability of the object's own label token.
 """
 
 from __future__ import annotations
@@ -19,13 +19,13 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
+from pix2seq.checkpoints.published import VOC_SAMPLING
 from pix2seq.config import (
     SLOTS_PER_OBJECT,
     ConfigError,
     EncoderConfig,
     ModelConfig,
     PreprocessConfig,
-    SamplingOptions,
     TokenizerConfig,
     TransformerConfig,
 )
@@ -35,7 +35,6 @@ from pix2seq.convert.report import ConversionReport
 NUM_CLASSES = 20
 BACKBONE = "deit3_small_patch16_384"
 SPECIALS = 3  # BOS, EOS and PAD follow the classes
-GENERATED_OBJECTS = 20  # its scripts write 101 tokens
 
 _VIT_HEAD_DIM = 64
 
@@ -65,10 +64,13 @@ def read_shariatnia(
     )
     tokenizer = tokenizer_config(config)
     return Converted(
+        family="shariatnia",
         model=config,
         tokenizer=tokenizer,
         preprocess=preprocess_config(config),
-        sampling=sampling_defaults(tokenizer),
+        sampling=VOC_SAMPLING.replace(
+            max_objects=min(VOC_SAMPLING.max_objects, tokenizer.max_objects)
+        ),
         weights=weights,
         report=report,
     )
@@ -180,19 +182,6 @@ def preprocess_config(config: ModelConfig) -> PreprocessConfig:
         std=(0.229, 0.224, 0.225),
         antialias=False,
         round_uint8=True,
-    )
-
-
-def sampling_defaults(tokenizer: TokenizerConfig) -> SamplingOptions:
-    """Greedy, up to 20 objects, as its scripts do. They know no grammar and give up an image whose
-    sentence is malformed; ours keeps every sentence well-formed."""
-    return SamplingOptions(
-        temperature=0.0,
-        top_p=1.0,
-        max_objects=min(GENERATED_OBJECTS, tokenizer.max_objects),
-        eos="model",
-        grammar=True,
-        noise="show",
     )
 
 

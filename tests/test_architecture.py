@@ -34,6 +34,7 @@ ORDER = [
     "agreement",
     "data",
     "evaluate",
+    "sweep",
     "finetune",
     "train",
     "render",

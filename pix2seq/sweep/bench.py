@@ -1,0 +1,237 @@
+"""Running a sweep: look once, write per setting, score, one outcome at a time.
+
+    samples -> Bench (encoded once) -> run_sweep(settings) -> Progress ..., Outcome, Progress ...
+
+Images are looked at once; every setting then writes from the same memories with the same random
+numbers. Settings that only read the sentences differently (noise, score) share the sentences, too.
+Outcomes come one by one, and a sweep can be stopped between any two tokens.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+
+from pix2seq.config import ConfigError, SamplingOptions
+from pix2seq.data.sample import Sample
+from pix2seq.detections import Detections
+from pix2seq.evaluate.coco import CocoScores, Truth, score
+from pix2seq.predictor import ImageEncoding, Predictor
+from pix2seq.sampling import SampledBatch, sample_batch
+from pix2seq.sweep.plan import Setting
+
+BATCH = 8
+"""Sentences written side by side: on a CPU, more is hardly faster and slower to show."""
+
+
+@dataclass(frozen=True, eq=False)
+class Curve:
+    """Precision and recall at IoU 0.5 of all boxes down to a score, for ever lower scores.
+
+    Boxes of all classes are ranked together, as a user's one threshold ranks them.
+
+    Attributes:
+        scores, precision, recall: (D,), best score first; crowds count for nothing.
+    """
+
+    scores: np.ndarray
+    precision: np.ndarray
+    recall: np.ndarray
+
+    @classmethod
+    def of(cls, scores: CocoScores) -> Curve:
+        """Read the curve off COCO's matches."""
+        tables = [scores.table(label) for label in scores.labels]
+        objects = sum(int(table.objects.sum()) for table in tables)
+        kept = [~table.ignored[0] for table in tables]
+        none = [np.zeros(0)]
+        value = np.concatenate(none + [t.scores[k] for t, k in zip(tables, kept, strict=True)])
+        right = np.concatenate(none + [t.hit[0][k] for t, k in zip(tables, kept, strict=True)])
+        order = np.argsort(-value, kind="stable")
+        hits = np.cumsum(right[order])
+        rank = np.arange(1, len(order) + 1)
+        return cls(value[order], hits / rank, hits / max(objects, 1))
+
+    def thinned(self, points: int = 160) -> Curve:
+        """At most that many points, spread evenly; first and last stay."""
+        count = len(self.scores)
+        if count <= points:
+            return self
+        at = np.unique(np.linspace(0, count - 1, points).round().astype(int))
+        return Curve(self.scores[at], self.precision[at], self.recall[at])
+
+
+@dataclass(frozen=True)
+class Progress:
+    """How far a sweep is: ``done`` images are looked at, or written about for ``setting``."""
+
+    setting: Setting | None
+    done: int
+    images: int
+
+
+@dataclass(frozen=True, eq=False)
+class Outcome:
+    """What one setting gives.
+
+    Attributes:
+        metrics: COCO's averages by name (``AP``, ``AP50``, ``AR100``, ...); NaN: nothing to find.
+        curve: precision and recall by score.
+        objects_per_image: boxes, mean over the images.
+        seconds: of writing; 0 if the sentences were there already.
+    """
+
+    setting: Setting
+    metrics: dict[str, float]
+    curve: Curve
+    objects_per_image: float
+    seconds: float
+
+
+class Bench:
+    """Labelled images as one predictor sees them, encoded once and kept.
+
+    Args:
+        predictor: writes.
+        samples: labelled in the label space ``label_map`` translates from.
+        label_map: sample's label to predictor's; by default they are the same.
+    """
+
+    def __init__(
+        self,
+        predictor: Predictor,
+        samples: Sequence[Sample],
+        label_map: dict[int, int] | None = None,
+    ) -> None:
+        if not samples:
+            raise ConfigError("a sweep needs at least one labelled image")
+        self.predictor = predictor
+        self.samples = samples
+        self.truths: list[Truth] = []
+        self.encodings: list[ImageEncoding] = []
+        self._label_map = label_map
+
+    def __len__(self) -> int:
+        return len(self.samples)
+
+    def look(self) -> Iterator[int]:
+        """Encode what is not encoded yet; yields how many are, after each."""
+        for index in range(len(self.encodings), len(self.samples)):
+            sample = self.samples[index]
+            self.truths.append(Truth.of(sample, self._label_map))
+            self.encodings.append(self.predictor.encode(sample.image))
+            yield index + 1
+
+    def write(
+        self, options: SamplingOptions, stopped: Callable[[], bool]
+    ) -> Iterator[tuple[int, SampledBatch]]:
+        """Write about all images, a batch at a time; yields (first image, sentences).
+
+        Image ``i`` uses seed ``options.seed + i``. Ends early, without an error, when ``stopped``
+        says so between two tokens.
+        """
+        model = _Stoppable(self.predictor.model, stopped)
+        for first in range(0, len(self.encodings), BATCH):
+            part = self.encodings[first : first + BATCH]
+            memory = torch.cat([encoding.memory for encoding in part])
+            seeds = [options.seed + first + i for i in range(len(part))]
+            try:
+                batch = sample_batch(model, memory, self.predictor.tokenizer, options, seeds)
+            except _Stopped:
+                return
+            yield first, batch
+
+    def read(
+        self, sentences: Sequence[tuple[int, SampledBatch]], setting: Setting
+    ) -> list[Detections]:
+        """The objects of all sentences, as a setting reads them."""
+        found = []
+        for first, batch in sentences:
+            part = self.encodings[first : first + len(batch.lengths)]
+            found += self.predictor.read_batch(part, batch, setting.options)
+        return [without_noise_class(one) for one in found] if setting.noise_blind else found
+
+
+def without_noise_class(found: Detections) -> Detections:
+    """Scores as they would be if the noise class had no probability."""
+    real = (1 - found.noise_scores).clamp(min=1e-6)
+    scores = (found.scores / real).clamp(max=1)
+    return Detections.of(
+        found.boxes,
+        found.labels,
+        scores,
+        noise_scores=torch.zeros_like(scores),
+        is_noise=found.is_noise,
+        objects=found.objects,
+        degenerate=found.degenerate,
+    )
+
+
+def run_sweep(
+    bench: Bench, settings: Sequence[Setting], stopped: Callable[[], bool] = lambda: False
+) -> Iterator[Progress | Outcome]:
+    """Try settings one after the other.
+
+    Args:
+        stopped: asked before every token; what was finished before stays valid.
+
+    Yields:
+        ``Progress`` per image looked at and per batch written, an ``Outcome`` per setting.
+    """
+    for done in bench.look():
+        yield Progress(None, done, len(bench))
+        if stopped():
+            return
+    written: dict[SamplingOptions, list[tuple[int, SampledBatch]]] = {}
+    for setting in settings:
+        key = setting.options.replace(noise="paper", score_threshold=0.0)
+        seconds = 0.0
+        if key not in written:
+            sentences, done = [], 0
+            start = time.perf_counter()
+            for first, batch in bench.write(setting.options, stopped):
+                sentences.append((first, batch))
+                done = first + len(batch.lengths)
+                seconds = time.perf_counter() - start
+                yield Progress(setting, done, len(bench))
+            if done < len(bench):
+                return
+            written[key] = sentences
+        yield _outcome(bench, setting, bench.read(written[key], setting), seconds)
+
+
+def _outcome(
+    bench: Bench, setting: Setting, found: Sequence[Detections], seconds: float
+) -> Outcome:
+    scores = score(bench.truths, found, bench.predictor.categories)
+    return Outcome(
+        setting=setting,
+        metrics=scores.metrics,
+        curve=Curve.of(scores),
+        objects_per_image=sum(map(len, found)) / len(found),
+        seconds=seconds,
+    )
+
+
+class _Stopped(Exception):
+    """A sweep was cancelled in the middle of a batch."""
+
+
+class _Stoppable:
+    """A model that refuses to go on when asked to stop, so that a batch ends at once."""
+
+    def __init__(self, model, stopped: Callable[[], bool]) -> None:
+        self._model = model
+        self._stopped = stopped
+
+    def new_cache(self, memory, batch_size=None):
+        return self._model.new_cache(memory, batch_size)
+
+    def decode(self, input_ids, memory=None, cache=None):
+        if self._stopped():
+            raise _Stopped
+        return self._model.decode(input_ids, memory, cache)

@@ -1,0 +1,229 @@
+"""Sweeps: their plans, their curves, and that they stop, share and lose nothing."""
+
+from __future__ import annotations
+
+from threading import Event
+
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+
+from pix2seq.categories import COCO_80
+from pix2seq.config import ConfigError, SamplingOptions, TokenizerConfig
+from pix2seq.data.sample import Sample
+from pix2seq.detections import Detections
+from pix2seq.evaluate.coco import Truth, score
+from pix2seq.predictor import Predictor
+from pix2seq.sweep import (
+    KNOBS,
+    Bench,
+    Curve,
+    Outcome,
+    Progress,
+    plan_sweep,
+    run_sweep,
+    without_noise_class,
+)
+from tests import fakes
+
+DOG, CAT = 16, 15
+LEFT, RIGHT = (0.0, 0.0, 0.4, 0.9), (0.5, 0.1, 1.0, 0.9)
+BASE = SamplingOptions(seed=0).resolve(SamplingOptions(), fakes.TINY_TOKENIZER)
+
+
+def sample(number: int, *objects) -> Sample:
+    """A 64 x 64 image with ``(box in [0, 1], label)`` objects in it."""
+    boxes = 64 * torch.tensor([box for box, _ in objects], dtype=torch.float32).reshape(-1, 4)
+    return Sample(
+        image=Image.new("RGB", (64, 64)),
+        boxes=boxes,
+        labels=torch.tensor([label for _, label in objects], dtype=torch.long),
+        image_id=number,
+        is_crowd=torch.zeros(len(objects), dtype=torch.bool),
+    )
+
+
+@pytest.fixture
+def predictor(tokenizer, scripted) -> Predictor:
+    """Writes a dog on the left and a cat on the right, almost surely, then EOS."""
+    ids = fakes.write_objects(tokenizer, [(LEFT, DOG), (RIGHT, CAT)])
+    return Predictor(scripted(ids), tokenizer, fakes.TINY_PREPROCESS)
+
+
+@pytest.fixture
+def bench(predictor) -> Bench:
+    """Eleven images: two batches; every third lacks the cat."""
+    objects = [((LEFT, DOG), (RIGHT, CAT)), ((LEFT, DOG), (RIGHT, CAT)), ((LEFT, DOG),)]
+    return Bench(predictor, [sample(i, *objects[i % 3]) for i in range(11)])
+
+
+# ---- plans --------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("knob", KNOBS)
+def test_every_knob_has_a_plan_whose_settings_differ(knob):
+    settings = plan_sweep(knob, BASE.replace(score_threshold=0.3), fakes.TINY_TOKENIZER)
+    assert len(settings) >= 2
+    assert len({setting.name for setting in settings}) == len(settings)
+    assert len({(s.options, s.noise_blind) for s in settings}) == len(settings)
+    assert {s.options.score_threshold for s in settings} == {0.0}, "a curve needs every score"
+    for setting in settings:
+        assert setting.options.resolve(SamplingOptions(), fakes.TINY_TOKENIZER) == setting.options
+
+
+def test_a_plan_ends_at_what_the_model_can_do():
+    longest = plan_sweep("max_objects", BASE, fakes.TINY_TOKENIZER)
+    assert [s.options.max_objects for s in longest] == [1, 2, 5, 8]
+    assert [s.name for s in longest][:2] == ["1 object", "2 objects"]
+    finest = plan_sweep("num_bins", BASE, fakes.TINY_TOKENIZER)
+    assert [s.options.num_bins for s in finest] == [8, 16, 32]
+
+
+def test_a_nucleus_sweep_from_argmax_warms_up_first():
+    sharp, *nuclei = plan_sweep("top_p", BASE.replace(temperature=0.0), fakes.TINY_TOKENIZER)
+    assert sharp.options.temperature == 0
+    assert {s.options.temperature for s in nuclei} == {1.0}
+
+
+def test_a_sweep_that_cannot_show_anything_is_refused():
+    with pytest.raises(ConfigError, match="no sweep 'colour'"):
+        plan_sweep("colour", BASE, fakes.TINY_TOKENIZER)
+    plain = TokenizerConfig(32, 80, coord_offset=3, class_offset=40, vocab_size=120, bos_id=0,
+                            eos_id=1, pad_id=2)  # fmt: skip
+    for knob in ("argument", "noise"):
+        with pytest.raises(ConfigError, match="no noise class"):
+            plan_sweep(knob, BASE, plain)
+    assert plan_sweep("eos", BASE, plain)
+
+
+# ---- curves -------------------------------------------------------------------------------------
+
+
+def found(*objects) -> Detections:
+    boxes = 64 * torch.tensor([box for box, _, _ in objects], dtype=torch.float32).reshape(-1, 4)
+    labels = torch.tensor([label for _, label, _ in objects], dtype=torch.long)
+    return Detections.of(boxes, labels, torch.tensor([value for _, _, value in objects]))
+
+
+def curve(detections: Detections, *objects) -> Curve:
+    return Curve.of(score([Truth.of(sample(1, *objects))], [detections], COCO_80))
+
+
+def test_a_curve_without_boxes_is_empty():
+    assert len(curve(Detections.empty(), (LEFT, DOG)).scores) == 0
+
+
+def test_a_curve_ranks_all_classes_together():
+    ranked = curve(
+        found((LEFT, DOG, 0.9), (RIGHT, DOG, 0.8), (RIGHT, CAT, 0.7)), (LEFT, DOG), (RIGHT, CAT)
+    )
+    assert ranked.scores.tolist() == pytest.approx([0.9, 0.8, 0.7])
+    assert ranked.precision.tolist() == pytest.approx([1, 1 / 2, 2 / 3])
+    assert ranked.recall.tolist() == pytest.approx([1 / 2, 1 / 2, 1])
+
+
+def test_a_curve_where_nothing_was_to_be_found_has_no_precision():
+    lost = curve(found((LEFT, DOG, 0.9)))
+    assert (lost.precision.tolist(), lost.recall.tolist()) == ([0], [0])
+
+
+def test_thinning_keeps_both_ends():
+    line = np.linspace(1, 0, 1000)
+    thin = Curve(line, line, 1 - line).thinned(50)
+    assert len(thin.scores) == 50
+    assert (thin.scores[0], thin.scores[-1]) == (1, 0)
+    assert thin.thinned(50) is thin
+
+
+def test_scores_without_the_noise_class_share_its_probability_out():
+    one = Detections.of(
+        torch.tensor([[0.0, 0, 9, 9]] * 3),
+        torch.tensor([1, 2, 3]),
+        torch.tensor([0.2, 0.5, 0.0]),
+        noise_scores=torch.tensor([0.6, 0.0, 1.0]),
+    )
+    blind = without_noise_class(one)
+    assert blind.scores.tolist() == pytest.approx([0.5, 0.5, 0.0])
+    assert blind.labels.tolist() == [1, 2, 3]
+    assert len(without_noise_class(Detections.empty())) == 0
+
+
+# ---- sweeps -------------------------------------------------------------------------------------
+
+
+def outcomes(events) -> list[Outcome]:
+    return [event for event in events if isinstance(event, Outcome)]
+
+
+def test_a_bench_without_images_is_refused(predictor):
+    with pytest.raises(ConfigError, match="at least one"):
+        Bench(predictor, [])
+
+
+def test_images_are_encoded_once_for_all_settings_and_sweeps(bench, predictor):
+    for knob in ("eos", "top_p"):
+        list(run_sweep(bench, plan_sweep(knob, BASE, predictor.tokenizer.config)))
+    assert predictor.model.images_encoded == len(bench) == 11
+
+
+def test_outcomes_carry_the_numbers_of_their_setting(bench, predictor):
+    one, both = outcomes(
+        run_sweep(bench, plan_sweep("max_objects", BASE, predictor.tokenizer.config)[:2])
+    )
+    # All 11 dogs and none of the 8 cats; then all of both, and 3 cats that are not there.
+    assert one.objects_per_image == 1
+    assert (one.curve.precision[-1], one.curve.recall[-1]) == (1, pytest.approx(11 / 19))
+    assert one.metrics["AP50"] == pytest.approx(0.5)
+    assert both.objects_per_image == 2
+    assert both.curve.recall[-1] == 1
+    assert both.curve.precision[-1] == pytest.approx(19 / 22)
+
+
+def test_settings_that_only_read_differently_share_their_sentences(bench, predictor):
+    settings = plan_sweep("noise", BASE.replace(max_objects=3), predictor.tokenizer.config)
+    first, *others = outcomes(run_sweep(bench, settings))
+    assert first.seconds > 0
+    assert [other.seconds for other in others] == [0, 0]
+
+
+def test_the_same_sweep_gives_the_same_numbers(bench, predictor):
+    settings = plan_sweep("top_p", BASE, predictor.tokenizer.config)
+    first, second = (
+        [outcome.metrics["AP50"] for outcome in outcomes(run_sweep(bench, settings))]
+        for _ in range(2)
+    )
+    assert first == second
+
+
+def test_progress_counts_up_to_all_images(bench, predictor):
+    settings = plan_sweep("eos", BASE, predictor.tokenizer.config)
+    events = [e for e in run_sweep(bench, settings) if isinstance(e, Progress)]
+    assert [e.done for e in events if e.setting is None] == list(range(1, 12))
+    assert [e.done for e in events if e.setting == settings[0]] == [8, 11]
+
+
+def test_stopping_ends_a_sweep_between_two_tokens_and_keeps_what_is_done(bench, predictor):
+    settings = plan_sweep("max_objects", BASE, predictor.tokenizer.config)
+    stop, seen = Event(), []
+    for event in run_sweep(bench, settings, stop.is_set):
+        seen.append(event)
+        if isinstance(event, Outcome):
+            stop.set()
+            before = predictor.model.forwards
+    assert len(outcomes(seen)) == 1
+    assert predictor.model.forwards == before
+    assert seen[-1] is outcomes(seen)[0]
+
+
+def test_stopping_while_looking_keeps_what_was_looked_at(bench, predictor):
+    events = run_sweep(bench, plan_sweep("eos", BASE, predictor.tokenizer.config), lambda: True)
+    assert [event.done for event in events] == [1]
+    list(run_sweep(bench, plan_sweep("eos", BASE, predictor.tokenizer.config)))
+    assert predictor.model.images_encoded == 11
+
+
+def test_labels_are_translated_to_the_predictors(predictor):
+    bench = Bench(predictor, [sample(1, (LEFT, 0), (RIGHT, 7))], label_map={0: DOG})
+    list(bench.look())
+    assert bench.truths[0].labels.tolist() == [DOG]

@@ -28,6 +28,7 @@ class AppContext:
         pictures, runs, sessions: what visitors put on the stage, wrote, and are writing.
         checkpoint: the menu in the header; its value is a name.
         image: the picture widget; its value is a file's path, or ``None``.
+        example: the name of the example on the stage, empty for a visitor's own picture.
         controls: the sampling widgets.
         stage: the live stage.
     """
@@ -41,6 +42,7 @@ class AppContext:
     problem: str = ""
     checkpoint: gr.Dropdown | None = None
     image: gr.Image | None = None
+    example: gr.Textbox | None = None
     controls: Controls | None = None
     stage: gr.HTML | None = None
 

@@ -1,4 +1,5 @@
-"""The *About the model* tab: what the checkpoints in the menu are, and what the app does with data."""
+"""The *About the model* tab: what the checkpoints in the menu are, and what the app does with
+data."""
 
 from __future__ import annotations
 
@@ -10,15 +11,15 @@ from pix2seq.ui.context import AppContext
 _TEXT = """
 ### A detector that writes
 Pix2Seq (Chen, Saxena, Li, Fleet, Hinton: *Pix2seq: A Language Modeling Framework for Object
-Detection*, ICLR 2022, [arXiv 2109.10852](https://arxiv.org/abs/2109.10852)) reads an image and writes
-one sentence about it: four numbers and a word per object, then "end". No anchors, no boxes to regress,
-no suppression of duplicates: a sequence model and a vocabulary. This app shows the sentence while it is
-being written, and lets you question it.
+Detection*, ICLR 2022, [arXiv 2109.10852](https://arxiv.org/abs/2109.10852)) reads an image and
+writes one sentence about it: four numbers and a word per object, then "end". No anchors, no boxes
+to regress, no suppression of duplicates: a sequence model and a vocabulary. This app shows the
+sentence while it is being written, and lets you question it.
 
 ### Your pictures
 Everything runs on the computer that serves this page. A picture is kept in memory until newer ones
-push it out, is reachable only from the tab that sent it, and goes nowhere else. The page itself loads
-nothing from other servers.
+push it out, is reachable only from the tab that sent it, and goes nowhere else. The page itself
+loads nothing from other servers.
 """
 
 

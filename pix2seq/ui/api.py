@@ -1,8 +1,8 @@
 """The named endpoints ``/detect`` and ``/detect_stream``: the same run as the page's, for programs.
 
 ``client.predict(handle_file("photo.jpg"), "mini", api_name="/detect")`` returns one JSON object;
-``client.submit(..., api_name="/detect_stream")`` one per token. Parameters are the page's controls, so
-their defaults are the ones that the page shows.
+``client.submit(..., api_name="/detect_stream")`` one per token. Parameters are the page's
+controls, so their defaults are the ones that the page shows.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from pix2seq.images import load_image
 from pix2seq.predictor import ImageEncoding, Predictor
 from pix2seq.sampling import SamplingStep
 from pix2seq.ui.context import AppContext
-from pix2seq.ui.controls import PhotoInput, options_from_values
+from pix2seq.ui.controls import options_from_values, photo_input
 from pix2seq.ui.record import step_to_json
 
 
@@ -89,7 +89,7 @@ def build_api(context: AppContext) -> None:
                 "detections": _objects(predictor, encoding, steps, options),
             }
 
-    photo = PhotoInput(type="filepath", visible=False, label="image")
+    photo = photo_input(visible=False, label="image")
     inputs = [photo, context.checkpoint, *context.controls.widgets()]
     shared = dict(concurrency_id="model", concurrency_limit=4)
     answer = gr.JSON(visible=False)

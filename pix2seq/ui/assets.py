@@ -1,8 +1,8 @@
 """Static files of the page: style sheets and scripts, joined at start-up without a build step.
 
-Scripts share one namespace object, ``window.P2S``; each file adds to it, so their order matters only
-for names used while loading. They are inlined into the page's head: no extra request, and the app
-works behind any proxy path.
+Scripts share one namespace object, ``window.P2S``; each file adds to it, so their order matters
+only for names used while loading. They are inlined into the page's head: no extra request, and the
+app works behind any proxy path.
 """
 
 from __future__ import annotations

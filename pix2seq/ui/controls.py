@@ -25,14 +25,12 @@ SPEED_CHOICES = [
 DEFAULT_SPEED = 25.0
 
 
-class PhotoInput(gr.Image):
+def photo_input(**settings) -> gr.Image:
     """An image widget that hands over the file's path unopened: ``load_image`` judges it, with
-    messages that people can act on."""
-
-    is_template = True
-
-    def preprocess(self, payload):
-        return None if payload is None else payload.path
+    messages that people can act on. (A subclass would make Gradio write a stub file.)"""
+    widget = gr.Image(type="filepath", **settings)
+    widget.preprocess = lambda payload: None if payload is None else payload.path
+    return widget
 
 
 @dataclass

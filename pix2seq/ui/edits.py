@@ -2,8 +2,8 @@
 
 The page speaks in pixels, bins and labels; only the tokenizer knows ids. An edit is one of
 ``{"index": i, "token": id}`` (another token at ``i``), ``{"index": i, "pixel": x}`` (a dragged box
-edge), ``{"index": i, "label": c}`` (another class) or ``{"box": {"ymin": y, ...}}`` (a drawn prompt:
-the first one to four coordinates of a new object).
+edge), ``{"index": i, "label": c}`` (another class) or ``{"box": {"ymin": y, ...}}`` (a drawn
+prompt: the first one to four coordinates of a new object).
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """What happens when somebody presses something: plain methods, testable without a server.
 
-Each reads widget values, iterates ``writer.write`` and hands on its text. A ``ConfigError`` becomes a
-toast and the stage's error state; the server goes on.
+Each reads widget values, iterates ``writer.write`` and hands on its text. A ``ConfigError``
+becomes a toast and the stage's error state; the server goes on.
 """
 
 from __future__ import annotations

@@ -1,8 +1,8 @@
 """What the server remembers between two clicks: pictures, runs, and who is writing right now.
 
-A ``Run`` is one sentence with everything needed to look into it or write on from it. The stores are
-bounded; what falls out is answered with a plain message. Ids are unguessable and are the only key, so
-one visitor cannot reach another's picture.
+A ``Run`` is one sentence with everything needed to look into it or write on from it. The stores
+are bounded; what falls out is answered with a plain message. Ids are unguessable and are the only
+key, so one visitor cannot reach another's picture.
 """
 
 from __future__ import annotations

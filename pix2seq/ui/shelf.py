@@ -1,8 +1,8 @@
 """``ModelShelf``: the checkpoints that this server has loaded, by name.
 
-Every visitor may look through another checkpoint, so nothing here is "current". Loading happens under
-a lock (two visitors asking for one checkpoint load it once); the least recently used one goes when
-the shelf is full.
+Every visitor may look through another checkpoint, so nothing here is "current". Loading happens
+under a lock (two visitors asking for one checkpoint load it once); the least recently used one
+goes when the shelf is full.
 """
 
 from __future__ import annotations

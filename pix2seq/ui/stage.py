@@ -1,7 +1,8 @@
 """The live stage: one ``gr.HTML`` component whose drawing belongs to the page's scripts.
 
-Python sends a text record as the component's value (see ``record.py``) and answers questions through
-server functions; the template is a constant, so no text from a user or a model is ever evaluated.
+Python sends a text record as the component's value (see ``record.py``) and answers questions
+through server functions; the template is a constant, so no text from a user or a model is ever
+evaluated.
 """
 
 from __future__ import annotations
@@ -12,7 +13,7 @@ import gradio as gr
 
 _TEMPLATE = '<div class="p2s p2s-stage" data-stage data-state="idle"></div>'
 
-# `write_on`, `resume` and `forbid` are the component's events; Gradio finds their quoted names here.
+# The component's events: Gradio finds their quoted names in the load hook.
 _ON_LOAD = """
 const events = ["write_on", "forbid"];
 P2S.mountStage(element, { props, server, trigger, watch, events });

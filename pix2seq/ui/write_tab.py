@@ -12,9 +12,9 @@ from pix2seq.ui.context import AppContext
 from pix2seq.ui.controls import (
     DEFAULT_SPEED,
     SPEED_CHOICES,
-    PhotoInput,
     build_sampling_controls,
     class_choices,
+    photo_input,
     resolved_defaults,
 )
 from pix2seq.ui.examples import PHOTOS
@@ -34,9 +34,8 @@ def build_write_tab(context: AppContext) -> None:
     predictor = context.default_predictor()
     with gr.Row(elem_classes="p2s-write", equal_height=False):
         with gr.Column(elem_classes="p2s-controls", elem_id="controls", min_width=240):
-            context.image = PhotoInput(
+            context.image = photo_input(
                 label="Photo",
-                type="filepath",
                 sources=["upload", "webcam", "clipboard"],
                 height=168,
                 elem_id="image",
@@ -81,20 +80,21 @@ def build_write_tab(context: AppContext) -> None:
         context.stage = build_stage(opening, Answers(context).functions())
     context.controls = controls
     example = gr.Textbox(handlers.opening_example, visible=False)
+    context.example = example
     cursor = gr.Textbox("{}", visible=False)
     seed_of_scene = gr.State(0)
 
     widgets = controls.widgets()
     sources = [context.image, example, context.checkpoint, *widgets]
 
-    def start(path, example, checkpoint, *values, request: gr.Request):
+    def start(request: gr.Request, path, example, checkpoint, *values):
         yield from handlers.run(path, example, checkpoint, *values, request=request)
 
-    def go_on(cursor, path, example, checkpoint, *values, request: gr.Request):
+    def go_on(request: gr.Request, cursor, path, example, checkpoint, *values):
         data = json.loads(cursor)
         yield from handlers.write_on(data, path, example, checkpoint, *values, request=request)
 
-    def edit(path, example, checkpoint, *values, event: gr.EventData, request: gr.Request):
+    def edit(event: gr.EventData, request: gr.Request, path, example, checkpoint, *values):
         data = dict(event._data or {})
         yield from handlers.write_on(data, path, example, checkpoint, *values, request=request)
 
@@ -115,7 +115,6 @@ def build_write_tab(context: AppContext) -> None:
     )
     context.stage.write_on(edit, sources, **writing)
     stop.click(handlers.stop, None, None, queue=False, api_visibility=_PRIVATE)
-    stop.click(None, js="() => P2S.stopped()", api_visibility=_PRIVATE)
 
     quiet = dict(show_progress="hidden", api_visibility=_PRIVATE)
     speed.change(handlers.set_pace, speed, None, queue=False, **quiet)

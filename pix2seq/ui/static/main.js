@@ -1,9 +1,19 @@
-// Mount points called by the components' load hooks.
+// Where Gradio's components and the page's scripts meet.
+
 (() => {
-  P2S.mountStage = (element, bridge) => { console.log("stage", bridge.props.value); };
-  P2S.mountActions = () => {};
-  P2S.settings = () => {};
-  P2S.setPace = () => {};
-  P2S.stopped = () => {};
-  P2S.cursor = () => "{}";
+  let stage = null;
+
+  /** Called by the stage component's load hook. */
+  P2S.mountStage = (element, bridge) => {
+    stage = new P2S.Stage(element.querySelector("[data-stage]"), bridge);
+    stage.receive(bridge.props.value);
+    bridge.watch("value", () => stage.receive(bridge.props.value));
+  };
+
+  P2S.stage = () => stage;
+  P2S.settings = (values) => stage && stage.settings(values);
+  P2S.setPace = (pace) => {
+    if (stage) stage.pace = Number(pace) || 0;
+  };
+  P2S.cursor = (more) => (stage ? stage.cursor(more) : "{}");
 })();

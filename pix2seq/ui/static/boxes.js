@@ -1,0 +1,117 @@
+// Finished objects: a box in the class colour with a number and a name. Objects are told apart by
+// number and by focus: pointing at one dims the others. Noise is grey, dashed, hatched.
+
+(() => {
+  const { svg, set, h } = P2S;
+  const measure = document.createElement("canvas").getContext("2d");
+
+  function textWidth(text) {
+    measure.font = "600 12px system-ui, sans-serif";
+    return measure.measureText(text).width;
+  }
+
+  P2S.Boxes = class Boxes {
+    constructor(photo) {
+      this.photo = photo;
+      this.nodes = new Map();
+      this.run = null;
+      this.stale = true;
+      const hatch = svg(
+        "pattern",
+        { id: "p2s-hatch", width: 6, height: 6, patternUnits: "userSpaceOnUse" },
+        svg("path", { d: "M0 6 L6 0", class: "p2s-hatch-line" })
+      );
+      photo.svg.prepend(svg("defs", {}, hatch));
+    }
+
+    draw(record, shown) {
+      const { stage } = this.photo;
+      if (record.run !== this.run) {
+        this.nodes.forEach((node) => node.remove());
+        this.nodes.clear();
+        this.run = record.run;
+      }
+      const visible = stage.visibleObjects();
+      const wanted = new Set(visible.map((found) => found.object));
+      for (const [object, node] of this.nodes) {
+        if (!wanted.has(object)) {
+          node.remove();
+          this.nodes.delete(object);
+        }
+      }
+      for (const found of visible) this.place(record, found);
+      this.focus(stage.focus());
+      this.stale = false;
+    }
+
+    place(record, found) {
+      const [x0, y0, x1, y1] = found.box;
+      const { photo } = this;
+      const box = {
+        x: photo.x(x0),
+        y: photo.y(y0),
+        width: (x1 - x0) * photo.rect.scale,
+        height: (y1 - y0) * photo.rect.scale,
+      };
+      const name = record.className(found.label);
+      const key = JSON.stringify([box, name, found.score, found.state]);
+      let node = this.nodes.get(found.object);
+      if (node && node.p2sKey === key) return;
+      if (node) node.remove();
+      const text = `${found.object + 1}  ${name} ${P2S.probability(found.score)}`;
+      node = svg(
+        "g",
+        {
+          class: `p2s-box ${found.state}`,
+          "data-box": found.object,
+          "data-label": name,
+          "data-score": found.score.toFixed(4),
+          "data-state": found.state,
+        },
+        svg("rect", { class: "p2s-box-halo", ...box }),
+        svg("rect", { class: "p2s-box-line", ...box }),
+        this.label(text, box)
+      );
+      node.p2sKey = key;
+      this.photo.layers.boxes.append(node);
+      this.nodes.set(found.object, node);
+    }
+
+    label(text, box) {
+      const { rect } = this.photo;
+      const width = textWidth(text) + 10;
+      const above = box.y - 17 >= rect.y;
+      const y = above ? box.y - 17 : Math.max(box.y, rect.y) + 1;
+      const right = rect.x + rect.w - width;
+      const x = Math.max(rect.x, Math.min(box.x - 1, right));
+      return svg(
+        "g",
+        { class: "p2s-box-label", transform: `translate(${x} ${y})` },
+        svg("rect", { width, height: 17, rx: 2 }),
+        svg("text", { x: 5, y: 12.5 }, text)
+      );
+    }
+
+    /** Dim all but one object; `null` shows all alike. */
+    focus(object) {
+      for (const [key, node] of this.nodes) {
+        node.classList.toggle("focus", key === object);
+        node.classList.toggle("dim", object !== null && key !== object);
+        if (key === object) this.photo.layers.boxes.append(node);
+      }
+    }
+
+    /** The smallest box under a point of the picture, so that nested objects stay reachable. */
+    at(point) {
+      let best = null;
+      let least = Infinity;
+      for (const found of this.photo.stage.visibleObjects()) {
+        const [x0, y0, x1, y1] = found.box;
+        const inside = point.x >= x0 && point.x <= x1 && point.y >= y0 && point.y <= y1;
+        const area = (x1 - x0) * (y1 - y0);
+        if (inside && area < least) [best, least] = [found.object, area];
+      }
+      return best;
+    }
+  };
+})();

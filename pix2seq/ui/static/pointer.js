@@ -1,0 +1,103 @@
+// The pointer over the photo: pointing at a box focuses it, a click inspects its class, dragging an
+// edge of the focused box chooses another bin for that coordinate, and in prompt mode a drag draws
+// the beginning of an object.
+
+(() => {
+  const { svg, set } = P2S;
+  const REACH = 7; // px around an edge that count as the edge
+  const EDGES = { ymin: 1, xmin: 0, ymax: 3, xmax: 2 };
+
+  P2S.Pointer = class Pointer {
+    constructor(stage) {
+      this.stage = stage;
+      this.surface = stage.photo.svg;
+      this.line = svg("line", { class: "p2s-drag" });
+      stage.photo.layers.prompt.append(this.line);
+      this.drag = null;
+      this.surface.addEventListener("pointermove", (event) => this.move(event));
+      this.surface.addEventListener("pointerdown", (event) => this.down(event));
+      this.surface.addEventListener("pointerup", (event) => this.up(event));
+      this.surface.addEventListener("pointercancel", () => this.cancel());
+      this.surface.addEventListener("pointerleave", () => {
+        if (!this.drag) stage.hover(null);
+      });
+    }
+
+    move(event) {
+      const point = this.stage.photo.pointer(event);
+      if (this.drag) {
+        this.dragTo(point);
+        return;
+      }
+      const edge = this.edgeAt(point);
+      this.surface.style.cursor = edge ? (P2S.isVertical(edge.slot) ? "ns-resize" : "ew-resize") : "";
+      if (!edge) this.stage.hover(point.inside ? this.stage.photo.boxes.at(point) : null);
+    }
+
+    down(event) {
+      const point = this.stage.photo.pointer(event);
+      const edge = this.edgeAt(point);
+      if (!edge || this.stage.busy()) return;
+      this.drag = { ...edge, start: point, moved: false };
+      this.surface.setPointerCapture(event.pointerId);
+      event.preventDefault();
+    }
+
+    dragTo(point) {
+      const { photo, record } = this.stage;
+      const vertical = P2S.isVertical(this.drag.slot);
+      const { rect } = photo;
+      this.drag.moved = true;
+      this.drag.pixel = vertical ? point.y : point.x;
+      const at = vertical ? photo.y(point.y) : photo.x(point.x);
+      set(this.line, {
+        "data-slot": this.drag.slot,
+        x1: vertical ? rect.x : at,
+        x2: vertical ? rect.x + rect.w : at,
+        y1: vertical ? at : rect.y,
+        y2: vertical ? at : rect.y + rect.h,
+      });
+      this.line.classList.add("on");
+      if (!record.run) this.cancel();
+    }
+
+    up(event) {
+      const { drag } = this;
+      this.cancel();
+      if (drag && drag.moved) {
+        this.stage.writeOn({ index: drag.index, pixel: Math.round(10 * drag.pixel) / 10 });
+        return;
+      }
+      const point = this.stage.photo.pointer(event);
+      const object = this.stage.photo.boxes.at(point);
+      if (object === null) return;
+      const token = this.stage.record.tokensOf(object, this.stage.shown).class;
+      if (token) this.stage.select(token.index);
+    }
+
+    cancel() {
+      this.drag = null;
+      this.line.classList.remove("on");
+    }
+
+    /** The focused box's edge under the pointer, as the token that wrote it. */
+    edgeAt(point) {
+      const { stage } = this;
+      const object = stage.focus();
+      const found = object === null ? null : stage.objectOnView(object);
+      if (!found || !stage.record.run) return null;
+      const [x0, y0, x1, y1] = found.box;
+      const reach = REACH / stage.photo.rect.scale;
+      const near = point.x > x0 - reach && point.x < x1 + reach && point.y > y0 - reach && point.y < y1 + reach;
+      if (!near) return null;
+      const tokens = stage.record.tokensOf(object, stage.shown);
+      for (const [slot, side] of Object.entries(EDGES)) {
+        const value = P2S.isVertical(slot) ? point.y : point.x;
+        if (tokens[slot] && Math.abs(value - found.box[side]) <= reach) {
+          return { slot, index: tokens[slot].index };
+        }
+      }
+      return null;
+    }
+  };
+})();

@@ -1,0 +1,303 @@
+// The stage: owns what is on view (record, cursor, selection, branches) and tells its parts to draw.
+// It decides nothing about sampling; it asks the server and shows the answer.
+
+(() => {
+  const { h } = P2S;
+
+  P2S.Stage = class Stage {
+    constructor(root, bridge) {
+      this.root = root;
+      this.bridge = bridge;
+      this.record = new P2S.Record();
+      this.records = new Map(); // run id -> Record, for branches and undo
+      this.shown = 0;
+      this.following = true;
+      this.playing = false;
+      this.selected = null;
+      this.hovered = null;
+      this.values = null;
+      this.filtered = null; // objects as re-read under other filters
+      this.pace = 25;
+      this.changed = P2S.onceAFrame(() => this.draw());
+      this.build();
+    }
+
+    build() {
+      this.photo = new P2S.Photo(this);
+      this.sentence = new P2S.Sentence(this);
+      this.timeline = new P2S.Timeline(this);
+      this.objects = new P2S.Objects(this);
+      this.inspector = new P2S.Inspector(this);
+      this.branches = new P2S.Branches(this);
+      this.pointer = new P2S.Pointer(this);
+      this.toast = h("div", { class: "p2s-notice", role: "status", hidden: "" });
+      this.status = h("div", { class: "p2s-status p2s-small p2s-soft" });
+      this.aside = h(
+        "aside",
+        { class: "p2s-inspector", "aria-label": "Inspector" },
+        this.inspector.node,
+        this.branches.node,
+        this.objects.node
+      );
+      this.main = h(
+        "div",
+        { class: "p2s-main" },
+        P2S.hero(this),
+        this.photo.node,
+        this.status,
+        this.timeline.node,
+        this.sentence.node
+      );
+      this.root.replaceChildren(this.main, this.aside, this.toast);
+      P2S.emit("stage", this);
+    }
+
+    // ---- the record coming in ----------------------------------------------------------------
+
+    receive(text) {
+      if (typeof text !== "string" || text[0] !== "R") return;
+      const head = text.slice(0, text.indexOf("\n") + 1);
+      const known = this.record.text.startsWith(head) && head.length > 0;
+      if (!known) {
+        const late = [...this.records.values()].find((old) => old.text.startsWith(head));
+        if (late && late.run !== null) {
+          late.feed(text); // a run that was overtaken ends in the background
+          return;
+        }
+        this.open(new P2S.Record());
+      }
+      this.record.feed(text);
+      if (this.record.run) this.records.set(this.record.run, this.record);
+      if (this.following && !this.playing) this.shown = this.record.tokens.length;
+      this.filtered = null;
+      this.changed();
+      P2S.emit("record", this.record);
+    }
+
+    /** Put another record on view: a new one, a branch, a replay. */
+    open(record) {
+      this.record = record;
+      this.shown = record.tokens.length;
+      this.following = true;
+      this.playing = false;
+      this.selected = null;
+      this.hovered = null;
+      this.filtered = null;
+      this.waiting = false;
+      clearTimeout(this.timer);
+      this.changed();
+    }
+
+    draw() {
+      this.root.dataset.state = this.state();
+      if (this.record.run) this.root.dataset.run = this.record.run;
+      this.photo.draw();
+      this.sentence.draw();
+      this.timeline.draw();
+      this.objects.draw();
+      this.inspector.draw();
+      this.branches.draw();
+      this.status.textContent = this.statusLine();
+      P2S.emit("drawn", this);
+    }
+
+    // ---- state -------------------------------------------------------------------------------
+
+    state() {
+      return this.record.state;
+    }
+
+    busy() {
+      return this.record.state === "encoding" || this.record.state === "writing";
+    }
+
+    stateMessage() {
+      const { record } = this;
+      if (record.state === "error") {
+        return { tone: "error", title: "This did not work", text: record.end.message };
+      }
+      if (record.header.message && !record.run) {
+        return { tone: "note", title: record.header.message };
+      }
+      if (!record.image) {
+        return {
+          title: "No picture yet",
+          text: "Drop a photo into the box on the left, paste one, or pick an example.",
+        };
+      }
+      const wroteNothing = record.state === "done" && record.tokens.length === 1;
+      if (wroteNothing && record.tokens[0].slot === "eos") {
+        const p = P2S.probability(record.tokens[0].raw);
+        return {
+          tone: "note",
+          title: `The model wrote EOS at once: p = ${p}.`,
+          text: "It sees no object it has a word for. Try “keep going”.",
+        };
+      }
+      return null;
+    }
+
+    statusLine() {
+      const { record } = this;
+      const encoder = record.encoder ? `looked for ${(1000 * record.encoder.seconds).toFixed(0)} ms` : "";
+      const end = record.end;
+      switch (record.state) {
+        case "encoding":
+          return "Looking at the picture…";
+        case "writing":
+          return `${encoder} · writing token ${record.tokens.length}…`;
+        case "stopped":
+          return this.midObject()
+            ? "Stopped in the middle of an object. Step writes one more token, Write on finishes."
+            : "Stopped. Step writes one more token, Write on goes on.";
+        case "done": {
+          const why = end.reason === "eos" ? "the model said EOS" : "as many objects as you asked for";
+          const rate = end.rate ? ` · ${end.rate} tokens/s` : "";
+          return `${encoder} · ${P2S.count(record.tokens.length, "token")}${rate} · ${why}`;
+        }
+        default:
+          return "";
+      }
+    }
+
+    midObject() {
+      const last = this.record.tokens[this.record.tokens.length - 1];
+      return Boolean(last && last.slot !== "class" && last.slot !== "eos");
+    }
+
+    // ---- objects on view ---------------------------------------------------------------------
+
+    objectOnView(object) {
+      const { record, shown } = this;
+      const found = (this.filtered || record.objects).get(object);
+      if (!found) return null;
+      const tokens = record.tokensOf(object, shown);
+      return Object.keys(tokens).length === record.vocab.slots.length ? found : null;
+    }
+
+    allObjects() {
+      const keys = [...this.record.objects.keys()];
+      return keys.map((object) => this.objectOnView(object)).filter(Boolean);
+    }
+
+    visibleObjects() {
+      return this.allObjects().filter((found) => found.state === "ok" || found.state === "noise");
+    }
+
+    hiddenObjects() {
+      return this.allObjects().filter((found) => found.state !== "ok" && found.state !== "noise");
+    }
+
+    /** Which object the eye should be on: what is pointed at, else what is inspected. */
+    focus() {
+      if (this.hovered !== null) return this.hovered;
+      if (this.selected === null) return null;
+      const token = this.record.tokens[this.selected];
+      return token && token.slot !== "eos" ? token.object : null;
+    }
+
+    forkOnView() {
+      return this.record.header.parent ? this.record.header.fork : 0;
+    }
+
+    hover(object) {
+      if (object === this.hovered) return;
+      this.hovered = object;
+      this.changed();
+    }
+
+    select(index) {
+      this.selected = index;
+      if (index !== null) {
+        this.pause();
+        if (index >= this.shown) this.seek(index + 1);
+        this.keepInView = index;
+      }
+      this.changed();
+      P2S.emit("select", index);
+    }
+
+    // ---- scrubbing and replay ----------------------------------------------------------------
+
+    seek(count) {
+      this.shown = Math.min(Math.max(count, 0), this.record.tokens.length);
+      this.following = this.shown === this.record.tokens.length;
+      if (this.selected !== null && this.selected >= this.shown) this.selected = null;
+      this.changed();
+    }
+
+    pause() {
+      this.playing = false;
+      clearTimeout(this.timer);
+      this.changed();
+    }
+
+    togglePlay() {
+      if (this.playing) {
+        this.pause();
+        return;
+      }
+      if (this.shown >= this.record.tokens.length) this.seek(0);
+      this.playing = true;
+      this.following = false;
+      this.selected = null;
+      this.advance();
+    }
+
+    advance() {
+      if (!this.playing) return;
+      this.seek(this.shown + 1);
+      if (this.shown >= this.record.tokens.length) {
+        this.playing = false;
+        return;
+      }
+      this.timer = setTimeout(() => this.advance(), 1000 / (this.pace || 120));
+    }
+
+    // ---- talking to Python -------------------------------------------------------------------
+
+    async ask(name, question) {
+      try {
+        return (await this.bridge.server[name](question)) || {};
+      } catch (error) {
+        return { error: "The server does not answer; is it still running?" };
+      }
+    }
+
+    /** Where the visitor is, as JSON, for Step. */
+    cursor(more) {
+      return JSON.stringify({ run: this.record.run, shown: this.shown, ...more });
+    }
+
+    /** Ask for another continuation: an edit (see ui/edits.py), or none to go on. */
+    writeOn(edit) {
+      this.pause();
+      this.bridge.trigger("write_on", { run: this.record.run, shown: this.shown, ...edit });
+    }
+
+    async settings(values) {
+      const before = this.values;
+      this.values = values;
+      this.inspector.settingsChanged();
+      const [NOISE, THRESHOLD] = [7, 8];
+      const same = before && before[NOISE] === values[NOISE] && before[THRESHOLD] === values[THRESHOLD];
+      if (same || !this.record.run || this.busy()) return;
+      const { record } = this;
+      const answer = await this.ask("reread", { run: record.run, values });
+      if (record !== this.record || values !== this.values || !answer.lines) return;
+      const copy = new P2S.Record();
+      for (const line of answer.lines.split("\n")) copy.line(line);
+      this.filtered = copy.objects;
+      this.changed();
+    }
+
+    notice(text) {
+      this.toast.textContent = text;
+      this.toast.hidden = false;
+      clearTimeout(this.noticeTimer);
+      this.noticeTimer = setTimeout(() => {
+        this.toast.hidden = true;
+      }, 8000);
+    }
+  };
+})();

@@ -8,7 +8,7 @@ different tokens: the first divergence. From there on each sentence follows its 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from itertools import zip_longest
 from typing import Literal
 
@@ -133,6 +133,49 @@ def explain_divergence(
         below_a=float(final_a[: a.token_id].sum()),
         below_b=float(final_b[: b.token_id].sum()),
     )
+
+
+@dataclass(frozen=True)
+class Segment:
+    """A stretch of the cumulative distribution: ids ``first`` to ``last`` with ``prob`` together."""
+
+    first: int
+    last: int
+    prob: float
+
+
+def segments(final: Tensor, chosen: int, least: float = 0.004) -> list[Segment]:
+    """The distribution that a token is drawn from, laid out from 0 to 1 in the order of ids, as the
+    draw sees it.
+
+    Args:
+        final: (V,) probabilities.
+        chosen: the drawn token; it always has a segment of its own.
+        least: neighbouring tokens below this probability share a segment.
+    """
+    found: list[Segment] = []
+    open_for_more = False
+    for token_id in final.nonzero()[:, 0].tolist():
+        prob = float(final[token_id])
+        alone = token_id == chosen or prob >= least
+        if open_for_more and not alone:
+            before = found.pop()
+            found.append(Segment(before.first, token_id, before.prob + prob))
+        else:
+            found.append(Segment(token_id, token_id, prob))
+        open_for_more = not alone
+    return found
+
+
+def differences(
+    options_a: SamplingOptions, options_b: SamplingOptions
+) -> list[tuple[str, object, object]]:
+    """The settings that two runs do not share: (name, a's value, b's value)."""
+    return [
+        (field.name, getattr(options_a, field.name), getattr(options_b, field.name))
+        for field in fields(SamplingOptions)
+        if getattr(options_a, field.name) != getattr(options_b, field.name)
+    ]
 
 
 @dataclass(frozen=True)

@@ -7,7 +7,14 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pix2seq.compare import align, explain_divergence, first_divergence, match_objects
+from pix2seq.compare import (
+    align,
+    differences,
+    explain_divergence,
+    first_divergence,
+    match_objects,
+    segments,
+)
 from pix2seq.config import SamplingOptions
 from pix2seq.detections import Detections
 from pix2seq.sampling import sample_stream
@@ -81,6 +88,31 @@ def test_two_seeds_cannot_be_compared(tiny_model, tokenizer):
     steps, options = run(tiny_model, tokenizer, SamplingOptions(seed=1))
     with pytest.raises(ValueError, match="seeds 1 and 2 differ"):
         explain_divergence(steps, steps, options, options.replace(seed=2), tokenizer)
+
+
+@pytest.mark.parametrize(
+    ("final", "chosen", "expected"),
+    [
+        ([0.0, 1.0, 0.0], 1, [(1, 1, 1.0)]),
+        ([0.1, 0.2, 0.7], 0, [(0, 0, 0.1), (1, 1, 0.2), (2, 2, 0.7)]),
+        ([0.02, 0.03, 0.9, 0.05], 3, [(0, 1, 0.05), (2, 2, 0.9), (3, 3, 0.05)]),
+        ([0.02, 0.0, 0.03, 0.95], 3, [(0, 2, 0.05), (3, 3, 0.95)]),
+        ([0.02, 0.03, 0.02, 0.93], 1, [(0, 0, 0.02), (1, 1, 0.03), (2, 2, 0.02), (3, 3, 0.93)]),
+    ],
+)
+def test_small_neighbours_share_a_segment_and_the_drawn_token_has_its_own(final, chosen, expected):
+    found = segments(torch.tensor(final, dtype=torch.float64), chosen, least=0.06)
+    assert [(s.first, s.last) for s in found] == [(first, last) for first, last, _ in expected]
+    assert [s.prob for s in found] == pytest.approx([prob for _, _, prob in expected])
+
+
+def test_differences_name_what_two_settings_do_not_share():
+    a = SamplingOptions(temperature=0.0, seed=4)
+    assert differences(a, a) == []
+    assert differences(a, a.replace(temperature=1.0, eos="delay")) == [
+        ("temperature", 0.0, 1.0),
+        ("eos", None, "delay"),
+    ]
 
 
 def found(boxes, labels) -> Detections:

@@ -9,11 +9,11 @@ import pytest
 import torch
 from PIL import Image
 
-from pix2seq.categories import COCO_80
+from pix2seq.categories import COCO_80, Categories
 from pix2seq.config import ConfigError, SamplingOptions, TokenizerConfig
 from pix2seq.data.sample import Sample
 from pix2seq.detections import Detections
-from pix2seq.evaluate.coco import Truth, score
+from pix2seq.evaluate import Truth, score
 from pix2seq.predictor import Predictor
 from pix2seq.sweep import (
     KNOBS,
@@ -44,6 +44,12 @@ def sample(number: int, *objects) -> Sample:
     )
 
 
+class Labelled(list):
+    """Samples with a label space: what ``Bench`` needs of a data set."""
+
+    categories = COCO_80
+
+
 @pytest.fixture
 def predictor(tokenizer, scripted) -> Predictor:
     """Writes a dog on the left and a cat on the right, almost surely, then EOS."""
@@ -55,7 +61,7 @@ def predictor(tokenizer, scripted) -> Predictor:
 def bench(predictor) -> Bench:
     """Eleven images: two batches; every third lacks the cat."""
     objects = [((LEFT, DOG), (RIGHT, CAT)), ((LEFT, DOG), (RIGHT, CAT)), ((LEFT, DOG),)]
-    return Bench(predictor, [sample(i, *objects[i % 3]) for i in range(11)])
+    return Bench(predictor, Labelled([sample(i, *objects[i % 3]) for i in range(11)]))
 
 
 # ---- plans --------------------------------------------------------------------------------------
@@ -158,7 +164,7 @@ def outcomes(events) -> list[Outcome]:
 
 def test_a_bench_without_images_is_refused(predictor):
     with pytest.raises(ConfigError, match="at least one"):
-        Bench(predictor, [])
+        Bench(predictor, Labelled())
 
 
 def test_images_are_encoded_once_for_all_settings_and_sweeps(bench, predictor):
@@ -223,7 +229,13 @@ def test_stopping_while_looking_keeps_what_was_looked_at(bench, predictor):
     assert predictor.model.images_encoded == 11
 
 
-def test_labels_are_translated_to_the_predictors(predictor):
-    bench = Bench(predictor, [sample(1, (LEFT, 0), (RIGHT, 7))], label_map={0: DOG})
+def test_labels_are_matched_by_name_and_unknown_ones_do_not_count(predictor):
+    pets = Labelled([sample(1, (LEFT, 0), (RIGHT, 1))])
+    pets.categories = Categories.contiguous(["dog", "axolotl"])
+    bench = Bench(predictor, pets)
     list(bench.look())
     assert bench.truths[0].labels.tolist() == [DOG]
+    assert bench.missing == ("axolotl",)
+    pets.categories = Categories.contiguous(["newt", "axolotl"])
+    with pytest.raises(ConfigError, match="no name in common"):
+        Bench(predictor, pets)

@@ -17,11 +17,12 @@ import numpy as np
 import torch
 
 from pix2seq.config import ConfigError, SamplingOptions
-from pix2seq.data.sample import Sample
 from pix2seq.detections import Detections
-from pix2seq.evaluate.coco import CocoScores, Truth, score
+from pix2seq.evaluate import CocoScores, Truth, match_labels, score
+from pix2seq.evaluate.run import Samples
 from pix2seq.predictor import ImageEncoding, Predictor
 from pix2seq.sampling import SampledBatch, sample_batch
+from pix2seq.sampling.stopping import Stoppable, Stopped
 from pix2seq.sweep.plan import Setting
 
 BATCH = 8
@@ -97,23 +98,23 @@ class Bench:
 
     Args:
         predictor: writes.
-        samples: labelled in the label space ``label_map`` translates from.
-        label_map: sample's label to predictor's; by default they are the same.
+        samples: labelled images; classes are matched by name.
+
+    Attributes:
+        missing: the images' classes that the predictor does not know; their objects do not count.
+
+    Raises:
+        ConfigError: there is no image, or no class in common.
     """
 
-    def __init__(
-        self,
-        predictor: Predictor,
-        samples: Sequence[Sample],
-        label_map: dict[int, int] | None = None,
-    ) -> None:
-        if not samples:
+    def __init__(self, predictor: Predictor, samples: Samples) -> None:
+        if not len(samples):
             raise ConfigError("a sweep needs at least one labelled image")
+        self._label_map, self.missing = match_labels(samples.categories, predictor.categories)
         self.predictor = predictor
         self.samples = samples
         self.truths: list[Truth] = []
         self.encodings: list[ImageEncoding] = []
-        self._label_map = label_map
 
     def __len__(self) -> int:
         return len(self.samples)
@@ -134,14 +135,14 @@ class Bench:
         Image ``i`` uses seed ``options.seed + i``. Ends early, without an error, when ``stopped``
         says so between two tokens.
         """
-        model = _Stoppable(self.predictor.model, stopped)
+        model = Stoppable(self.predictor.model, stopped)
         for first in range(0, len(self.encodings), BATCH):
             part = self.encodings[first : first + BATCH]
             memory = torch.cat([encoding.memory for encoding in part])
             seeds = [options.seed + first + i for i in range(len(part))]
             try:
                 batch = sample_batch(model, memory, self.predictor.tokenizer, options, seeds)
-            except _Stopped:
+            except Stopped:
                 return
             yield first, batch
 
@@ -215,23 +216,3 @@ def _outcome(
         objects_per_image=sum(map(len, found)) / len(found),
         seconds=seconds,
     )
-
-
-class _Stopped(Exception):
-    """A sweep was cancelled in the middle of a batch."""
-
-
-class _Stoppable:
-    """A model that refuses to go on when asked to stop, so that a batch ends at once."""
-
-    def __init__(self, model, stopped: Callable[[], bool]) -> None:
-        self._model = model
-        self._stopped = stopped
-
-    def new_cache(self, memory, batch_size=None):
-        return self._model.new_cache(memory, batch_size)
-
-    def decode(self, input_ids, memory=None, cache=None):
-        if self._stopped():
-            raise _Stopped
-        return self._model.decode(input_ids, memory, cache)

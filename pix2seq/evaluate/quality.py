@@ -1,0 +1,109 @@
+"""What average precision does not say: duplicates, calibration, grammar, the shown boxes."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+
+from pix2seq.boxes import box_iou
+from pix2seq.detections import Detections
+from pix2seq.evaluate.coco import CocoScores
+from pix2seq.sampling import SampledBatch
+from pix2seq.tokenizer import Tokenizer
+
+DUPLICATE_IOU = 0.8
+
+
+@dataclass(frozen=True)
+class ReliabilityBin:
+    """Detections of similar score: does the score say how often they are right?
+
+    Attributes:
+        low, high: range of the score, ``low`` included (the last bin includes 1).
+        count: detections in it.
+        mean_score: what the model says.
+        precision: what is true, at IoU 0.5; crowds left out.
+    """
+
+    low: float
+    high: float
+    count: int
+    mean_score: float
+    precision: float
+
+
+def count_duplicates(detections: Detections, iou: float = DUPLICATE_IOU) -> int:
+    """Objects that cover one of their own class with a higher score (ties: the earlier) by more
+    than ``iou``."""
+    order = detections.scores.argsort(descending=True, stable=True)
+    ranked = detections[order]
+    same = ranked.labels[:, None] == ranked.labels[None]
+    covers = (box_iou(ranked.boxes, ranked.boxes) > iou) & same
+    return int(covers.tril(diagonal=-1).any(dim=1).sum())
+
+
+def reliability(scores: CocoScores, bins: int = 10) -> list[ReliabilityBin]:
+    """Mean score against precision at IoU 0.5, by score; empty bins are left out."""
+    tables = [scores.table(label) for label in scores.labels]
+    if not tables:
+        return []
+    counted = [~table.ignored[0] for table in tables]
+    said = np.concatenate([t.scores[keep] for t, keep in zip(tables, counted, strict=True)])
+    true = np.concatenate([t.hit[0][keep] for t, keep in zip(tables, counted, strict=True)])
+    place = np.minimum((said * bins).astype(int), bins - 1)
+    found = []
+    for i in range(bins):
+        inside = place == i
+        if inside.any():
+            found.append(
+                ReliabilityBin(
+                    low=i / bins,
+                    high=(i + 1) / bins,
+                    count=int(inside.sum()),
+                    mean_score=float(said[inside].mean()),
+                    precision=float(true[inside].mean()),
+                )
+            )
+    return found
+
+
+def calibration_error(bins: Sequence[ReliabilityBin]) -> float:
+    """Expected calibration error: mean gap between score and precision, weighted by count."""
+    total = sum(b.count for b in bins)
+    gaps = sum(b.count * abs(b.mean_score - b.precision) for b in bins)
+    return gaps / total if total else float("nan")
+
+
+def precision_recall_at(scores: CocoScores, threshold: float) -> tuple[float, float]:
+    """Precision and recall at IoU 0.5 of all boxes that score at least ``threshold``, whatever
+    their class."""
+    right = shown = objects = 0
+    for label in scores.labels:
+        table = scores.table(label)
+        kept = (table.scores >= threshold) & ~table.ignored[0]
+        right += int((table.hit[0] & kept).sum())
+        shown += int(kept.sum())
+        objects += int(table.objects.sum())
+    nan = float("nan")
+    return right / shown if shown else nan, right / objects if objects else nan
+
+
+def count_violations(batch: SampledBatch, tokenizer: Tokenizer) -> tuple[int, int]:
+    """Tokens that the grammar would not have let through, and all written tokens (EOS included)."""
+    broken = written = 0
+    eos = tokenizer.eos_id
+    width = batch.token_ids.shape[1]
+    for ids, length in zip(batch.token_ids, batch.lengths.tolist(), strict=True):
+        ended = length < width and int(ids[length]) == eos
+        for index in range(length + ended):
+            broken += not tokenizer.allowed(index)[ids[index]]
+        written += length + ended
+    return broken, written
+
+
+def objects_per_image(detections: Sequence[Detections]) -> float:
+    """Mean number of objects."""
+    return float(torch.tensor([len(one) for one in detections]).float().mean())

@@ -193,16 +193,27 @@ def run(config: TrainConfig, out: str | Path, resume: bool = False) -> Path:
         The folder of the final checkpoint.
 
     Raises:
-        ConfigError: ``out`` already holds a run and ``resume`` is off.
+        ConfigError: ``out`` already holds a run and ``resume`` is off, or the processes cannot
+            share a batch evenly.
     """
     from accelerate import Accelerator
+    from accelerate.utils import DataLoaderConfiguration
 
     out = Path(out)
     if (out / "state").exists() and not resume:
         raise ConfigError(f"{out} already holds a run; add --resume or choose another folder")
+    # Processes share each batch, so that a run has as many steps however many there are.
     accelerator = Accelerator(
-        mixed_precision=config.mixed_precision, step_scheduler_with_optimizer=False
+        mixed_precision=config.mixed_precision,
+        step_scheduler_with_optimizer=False,
+        dataloader_config=DataLoaderConfiguration(split_batches=True),
     )
+    processes = accelerator.num_processes
+    if config.batch_size % processes:
+        raise ConfigError(
+            f"batch_size is {config.batch_size}, which {processes} processes cannot share; "
+            f"use a multiple of {processes}"
+        )
     tokenizer = build_tokenizer(config)
     model = build_model(config, tokenizer)
     loader = DataLoader(
@@ -243,7 +254,8 @@ def run(config: TrainConfig, out: str | Path, resume: bool = False) -> Path:
             break
         pixels = normalize(batch["pixels"].float() / 255, config.preprocess)
         logits = network(pixels.to(memory_format=torch.channels_last), batch["input_ids"])
-        losses = token_losses(logits, batch["target_ids"], tokenizer, soft_targets)
+        targets = batch["target_ids"], tokenizer
+        losses = token_losses(logits, *targets, soft_targets)
         loss = weighted_mean(losses, batch["token_weights"])
         if not torch.isfinite(loss):
             raise FloatingPointError(f"the loss is {loss.item()} at step {step}; lower lr")
@@ -253,7 +265,8 @@ def run(config: TrainConfig, out: str | Path, resume: bool = False) -> Path:
         schedule.step()
         optimizer.zero_grad()
         average.update()
-        reporter.add(step, loss, losses, batch, tokenizer, max(schedule.get_last_lr()))
+        hard = losses if soft_targets is None else token_losses(logits.detach(), *targets)
+        reporter.add(step, loss, hard, batch, tokenizer, max(schedule.get_last_lr()))
         last = step + 1 == config.steps
         if last or (step + 1) % config.save_every == 0:
             _save(out, step + 1, accelerator, model, average, tokenizer, config)
@@ -294,6 +307,7 @@ class Reporter:
     def __init__(self, path: Path, config: TrainConfig, first: int, active: bool) -> None:
         self.path = path
         self.active = active
+        self.batch_size = config.batch_size
         self.bar = tqdm(total=config.steps, initial=first, disable=not active, unit="step")
         self.rows: list[tuple[float, float, float]] = []
         self.images = 0
@@ -321,7 +335,7 @@ class Reporter:
                 weighted_mean(losses, weights * ~is_coord).item(),
             )
         )
-        self.images += len(batch["pixels"])
+        self.images += self.batch_size
         self.bar.update()
         if (step + 1) % _REPORT_EVERY:
             return

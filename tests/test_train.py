@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import subprocess
 import sys
 from itertools import pairwise
@@ -150,14 +151,21 @@ def test_a_tiny_model_learns_two_scenes_by_heart(tmp_path, monkeypatch):
 
 
 @pytest.mark.slow
-def test_two_processes_train_one_model(tmp_path):
-    (tmp_path / "config.json").write_text(config(steps=2).to_json())
-    launch = [sys.executable, "-m", "accelerate.commands.launch", "--cpu", "--num_processes=2"]
-    launch += ["--num_machines=1", "--mixed_precision=no", "--dynamo_backend=no"]
-    launch += ["--main_process_port=0", "-m", "pix2seq", "train"]
+def test_two_processes_share_the_batches_of_one_run(tmp_path):
+    """Each process once took whole batches, so that a run ended after half its steps."""
+    (tmp_path / "config.json").write_text(config().to_json())
+    launch = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc_per_node=2"]
     arguments = ["--config", str(tmp_path / "config.json"), "--out", str(tmp_path / "run")]
     done = subprocess.run(
-        [*launch, *arguments], capture_output=True, text=True, timeout=300, check=False
+        [*launch, "-m", "pix2seq", "train", *arguments],
+        env=os.environ | {"ACCELERATE_USE_CPU": "true", "OMP_NUM_THREADS": "1"},
+        capture_output=True,
+        text=True,
+        timeout=100,
+        check=False,
     )
     assert done.returncode == 0, done.stderr[-2000:]
-    assert (tmp_path / "run" / "checkpoint" / "model.safetensors").exists()
+    state = tmp_path / "run" / "state"
+    assert len(list(state.glob("random_states_*"))) == 2
+    assert json.loads((state / "step.json").read_text()) == {"step": 4}
+    assert weights(tmp_path / "run" / "checkpoint")

@@ -7,7 +7,7 @@ union of the samples finds more than any single one (the paper's recall argument
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from math import comb
 
@@ -15,7 +15,42 @@ import torch
 from torch import Tensor
 
 from pix2seq.boxes import box_iou
+from pix2seq.config import SamplingOptions
 from pix2seq.detections import Detections
+from pix2seq.predictor import ImageEncoding, Predictor
+from pix2seq.sampling import sample_batch
+from pix2seq.sampling.stopping import Stoppable, Stopped
+
+BATCH = 4
+"""Sentences written side by side, and so the number of samples that appear at once."""
+
+
+def write_samples(
+    predictor: Predictor,
+    encoding: ImageEncoding,
+    options: SamplingOptions,
+    seeds: Sequence[int],
+    stopped: Callable[[], bool] = lambda: False,
+) -> Iterator[list[Detections]]:
+    """Write one sentence per seed about one image, a few at a time.
+
+    Args:
+        stopped: asked before every token; unfinished sentences are left out then.
+
+    Yields:
+        All samples so far, in the order of ``seeds``, each time more.
+    """
+    options = predictor.resolve(options)
+    model = Stoppable(predictor.model, stopped)
+    samples: list[Detections] = []
+    for first in range(0, len(seeds), BATCH):
+        part = seeds[first : first + BATCH]
+        try:
+            batch = sample_batch(model, encoding.memory, predictor.tokenizer, options, part)
+        except Stopped:
+            return
+        samples += predictor.read_batch([encoding] * len(part), batch, options)
+        yield list(samples)
 
 
 @dataclass(frozen=True, eq=False)

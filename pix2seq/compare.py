@@ -137,7 +137,7 @@ def explain_divergence(
 
 @dataclass(frozen=True)
 class Segment:
-    """A stretch of the cumulative distribution: ids ``first`` to ``last`` with ``prob`` together."""
+    """A stretch of the cumulative distribution: ids ``first`` to ``last``, ``prob`` together."""
 
     first: int
     last: int

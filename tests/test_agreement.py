@@ -9,8 +9,11 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pix2seq.agreement import cluster, discovery_curve, true_object_counts
+from pix2seq.agreement import cluster, discovery_curve, true_object_counts, write_samples
+from pix2seq.config import SamplingOptions
 from pix2seq.detections import Detections
+from pix2seq.predictor import Predictor
+from tests import fakes
 
 DOG, CAT = 16, 15
 
@@ -115,3 +118,27 @@ def test_the_discovery_curve_is_the_mean_over_all_choices(objects):
 def test_a_count_beyond_the_samples_is_refused():
     with pytest.raises(ValueError, match="do not fit 2 samples"):
         discovery_curve([3], 2)
+
+
+@pytest.fixture
+def predictor(tokenizer) -> Predictor:
+    return Predictor(fakes.tiny_model(spread=4.0), tokenizer, fakes.TINY_PREPROCESS)
+
+
+def test_samples_are_what_detect_gives_with_their_seeds(predictor, picture):
+    encoding = predictor.encode(picture)
+    options = SamplingOptions(max_objects=3, temperature=1.0)
+    *_, samples = write_samples(predictor, encoding, options, range(6))
+    assert len(samples) == 6
+    for seed, sample in enumerate(samples):
+        alone = predictor.detect(encoding, options.replace(seed=seed))
+        assert torch.allclose(sample.boxes, alone.boxes, atol=1e-3)
+        assert sample.labels.tolist() == alone.labels.tolist()
+
+
+def test_samples_appear_a_few_at_a_time_and_stop_between_tokens(predictor, picture):
+    encoding = predictor.encode(picture)
+    options = SamplingOptions(max_objects=2)
+    assert [len(s) for s in write_samples(predictor, encoding, options, range(6))] == [4, 6]
+    assert list(write_samples(predictor, encoding, options, range(6), lambda: True)) == []
+    assert list(write_samples(predictor, encoding, options, [])) == []

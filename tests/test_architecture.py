@@ -25,6 +25,7 @@ ORDER = [
     "transforms",
     "tokenizer",
     "augment",
+    "objective",
     "model",
     "sampling",
     "checkpoints",

@@ -16,9 +16,9 @@ from pix2seq.boxes import box_iou
 from pix2seq.categories import Categories
 from pix2seq.detections import Detections
 from pix2seq.device import inference
+from pix2seq.objective import token_losses, weighted_mean
 from pix2seq.predictor import ImageEncoding, Predictor
 from pix2seq.tokenizer import Tokenizer
-from pix2seq.train import token_losses, weighted_mean
 from pix2seq.ui.lessons import token_view
 
 _CANDIDATES = 5

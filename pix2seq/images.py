@@ -7,6 +7,7 @@ checked before any pixel is decoded, so a decompression bomb costs nothing.
 
 from __future__ import annotations
 
+import os
 import re
 import struct
 import threading
@@ -54,7 +55,7 @@ def load_image(source: Image.Image | np.ndarray | str | Path | None) -> Image.Im
 
 def _from_file(path: Path) -> Image.Image:
     name = f"image {str(path)!r}"
-    if not path.is_file():
+    if not os.path.isfile(path):  # unlike Path's, never raises
         raise ConfigError(f"{name} is not a file; check the path")
     try:
         if path.stat().st_size == 0:

@@ -59,7 +59,7 @@ def checkpoint_roots() -> list[Path]:
 def find(name: str) -> Path | None:
     """The folder of a checkpoint by name, if it is on this machine."""
     for root in checkpoint_roots():
-        if (root / name / CONFIG_FILE).is_file():
+        if os.path.isfile(root / name / CONFIG_FILE):  # unlike Path's, never raises
             return root / name
     return None
 
@@ -83,7 +83,7 @@ def locate(name_or_path: str | Path) -> Path:
     if is_name and (folder := find(name)) is not None:
         return folder
     path = Path(name).expanduser()
-    if name and path.is_dir():
+    if name and os.path.isdir(path):
         return path
     if name in CHECKPOINTS:
         roots = " or ".join(str(root) for root in checkpoint_roots())

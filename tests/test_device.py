@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import contextlib
+
 import pytest
 import torch
 
-from pix2seq.config import ConfigError
+from pix2seq.config import ConfigError, SamplingOptions
 from pix2seq.device import inference, pick_device
+from pix2seq.sampling import stream
+from tests.fakes import tiny_model, tiny_tokenizer
 
 
 @pytest.mark.parametrize(
@@ -52,3 +56,26 @@ def test_the_cpu_computes_in_float32_without_gradients():
         assert torch.is_inference_mode_enabled()
     assert product.dtype == torch.float32 and not product.requires_grad
     assert not torch.is_inference_mode_enabled()
+
+
+def test_half_precision_only_changes_the_network(monkeypatch):
+    """What CUDA does, tried on the CPU: bf16 inside, float32 logits and sane steps outside."""
+
+    @contextlib.contextmanager
+    def half(device):
+        with torch.inference_mode(), torch.autocast(device.type, torch.bfloat16):
+            yield
+
+    monkeypatch.setattr(stream, "inference", half)
+    model, tokenizer = tiny_model(spread=4.0), tiny_tokenizer()
+    memory = torch.randn(2, 16, 32, generator=torch.Generator().manual_seed(0))
+    options = SamplingOptions(temperature=0, eos="delay", max_objects=2)
+    steps = list(stream.sample_stream(model, memory[:1], tokenizer, options, prefix=[4, 5]))
+    batch = stream.sample_batch(model, memory, tokenizer, options, [0, 0])
+    ids = [4, 5, *(step.token_id for step in steps[2:])]
+    with torch.no_grad():
+        exact = model.decode(torch.tensor([[tokenizer.bos_id, *ids[:-1]]]), memory[:1])[0]
+    rough = torch.stack([step.logits for step in steps])
+    assert rough.dtype == batch.class_logits.dtype == torch.float32
+    assert 0 < (rough - exact).abs().max() < 0.05 * exact.abs().max()
+    assert batch.token_ids.shape == (2, 10)

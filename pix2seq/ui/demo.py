@@ -15,6 +15,7 @@ from pix2seq.ui.about_tab import build_about_tab
 from pix2seq.ui.api import build_api
 from pix2seq.ui.context import AppContext
 from pix2seq.ui.header import build_header
+from pix2seq.ui.learn import build_learn_tab
 from pix2seq.ui.shelf import ModelShelf
 from pix2seq.ui.theme import explorer_theme
 from pix2seq.ui.write_tab import build_write_tab
@@ -25,6 +26,7 @@ QUEUE_SIZE = 24
 
 TABS: tuple[tuple[str, str, Callable[[AppContext], None]], ...] = (
     ("Write", "write", build_write_tab),
+    ("Learn", "learn", build_learn_tab),
     ("About the model", "about", build_about_tab),
 )
 """(title, id, builder) in page order; *Write* comes first because it makes the shared widgets."""

@@ -111,7 +111,8 @@ class Teacher:
         size = picture.image.height, picture.image.width
         letterbox = Letterbox(preprocess, orig_size=size)
         return {
-            "checkpoint": predictor.name if predictor else None,
+            "checkpoint": question.get("checkpoint") or self.context.default_checkpoint,
+            "model": predictor is not None,
             "problem": "" if predictor else self.context.problem,
             "picture": {
                 "id": picture.id,
@@ -151,7 +152,7 @@ class Teacher:
         view = lessons.quantization(subject.boxes, subject.letterbox, bins, quantizer)
         if question.get("curve"):
             view["curve"] = lessons.error_curve(subject.boxes, subject.letterbox)
-        return view | {"unknown": subject.unknown}
+        return view | subject.about()
 
     @_answer
     def sentence(self, question: dict) -> dict:
@@ -165,7 +166,7 @@ class Teacher:
             question.get("order", "random"),
             int(question.get("seed", 0)),
         )
-        return view | {"unknown": subject.unknown}
+        return view | subject.about()
 
     @_answer
     def pair(self, question: dict) -> dict:
@@ -173,7 +174,7 @@ class Teacher:
         subject = read_subject(self.context, question)
         pair = _training_sequence(subject, question)
         view = lessons.pair_view(pair, subject.letterbox, subject.tokenizer)
-        return view | {"unknown": subject.unknown}
+        return view | subject.about()
 
     @_answer
     def objective(self, question: dict) -> dict:
@@ -186,7 +187,7 @@ class Teacher:
             logits = lessons_model.teacher_forced_logits(predictor, encoding, pair)
         view = lessons.pair_view(pair, subject.letterbox, subject.tokenizer)
         view |= lessons_model.objective(logits, pair, subject.tokenizer)
-        return view | {"unknown": subject.unknown}
+        return view | subject.about()
 
     @_answer
     def read(self, question: dict) -> dict:
@@ -208,8 +209,7 @@ class Teacher:
             "panes": panes,
             "true": len(subject.boxes),
             "diverge": [first_divergence(ids[0], other) for other in ids],
-            "unknown": subject.unknown,
-        }
+        } | subject.about()
 
 
 def _training_sequence(subject: Subject, question: dict) -> TrainingSequence:

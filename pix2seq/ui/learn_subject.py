@@ -42,6 +42,7 @@ class Subject:
         predictor: ``None`` if no checkpoint could be loaded.
         boxes: (N, 4) ``xyxy`` in pixels, clipped to the picture, none without area.
         labels: (N,) in the tokenizer's label space.
+        kept: which of the given boxes these are.
         unknown: class names that this checkpoint does not have; their boxes are left out.
     """
 
@@ -51,7 +52,12 @@ class Subject:
     predictor: Predictor | None
     boxes: Tensor
     labels: Tensor
+    kept: tuple[int, ...]
     unknown: tuple[str, ...]
+
+    def about(self) -> dict:
+        """What every answer says about the boxes that it was given."""
+        return {"kept": self.kept, "unknown": self.unknown}
 
     def needs_model(self) -> Predictor:
         if self.predictor is None:
@@ -89,6 +95,7 @@ def read_subject(context: AppContext, question: dict) -> Subject:
         predictor=predictor,
         boxes=boxes[keep],
         labels=kept[keep],
+        kept=tuple(keep.nonzero()[:, 0].tolist()),
         unknown=tuple(
             dict.fromkeys(n for n, k in zip(names, known.tolist(), strict=True) if not k)
         ),

@@ -1,8 +1,8 @@
-"""Draw a small blood-cell-like data set: ``python benchmarks/finetune/cells.py OUT [COUNT] [SEED]``.
+"""Draw a small data set of cells: ``python benchmarks/finetune/cells.py OUT [COUNT] [SEED]``.
 
-It has the shape of BCCD (364 photos of blood smears, three classes, many touching round objects) and
-none of its pictures: red cells, white cells and platelets are drawn here. It stands for "my own data
-with classes that COCO does not know" in the fine-tuning how-to.
+It has the shape of BCCD (364 photos of blood smears, three classes, many touching round objects)
+and none of its pictures: red cells, white cells and platelets are drawn here. It stands for "my own
+data with classes that COCO does not know" in the fine-tuning how-to.
 """
 
 from __future__ import annotations

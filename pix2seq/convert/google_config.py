@@ -61,7 +61,14 @@ def stated_image_size(official: dict[str, Any]) -> tuple[int, int] | None:
         stated = detection_task(official).get("image_size")
     if stated is None:
         return None
-    return (stated, stated) if isinstance(stated, int) else tuple(stated)
+    size = [stated, stated] if isinstance(stated, int) else stated
+    if not (isinstance(size, list) and len(size) == 2 and all(_is_side(side) for side in size)):
+        raise ConfigError(f"image_size in config.json is {stated!r}; it must be one or two sides")
+    return size[0], size[1]
+
+
+def _is_side(value: Any) -> bool:
+    return isinstance(value, int) and value >= 1
 
 
 def choose_image_size(official: dict[str, Any], asked: int | None, prefix: Path) -> tuple[int, int]:

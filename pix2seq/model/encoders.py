@@ -139,7 +139,7 @@ class OfficialEncoder(nn.Module):
         """Rows and columns of the memory for an input of that size (class token not counted)."""
         rows, columns = self.stem.grid(height, width)
         if min(rows, columns) < 1:
-            raise ValueError(f"an image of {height} x {width} pixels is smaller than one patch")
+            raise ConfigError(f"an image of {height} x {width} pixels is smaller than one patch")
         return rows, columns
 
     def embed(self, pixels: Tensor) -> Tensor:

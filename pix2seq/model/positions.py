@@ -8,6 +8,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from pix2seq.config import ConfigError
+
 
 def sincos_codes(count: int, dim: int) -> Tensor:
     """The official model's 1-D codes, (count, dim).
@@ -77,7 +79,7 @@ class GridPositions(nn.Module):
         elif grid == self.made_for:
             codes = self.table
         else:
-            raise ValueError(
+            raise ConfigError(
                 f"the image makes a grid of {grid}, but this model's position table is for a grid "
                 f"of {self.made_for}; use the image size that the model was made for"
             )

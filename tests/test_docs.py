@@ -1,0 +1,154 @@
+"""The README is checked against what it describes: commands, options, package map, Python."""
+
+from __future__ import annotations
+
+import contextlib
+import io
+import re
+import shlex
+import shutil
+import subprocess
+import sys
+import zipfile
+
+import pytest
+import yaml
+
+from pix2seq import cli
+from tests import fakes
+from tests.test_architecture import ORDER, PACKAGE, ROOT
+
+README = (ROOT / "README.md").read_text()
+_, FRONT_MATTER, BODY = README.split("---\n", 2)
+
+
+def blocks(language: str) -> list[str]:
+    """Contents of the README's fenced blocks of one language."""
+    fenced = re.findall(r"^```(\w*)\n(.*?)^```$", BODY, re.MULTILINE | re.DOTALL)
+    return [content for name, content in fenced if name == language]
+
+
+def commands() -> list[list[str]]:
+    lines = [line for block in blocks("bash") for line in block.splitlines() if line.strip()]
+    return [shlex.split(line, comments=True) for line in lines]
+
+
+def module_commands() -> list[list[str]]:
+    return [words[3:] for words in commands() if words[:3] == ["python", "-m", "pix2seq"]]
+
+
+def test_every_command_starts_with_something_that_exists():
+    targets = re.findall(r"^([a-z]+):", (ROOT / "Makefile").read_text(), re.MULTILINE)
+    for words in commands():
+        if words[0] == "make":
+            assert words[1] in targets
+        elif words[:2] == ["python", "app.py"]:
+            assert (ROOT / "app.py").is_file()
+        else:
+            assert words[:3] == ["python", "-m", "pix2seq"], words
+
+
+@pytest.mark.parametrize("arguments", module_commands(), ids=" ".join)
+def test_the_command_line_takes_what_the_readme_shows(arguments):
+    assert cli.build_parser().parse_args(arguments)
+
+
+def test_every_subcommand_is_in_the_readme():
+    shown = {arguments[0] for arguments in module_commands()}
+    assert shown == {command.name for command in cli.COMMANDS}
+
+
+def test_files_that_the_readme_names_exist():
+    for words in commands():
+        for word in words:
+            if word.startswith(("pix2seq/", "assets/", "checkpoints/", "docs/", "benchmarks/")):
+                assert (ROOT / word).exists(), word
+    links = re.findall(r"\]\(([^)#]+)\)", BODY)
+    for link in [link for link in links if "://" not in link]:
+        assert (ROOT / link).exists(), link
+
+
+def test_the_package_map_is_the_package():
+    tree = next(block for block in blocks("") if block.startswith("pix2seq/"))
+    listed = re.findall(r"^[├└]── (\S+)", tree, re.MULTILINE)
+    parts = [name.removesuffix("/").removesuffix(".py") for name in listed]
+    for name in listed:
+        assert (PACKAGE / name).is_dir() == name.endswith("/"), name
+        assert (PACKAGE / name).exists(), name
+    assert [part for part in parts if part != "configs"] == ORDER
+    there = {
+        path.stem for path in PACKAGE.iterdir() if path.stem not in ("__init__", "__pycache__")
+    }
+    assert set(parts) == there
+
+
+def test_the_python_example_runs(tiny_checkpoint, tmp_path, monkeypatch):
+    fakes.draw_picture().save(tmp_path / "photo.jpg")
+    monkeypatch.chdir(tmp_path)
+    [code] = blocks("python")
+    assert '"mini"' in code
+    printed = io.StringIO()
+    with contextlib.redirect_stdout(printed):
+        exec(code.replace('"mini"', repr(str(tiny_checkpoint))), {})
+    lines = printed.getvalue().splitlines()
+    assert lines[0].split()[0] in ("ymin", "eos")
+    assert lines[-1].endswith("]")  # a class and its box
+
+
+def test_ci_runs_the_readmes_test_command():
+    script = (ROOT / ".ci" / "run").read_text().splitlines()
+    assert script[-1] == "CI=1 make test"
+    assert ["make", "test"] in commands()
+    assert (ROOT / ".ci" / "run").stat().st_mode & 0o111
+
+
+def test_a_space_can_be_made_of_the_repository():
+    settings = yaml.safe_load(FRONT_MATTER)
+    assert settings["sdk"] == "gradio" and (ROOT / settings["app_file"]).is_file()
+    assert isinstance(settings["sdk_version"], str) and isinstance(settings["python_version"], str)
+    assert len(settings["short_description"]) <= 60
+    major, minor, _ = settings["sdk_version"].split(".")
+    required = (ROOT / "requirements.txt").read_text()
+    assert f"gradio>={major}.{minor},<{int(major) + 1}" in required
+
+
+def test_the_changelog_has_an_entry_for_what_comes_next():
+    changelog = (ROOT / "CHANGELOG.md").read_text()
+    assert re.search(r"^## \[Unreleased\]\n\n### ", changelog, re.MULTILINE)
+
+
+def test_requirements_are_the_libraries_that_are_imported():
+    from tests.test_architecture import MODULES, imported_modules
+
+    names = {
+        name.split(".")[0]
+        for path in [*MODULES, ROOT / "app.py"]
+        for name in imported_modules(path.read_text())
+    }
+    third_party = names - set(sys.stdlib_module_names) - {"pix2seq", "gdown"}  # gdown: optional
+    package = {"PIL": "pillow", "yaml": "pyyaml"}
+    needed = {package.get(name, name).lower() for name in third_party}
+    lines = (ROOT / "requirements.txt").read_text().splitlines()
+    listed = {re.split(r"[><=\s]", line)[0] for line in lines if line and line[0] != "#"}
+    assert needed <= listed
+    assert listed - needed <= {"torchvision"}  # timm imports it
+
+
+def test_an_installed_package_carries_its_data(tmp_path):
+    """A wheel without the page's scripts installs fine and then shows an empty stage."""
+    source = tmp_path / "source"
+    source.mkdir()
+    for name in ("pyproject.toml", "README.md", "LICENSE", "requirements.txt"):
+        shutil.copy(ROOT / name, source)
+    shutil.copy(ROOT / "requirements-dev.txt", source)
+    shutil.copytree(PACKAGE, source / "pix2seq", ignore=shutil.ignore_patterns("__pycache__"))
+    build = [sys.executable, "-m", "pip", "wheel", "-q", "--no-deps", "--no-build-isolation"]
+    subprocess.run([*build, "-w", tmp_path, source], check=True, capture_output=True)
+    [wheel] = tmp_path.glob("*.whl")
+    inside = set(zipfile.ZipFile(wheel).namelist())
+    wanted = {
+        str(path.relative_to(ROOT))
+        for path in PACKAGE.rglob("*")
+        if path.is_file() and "__pycache__" not in path.parts and path.suffix != ".pyi"
+    }
+    assert wanted - inside == set()

@@ -81,6 +81,11 @@ def write_both(
     yield "".join(lines)
 
 
+def empty_comparison(picture: str) -> str:
+    """The text of a comparison in which nothing is written yet; ``picture`` is a record's line."""
+    return _line("C", {"differ": []}) + f"a{picture}b{picture}"
+
+
 def verdict(a: Run, b: Run) -> dict:
     """What the page says about two runs: how their tokens relate, why they part, and which objects
     they share."""

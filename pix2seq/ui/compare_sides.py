@@ -12,6 +12,9 @@ import gradio as gr
 from pix2seq.config import SamplingOptions, TokenizerConfig
 from pix2seq.ui.controls import EOS_CHOICES, NOISE_CHOICES
 
+WITHOUT_MODEL = TokenizerConfig.compact(num_bins=1000, num_classes=80, max_objects=100)
+"""Limits of the widgets while no checkpoint can be loaded: the paper's."""
+
 
 @dataclass
 class Side:
@@ -119,7 +122,7 @@ PRESETS: dict[str, tuple[str, dict, dict]] = {
 def preset_options(
     name: str, base: SamplingOptions, config: TokenizerConfig
 ) -> tuple[SamplingOptions, SamplingOptions]:
-    """Both sides' options: ``base`` (resolved) with a preset's changes, within the model's limits."""
+    """Both sides' options: ``base`` (resolved) with a preset's changes, within limits."""
     _, left, right = PRESETS[name]
     return _changed(base, left, config), _changed(base, right, config)
 

@@ -13,6 +13,7 @@ from pix2seq.predictor import Predictor
 from pix2seq.ui import assets
 from pix2seq.ui.about_tab import build_about_tab
 from pix2seq.ui.api import build_api
+from pix2seq.ui.compare_tab import build_compare_tab
 from pix2seq.ui.context import AppContext
 from pix2seq.ui.header import build_header
 from pix2seq.ui.learn import build_learn_tab
@@ -26,6 +27,7 @@ QUEUE_SIZE = 24
 
 TABS: tuple[tuple[str, str, Callable[[AppContext], None]], ...] = (
     ("Write", "write", build_write_tab),
+    ("Compare", "compare", build_compare_tab),
     ("Learn", "learn", build_learn_tab),
     ("About the model", "about", build_about_tab),
 )

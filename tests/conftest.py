@@ -60,7 +60,7 @@ def tiny_checkpoint(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("checkpoints") / "tiny"
     checkpoints.save(
         folder,
-        fakes.tiny_model(spread=4.0),
+        fakes.tiny_model(spread=2.0),
         fakes.TINY_TOKENIZER,
         fakes.TINY_PREPROCESS,
         COCO_80,

@@ -17,13 +17,14 @@ from torch import Tensor
 
 from pix2seq.config import ConfigError, SamplingOptions
 from pix2seq.sampling import explain_step
-from pix2seq.ui import record
+from pix2seq.ui import exports, record
 from pix2seq.ui.context import AppContext
 from pix2seq.ui.controls import options_from_values
 from pix2seq.ui.runs import Run
 
 _DISPLAY_SIDE = 1280
 _ALTERNATIVES = 12
+_LEAST_MODE = 0.02  # a peak with less probability is not worth drawing
 
 
 def _answer(method: Callable[[Answers, dict], dict]) -> Callable[[Answers, dict], dict]:
@@ -41,6 +42,16 @@ def _answer(method: Callable[[Answers, dict], dict]) -> Callable[[Answers, dict]
     return guarded
 
 
+def _plain_function(method: Callable[[dict], dict]) -> Callable[[dict], dict]:
+    """Gradio marks server functions with an attribute, which a bound method cannot carry."""
+
+    def answer(question: dict) -> dict:
+        return method(question)
+
+    answer.__name__ = method.__name__
+    return answer
+
+
 class Answers:
     """The server functions of the stage over one ``AppContext``."""
 
@@ -48,21 +59,17 @@ class Answers:
         self.context = context
 
     def functions(self) -> list[Callable[[dict], dict]]:
-        """What the component registers; their names are the page's ``server.<name>``."""
-
-        def picture(question: dict) -> dict:
-            return self.picture(question)
-
-        def explain(question: dict) -> dict:
-            return self.explain(question)
-
-        def attention(question: dict) -> dict:
-            return self.attention(question)
-
-        def reread(question: dict) -> dict:
-            return self.reread(question)
-
-        return [picture, explain, attention, reread]
+        """What the component registers; their names are the page's ``server.<name>``. Gradio runs
+        them in threads, so a slow one (a GIF) does not hold up the server."""
+        methods = (
+            self.picture,
+            self.explain,
+            self.attention,
+            self.reread,
+            self.export,
+            self.snippets,
+        )
+        return [_plain_function(method) for method in methods]
 
     @_answer
     def picture(self, question: dict) -> dict:
@@ -112,7 +119,16 @@ class Answers:
                 for i in best
             ],
             "kinds": {name: float(stages.raw[mask].sum()) for name, mask in kinds.items()},
+            "modes": _modes(stages.raw[shown], shown) if shown else [],
             "coarse": options.num_bins < tokenizer.num_bins,
+            "whatIf": options != run.options,
+            "settings": {
+                "temperature": options.temperature,
+                "top_k": options.top_k,
+                "top_p": options.top_p,
+                "grammar": options.grammar,
+                "num_bins": options.num_bins,
+            },
         }
 
     @_answer
@@ -153,6 +169,22 @@ class Answers:
         lines = record.object_lines(run.predictor, encoding, list(run.steps), options)
         return {"lines": "".join(lines)}
 
+    @_answer
+    def export(self, question: dict) -> dict:
+        """A file to take away; see ``exports.export``."""
+        run = self.context.runs.get(question.get("run"))
+        wanted = self._options(run, question.get("values"))
+        options = run.options.replace(noise=wanted.noise, score_threshold=wanted.score_threshold)
+        shown = question.get("shown")
+        return exports.export(
+            run, str(question.get("kind")), None if shown is None else int(shown), options
+        )
+
+    @_answer
+    def snippets(self, question: dict) -> dict:
+        """The run as code and as a link."""
+        return exports.snippets(self.context.runs.get(question.get("run")))
+
     def _options(self, run: Run, values: object) -> SamplingOptions:
         if values is None:
             return run.options
@@ -170,6 +202,24 @@ def _alternatives(
     must += [i for i in final.topk(1).indices.tolist() if float(final[i]) > 0]
     extra = [i for i in dict.fromkeys(must) if i not in best]
     return best[: _ALTERNATIVES - len(extra)] + extra
+
+
+def _modes(axis: Tensor, ids: list[int]) -> list[dict]:
+    """The separate peaks of a coordinate's distribution, likeliest first: other places where the
+    edge might be. A peak's mass is that of the bins nearer to it than half the peaks' distance."""
+    reach = max(len(axis) // 50, 1)
+    padded = torch.nn.functional.pad(axis[None, None], (reach, reach))
+    smooth = torch.nn.functional.avg_pool1d(padded, 2 * reach + 1, stride=1)[0, 0]
+    best = torch.nn.functional.max_pool1d(smooth[None, None], 2 * reach + 1, 1, reach)[0, 0]
+    at = [i for i in (smooth == best).nonzero()[:, 0].tolist() if smooth[i] > 0]
+    peaks = []
+    for i in sorted(at, key=lambda i: -float(smooth[i])):
+        low, high = max(i - reach, 0), i + reach + 1
+        mass = float(axis[low:high].sum())
+        if mass < _LEAST_MODE or any(abs(i - other) <= 2 * reach for other, _ in peaks):
+            continue
+        peaks.append((low + int(axis[low:high].argmax()), mass))
+    return [{"id": ids[i], "mass": mass} for i, mass in peaks[:4]]
 
 
 def _only(token_id: int | None, size: int) -> Tensor:

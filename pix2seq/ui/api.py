@@ -7,18 +7,17 @@ controls, so their defaults are the ones that the page shows.
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterator
 
 import gradio as gr
 
 from pix2seq.config import ConfigError
-from pix2seq.detections import Detections
 from pix2seq.images import load_image
-from pix2seq.predictor import ImageEncoding, Predictor
+from pix2seq.render import RunRecord, token_summary
 from pix2seq.sampling import SamplingStep
 from pix2seq.ui.context import AppContext
 from pix2seq.ui.controls import options_from_values, photo_input
-from pix2seq.ui.record import step_to_json
 
 
 def build_api(context: AppContext) -> None:
@@ -52,14 +51,12 @@ def build_api(context: AppContext) -> None:
         predictor, options, encoding = prepare(
             image, checkpoint, (*values, score_threshold, seed, forbid)
         )
+        started = time.perf_counter()
         steps = list(predictor.stream(encoding, options))
-        return {
-            "checkpoint": predictor.name,
-            "image": {"width": encoding.orig_size[1], "height": encoding.orig_size[0]},
-            "options": options.to_dict(),
-            "detections": _objects(predictor, encoding, steps, options),
-            "tokens": [_token(predictor, step) for step in steps],
-        }
+        seconds = time.perf_counter() - started
+        found = predictor.read(encoding, steps, options)
+        run = RunRecord.of(predictor, encoding, steps, found, options, seconds)
+        return run.summary()
 
     def detect_stream(
         image: str | None,
@@ -84,9 +81,11 @@ def build_api(context: AppContext) -> None:
         steps: list[SamplingStep] = []
         for step in predictor.stream(encoding, options):
             steps.append(step)
+            found = predictor.read(encoding, steps, options)
+            run = RunRecord.of(predictor, encoding, steps, found, options, 0.0)
             yield {
-                "token": _token(predictor, step),
-                "detections": _objects(predictor, encoding, steps, options),
+                "token": token_summary(run.tokens[-1]),
+                "detections": run.summary()["detections"],
             }
 
     photo = photo_input(visible=False, label="image")
@@ -97,33 +96,3 @@ def build_api(context: AppContext) -> None:
     gr.Button(visible=False).click(
         detect_stream, inputs, answer, api_name="detect_stream", **shared
     )
-
-
-def _token(predictor: Predictor, step: SamplingStep) -> dict:
-    return {**step_to_json(step), "text": predictor.tokenizer.describe(step.token_id).text}
-
-
-def _objects(
-    predictor: Predictor, encoding: ImageEncoding, steps: list[SamplingStep], options
-) -> list[dict]:
-    found: Detections = predictor.read(encoding, steps, options)
-    return [
-        {
-            "box": [round(value, 2) for value in box],
-            "label": predictor.categories.name(label),
-            "label_id": label,
-            "score": score,
-            "noise_probability": noise,
-            "is_noise": is_noise,
-            "object": obj,
-        }
-        for box, label, score, noise, is_noise, obj in zip(
-            found.boxes.tolist(),
-            found.labels.tolist(),
-            found.scores.tolist(),
-            found.noise_scores.tolist(),
-            found.is_noise.tolist(),
-            found.objects.tolist(),
-            strict=True,
-        )
-    ]

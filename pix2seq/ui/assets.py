@@ -39,8 +39,14 @@ def scripts() -> str:
 
 
 def head() -> str:
-    """What goes into the page's ``<head>``."""
+    """What goes into the page's ``<head>``.
+
+    The style is here and is also given to ``launch(css=...)``: Gradio repeats that copy under a
+    longer selector, which lets it win over Gradio's own rules, but breaks selectors inside media
+    queries that reach above the page's content (``body.p2s-sheet``); this copy serves those.
+    """
     return (
         '<meta name="viewport" content="width=device-width, initial-scale=1">\n'
+        f"<style>\n{style()}\n</style>\n"
         f"<script>\n{scripts()}\n</script>"
     )

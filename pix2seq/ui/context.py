@@ -12,7 +12,7 @@ import gradio as gr
 
 from pix2seq.config import ConfigError
 from pix2seq.predictor import Predictor
-from pix2seq.ui.controls import Controls
+from pix2seq.ui.controls import DEFAULT_SPEED, Controls
 from pix2seq.ui.runs import Picture, Run, Sessions, Store
 from pix2seq.ui.shelf import ModelShelf
 
@@ -38,7 +38,7 @@ class AppContext:
     choices: list[tuple[str, str]]
     pictures: Store[Picture] = field(default_factory=lambda: Store("picture", capacity=48))
     runs: Store[Run] = field(default_factory=lambda: Store("run", capacity=96))
-    sessions: Sessions = field(default_factory=Sessions)
+    sessions: Sessions = field(default_factory=lambda: Sessions(pace=DEFAULT_SPEED))
     problem: str = ""
     checkpoint: gr.Dropdown | None = None
     image: gr.Image | None = None

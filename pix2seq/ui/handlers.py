@@ -13,7 +13,7 @@ from pathlib import Path
 import gradio as gr
 from PIL import Image
 
-from pix2seq.config import ConfigError
+from pix2seq.config import ConfigError, SamplingOptions
 from pix2seq.images import load_image
 from pix2seq.predictor import Predictor
 from pix2seq.ui import record
@@ -116,7 +116,7 @@ class Handlers:
         try:
             current = self.context.runs.find(str(request_data.get("run")))
             predictor = self.context.shelf.get(checkpoint)
-            options = options_from_values(predictor, *values)
+            options = _with_forbidden(options_from_values(predictor, *values), request_data)
             if current is None:
                 picture = self.open(example) if example else self.picture_of(path)
                 run = Run(picture, predictor, options)
@@ -180,6 +180,16 @@ class Handlers:
             toast(error)
             return [gr.update(value=loaded), loaded, *[gr.skip()] * 11]
         return [gr.update(), name, *defaults_as_updates(predictor)]
+
+
+def _with_forbidden(options: SamplingOptions, request_data: dict) -> SamplingOptions:
+    """Add the class that the page asks never to see again."""
+    label = request_data.get("forbid")
+    if isinstance(label, bool) or not isinstance(label, int):
+        return options
+    return options.replace(
+        forbidden_labels=tuple(dict.fromkeys((*options.forbidden_labels, label)))
+    )
 
 
 def session_of(request: gr.Request | None) -> str:

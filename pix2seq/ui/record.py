@@ -19,7 +19,6 @@ Names and messages travel as JSON strings and reach the page as text only.
 
 from __future__ import annotations
 
-import dataclasses
 import json
 from collections.abc import Sequence
 
@@ -176,10 +175,3 @@ def object_lines(
 
 def end_line(reason: str, **details: object) -> str:
     return f"E{reason} {json.dumps(details)}\n"
-
-
-def step_to_json(step: SamplingStep) -> dict:
-    """A token for the API: plain values, no logits."""
-    fields = {f.name: getattr(step, f.name) for f in dataclasses.fields(step) if f.name != "logits"}
-    fields["candidates"] = [dataclasses.asdict(c) for c in step.candidates]
-    return fields

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import uuid
 from collections import OrderedDict
-from collections.abc import Sequence
 from dataclasses import dataclass, field
 from threading import Event, Lock
 from typing import Generic, TypeVar
@@ -57,6 +56,7 @@ class Run:
         prompt: tokens given by a person (replaced or drawn) start with the shared ones.
         lines: the record so far, one string per line; ``text`` joins them.
         cancelled: set by Stop; the writer looks at it after every token.
+        seconds: time that sampling took, waiting left out.
     """
 
     picture: Picture
@@ -69,6 +69,7 @@ class Run:
     steps: list[SamplingStep] = field(default_factory=list)
     lines: list[str] = field(default_factory=list)
     cancelled: Event = field(default_factory=Event)
+    seconds: float = 0.0
 
     @property
     def text(self) -> str:
@@ -132,9 +133,14 @@ class Store(Generic[Item]):
 
 
 class Sessions:
-    """Who is writing what: one active run and one pace per browser tab."""
+    """Who is writing what: one active run and one pace per browser tab.
 
-    def __init__(self, capacity: int = 256) -> None:
+    Args:
+        pace: tokens per second for tabs that have not chosen any; 0 is as fast as possible.
+    """
+
+    def __init__(self, pace: float = 0.0, capacity: int = 256) -> None:
+        self._usual_pace = pace
         self._active: OrderedDict[str, Run] = OrderedDict()
         self._pace: OrderedDict[str, float] = OrderedDict()
         self._capacity = capacity
@@ -166,19 +172,9 @@ class Sessions:
 
     def delay(self, session: str) -> float:
         """Seconds to wait after a token."""
-        pace = self._pace.get(session, 0.0)
+        pace = self._pace.get(session, self._usual_pace)
         return 1 / pace if pace > 0 else 0.0
 
     def _trim(self, table: OrderedDict) -> None:
         while len(table) > self._capacity:
             table.popitem(last=False)
-
-
-def forget_where_changed(steps: Sequence[SamplingStep], prefix: Sequence[int]) -> int:
-    """How many leading tokens of a run a new prefix keeps."""
-    kept = 0
-    for step, token_id in zip(steps, prefix, strict=False):
-        if step.token_id != token_id:
-            break
-        kept += 1
-    return kept

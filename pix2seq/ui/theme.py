@@ -92,6 +92,8 @@ def explorer_theme() -> gr.themes.Base:
         button_secondary_shadow="none",
         input_shadow="none",
         input_shadow_focus="0 0 0 2px var(--p2s-focus)",
+        input_border_width="1px",
+        button_border_width="1px",
         block_label_text_size="12px",
         block_title_text_size="13px",
         block_info_text_size="12px",

@@ -57,6 +57,7 @@ def build_write_tab(context: AppContext) -> None:
                 run = gr.Button("Run", variant="primary", elem_id="run", min_width=64)
                 stop = gr.Button("Stop", elem_id="stop", min_width=64)
                 step = gr.Button("Step", elem_id="step", min_width=64)
+                sheet = gr.Button("Settings", elem_id="sheet", min_width=64)
             speed = gr.Dropdown(
                 SPEED_CHOICES,
                 value=DEFAULT_SPEED,
@@ -98,6 +99,9 @@ def build_write_tab(context: AppContext) -> None:
         data = dict(event._data or {})
         yield from handlers.write_on(data, path, example, checkpoint, *values, request=request)
 
+    def forbid(event: gr.EventData, chosen: list[int]) -> list[int]:
+        return list(dict.fromkeys([*chosen, event._data["label"]]))
+
     writing = dict(
         outputs=context.stage,
         concurrency_id=_MODEL_QUEUE,
@@ -114,6 +118,14 @@ def build_write_tab(context: AppContext) -> None:
         **writing,
     )
     context.stage.write_on(edit, sources, **writing)
+    context.stage.forbid(
+        forbid,
+        controls.forbid,
+        controls.forbid,
+        queue=False,
+        show_progress="hidden",
+        api_visibility=_PRIVATE,
+    )
     stop.click(handlers.stop, None, None, queue=False, api_visibility=_PRIVATE)
 
     quiet = dict(show_progress="hidden", api_visibility=_PRIVATE)
@@ -151,6 +163,7 @@ def build_write_tab(context: AppContext) -> None:
         js="(...values) => P2S.settings(values)",
         api_visibility=_PRIVATE,
     )
+    sheet.click(None, js="() => P2S.toggleSheet()", api_visibility=_PRIVATE)
     loaded = gr.State(context.default_checkpoint)
     context.checkpoint.input(
         handlers.choose_checkpoint,

@@ -81,6 +81,7 @@ def _write_tokens(run, encoding, delay, limit, clock) -> Iterator[str]:
     finally:
         stream.close()
     seconds = max(clock() - started - waited, 1e-9)
+    run.seconds += seconds
     reason = "stopped"
     if run.ended:
         reason = "eos" if run.steps[-1].slot == "eos" else "full"

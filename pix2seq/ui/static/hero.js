@@ -34,6 +34,12 @@
     else document.querySelector("#image button")?.click();
   };
 
+  /** On a phone the controls are a sheet over the page. */
+  P2S.toggleSheet = () => {
+    const open = document.body.classList.toggle("p2s-sheet");
+    document.querySelector("#sheet").setAttribute("aria-expanded", String(open));
+  };
+
   P2S.mountActions = (element) => {
     const dark = () => document.body.classList.contains("dark");
     const theme = h("button", { type: "button", class: "p2s-button", "data-theme-switch": "" });

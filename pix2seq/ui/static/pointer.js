@@ -25,6 +25,10 @@
 
     move(event) {
       const point = this.stage.photo.pointer(event);
+      if (this.drawing) {
+        this.stage.prompt.move(point);
+        return;
+      }
       if (this.drag) {
         this.dragTo(point);
         return;
@@ -36,6 +40,13 @@
 
     down(event) {
       const point = this.stage.photo.pointer(event);
+      if (this.stage.prompt.active) {
+        this.drawing = true;
+        this.stage.prompt.start(point);
+        this.surface.setPointerCapture(event.pointerId);
+        event.preventDefault();
+        return;
+      }
       const edge = this.edgeAt(point);
       if (!edge || this.stage.busy()) return;
       this.drag = { ...edge, start: point, moved: false };
@@ -63,6 +74,11 @@
 
     up(event) {
       const { drag } = this;
+      if (this.drawing) {
+        this.drawing = false;
+        this.stage.prompt.finish();
+        return;
+      }
       this.cancel();
       if (drag && drag.moved) {
         this.stage.writeOn({ index: drag.index, pixel: Math.round(10 * drag.pixel) / 10 });
@@ -76,6 +92,7 @@
     }
 
     cancel() {
+      this.drawing = false;
       this.drag = null;
       this.line.classList.remove("on");
     }

@@ -29,6 +29,8 @@
       this.objects = new P2S.Objects(this);
       this.inspector = new P2S.Inspector(this);
       this.branches = new P2S.Branches(this);
+      this.share = new P2S.Share(this);
+      this.prompt = new P2S.Prompt(this);
       this.pointer = new P2S.Pointer(this);
       this.toast = h("div", { class: "p2s-notice", role: "status", hidden: "" });
       this.status = h("div", { class: "p2s-status p2s-small p2s-soft" });
@@ -37,19 +39,57 @@
         { class: "p2s-inspector", "aria-label": "Inspector" },
         this.inspector.node,
         this.branches.node,
-        this.objects.node
+        this.objects.node,
+        this.share.node
       );
       this.main = h(
         "div",
         { class: "p2s-main" },
         P2S.hero(this),
         this.photo.node,
-        this.status,
+        this.tools(),
         this.timeline.node,
         this.sentence.node
       );
       this.root.replaceChildren(this.main, this.aside, this.toast);
       P2S.emit("stage", this);
+    }
+
+    /** The line under the photo: what is going on, and what can be done on the photo. */
+    tools() {
+      this.resume = h(
+        "button",
+        {
+          type: "button",
+          class: "p2s-button",
+          "data-write-on": "",
+          hidden: "",
+          onclick: () => this.writeOn({}),
+        },
+        "Write on"
+      );
+      this.drawer = h(
+        "button",
+        {
+          type: "button",
+          class: "p2s-button",
+          "data-drawer-switch": "",
+          "aria-expanded": "false",
+          onclick: () => {
+            this.drawerOpen = !this.drawerOpen;
+            this.changed();
+          },
+        },
+        "Inspector"
+      );
+      return h(
+        "div",
+        { class: "p2s-tools" },
+        this.status,
+        this.resume,
+        this.prompt.node,
+        this.drawer
+      );
     }
 
     // ---- the record coming in ----------------------------------------------------------------
@@ -91,12 +131,17 @@
     draw() {
       this.root.dataset.state = this.state();
       if (this.record.run) this.root.dataset.run = this.record.run;
+      this.root.toggleAttribute("data-drawer", Boolean(this.drawerOpen));
+      P2S.set(this.drawer, { "aria-expanded": this.drawerOpen ? "true" : "false" });
       this.photo.draw();
       this.sentence.draw();
       this.timeline.draw();
       this.objects.draw();
       this.inspector.draw();
       this.branches.draw();
+      this.share.draw();
+      this.resume.hidden = !(this.record.state === "stopped" && this.record.run);
+      this.prompt.button.disabled = !this.record.image || this.busy();
       this.status.textContent = this.statusLine();
       P2S.emit("drawn", this);
     }
@@ -207,9 +252,11 @@
     }
 
     select(index) {
+      if (index === null) this.drawerOpen = false;
       this.selected = index;
       if (index !== null) {
         this.pause();
+        this.drawerOpen = true;
         if (index >= this.shown) this.seek(index + 1);
         this.keepInView = index;
       }
@@ -273,6 +320,12 @@
     writeOn(edit) {
       this.pause();
       this.bridge.trigger("write_on", { run: this.record.run, shown: this.shown, ...edit });
+    }
+
+    /** Never again that class, from token `index` on. */
+    forbid(label, index) {
+      this.bridge.trigger("forbid", { label });
+      this.writeOn({ index, forbid: label });
     }
 
     async settings(values) {

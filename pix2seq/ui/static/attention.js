@@ -1,0 +1,116 @@
+// Where the decoder looked when it wrote the inspected token: the photo is dimmed except there.
+// Fetched only while switched on; the mean over layers and heads, or any one of them.
+
+(() => {
+  const { h, clear } = P2S;
+
+  P2S.Attention = class Attention {
+    constructor(stage) {
+      this.stage = stage;
+      this.on = false;
+      this.asked = null;
+      this.toggle = h(
+        "button",
+        {
+          type: "button",
+          class: "p2s-button",
+          "aria-pressed": "false",
+          "data-attention": "",
+          onclick: () => {
+            this.on = !this.on;
+            this.refresh();
+          },
+        },
+        "Show on the photo"
+      );
+      const change = () => this.refresh();
+      this.layer = h("select", { class: "p2s-select", "aria-label": "Layer", onchange: change });
+      this.head = h("select", { class: "p2s-select", "aria-label": "Head", onchange: change });
+      this.note = h("p", { class: "p2s-small p2s-soft" });
+      this.node = h(
+        "div",
+        { class: "p2s-attention-panel" },
+        h("div", { class: "p2s-row" }, this.toggle, this.layer, this.head),
+        this.note
+      );
+      this.options(this.layer, "all layers", 0);
+      this.options(this.head, "all heads", 0);
+    }
+
+    options(select, all, count) {
+      if (select.options.length === count + 1) return;
+      const kept = select.value;
+      clear(select).append(h("option", { value: "" }, all));
+      for (let i = 0; i < count; i += 1) {
+        select.append(h("option", { value: i }, `${all.slice(4, -1)} ${i + 1}`));
+      }
+      select.value = kept;
+      if (select.selectedIndex < 0) select.selectedIndex = 0;
+    }
+
+    refresh() {
+      this.asked = null;
+      this.stage.changed();
+    }
+
+    draw(token) {
+      const { canvas } = this;
+      const { record } = this.stage;
+      P2S.set(this.toggle, { "aria-pressed": this.on ? "true" : "false" });
+      if (!token || !this.on) {
+        canvas.style.opacity = "0";
+        this.asked = null;
+        return;
+      }
+      const question = [record.run, token.index, this.layer.value, this.head.value].join();
+      if (question === this.asked) return;
+      this.asked = question;
+      this.fetch(question, record, token);
+    }
+
+    get canvas() {
+      return this.stage.photo.attention;
+    }
+
+    async fetch(question, record, token) {
+      const number = (select) => (select.value === "" ? null : Number(select.value));
+      const answer = await this.stage.ask("attention", {
+        run: record.run,
+        index: token.index,
+        layer: number(this.layer),
+        head: number(this.head),
+      });
+      if (this.asked !== question) return;
+      this.note.textContent = answer.error
+        ? answer.error
+        : `Brightest cell holds ${(100 * answer.peak).toFixed(1)} % of the attention.`;
+      if (answer.error) return;
+      this.options(this.layer, "all layers", answer.layers);
+      this.options(this.head, "all heads", answer.heads);
+      this.paint(record, answer);
+    }
+
+    paint(record, answer) {
+      const { rows, columns } = answer;
+      const cells = Uint8Array.from(atob(answer.cells), (letter) => letter.charCodeAt(0));
+      const small = document.createElement("canvas");
+      small.width = columns;
+      small.height = rows;
+      const pixels = new ImageData(columns, rows);
+      cells.forEach((value, i) => {
+        pixels.data[4 * i + 3] = Math.round((1 - (value / 255) ** 0.6) * 205); // the unseen is dark
+      });
+      small.getContext("2d").putImageData(pixels, 0, 0);
+      const { w, h: height } = record.image;
+      const { canvas } = this;
+      canvas.width = Math.min(w, 640);
+      canvas.height = Math.round((canvas.width / w) * height);
+      const scale = canvas.width / w;
+      const [x0, y0, x1, y1] = record.frame;
+      const brush = canvas.getContext("2d");
+      brush.imageSmoothingQuality = "high";
+      brush.drawImage(small, x0 * scale, y0 * scale, (x1 - x0) * scale, (y1 - y0) * scale);
+      canvas.style.opacity = "1";
+    }
+  };
+})();

@@ -1,0 +1,130 @@
+// A coordinate's distribution: in the inspector as a plot over the whole axis, and on the photo as a
+// density that grows from the edge on which that coordinate is read. Clicking a place chooses its bin.
+
+(() => {
+  const { h, svg, clear } = P2S;
+  const WIDTH = 316;
+  const HEIGHT = 96;
+  const DEPTH = 84; // px that the density may reach into the photo
+
+  function binAt(event, node, bins) {
+    const box = node.getBoundingClientRect();
+    const share = (event.clientX - box.left) / box.width;
+    return Math.min(Math.max(Math.floor(share * bins), 0), bins - 1);
+  }
+
+  P2S.Distribution = class Distribution {
+    constructor(stage) {
+      this.stage = stage;
+      this.readout = h("div", { class: "p2s-small p2s-soft p2s-readout" });
+      this.plot = svg("svg", {
+        class: "p2s-distribution",
+        viewBox: `0 0 ${WIDTH} ${HEIGHT}`,
+        role: "img",
+        "data-distribution": "",
+      });
+      this.node = h("div", {}, this.plot, this.readout);
+      this.plot.addEventListener("pointermove", (event) => this.point(event));
+      this.plot.addEventListener("pointerleave", () => this.point(null));
+      this.plot.addEventListener("click", (event) => this.choose(event));
+    }
+
+    show(answer) {
+      this.answer = answer;
+      clear(this.plot);
+      this.node.hidden = !answer.axis;
+      if (!answer.axis) return;
+      const [raw, , tempered, final] = answer.axis;
+      const peak = Math.max(...raw, ...final, 1e-9);
+      const chosen = answer.token - answer.first;
+      const x = (bin) => ((bin + 0.5) / raw.length) * WIDTH;
+      P2S.set(this.plot, {
+        "data-slot": answer.slot,
+        "aria-label": `Distribution of ${answer.slot} over ${raw.length} bins; bin ${chosen} was written`,
+      });
+      this.plot.append(
+        svg("path", { class: "cut", d: P2S.areaPath(raw, WIDTH, HEIGHT, peak) }),
+        svg("path", { class: "tempered", d: P2S.areaPath(tempered, WIDTH, HEIGHT, peak) }),
+        svg("path", { class: "kept", d: P2S.areaPath(final, WIDTH, HEIGHT, peak) }),
+        svg("line", { class: "chosen", x1: x(chosen), x2: x(chosen), y1: 0, y2: HEIGHT })
+      );
+      this.pointer = svg("line", { class: "pointer", y1: 0, y2: HEIGHT });
+      this.plot.append(this.pointer);
+      this.point(null);
+    }
+
+    point(event) {
+      const { answer } = this;
+      if (!answer || !answer.axis) return;
+      const [raw, , , final] = answer.axis;
+      const bin = event ? binAt(event, this.plot, raw.length) : answer.token - answer.first;
+      const at = ((bin + 0.5) / raw.length) * WIDTH;
+      P2S.set(this.pointer, { x1: at, x2: at });
+      this.pointer.style.visibility = event ? "visible" : "hidden";
+      const what = final[bin] > 0 ? `can be drawn with p ${final[bin].toFixed(4)}` : "is cut";
+      const hint = event ? " · click to write on from it" : "";
+      this.readout.textContent = `bin ${bin}: raw p ${raw[bin].toFixed(4)}, ${what}${hint}`;
+    }
+
+    choose(event) {
+      const { answer } = this;
+      if (!answer || !answer.axis) return;
+      const bin = binAt(event, this.plot, answer.axis[0].length);
+      this.stage.writeOn({ index: answer.index, token: answer.first + bin });
+    }
+
+    // ---- on the photo ------------------------------------------------------------------------
+
+    drawOnPhoto() {
+      const { stage } = this;
+      const layer = clear(stage.photo.layers.density);
+      const { answer } = this;
+      const { record, selected } = stage;
+      if (!answer || !answer.axis || selected !== answer.index || !record.frame) return;
+      const { slot } = answer;
+      const vertical = P2S.isVertical(slot);
+      const { rect } = stage.photo;
+      const [x0, y0, x1, y1] = record.frame;
+      const start = vertical ? stage.photo.y(y0) : stage.photo.x(x0);
+      const length = (vertical ? y1 - y0 : x1 - x0) * rect.scale;
+      const [raw, , , final] = answer.axis;
+      const peak = Math.max(...raw, ...final, 1e-9);
+      const far = slot.endsWith("max");
+      const place = vertical
+        ? `translate(${far ? rect.x + rect.w : rect.x} ${start}) rotate(90) scale(1 ${far ? 1 : -1})`
+        : `translate(${start} ${far ? rect.y + rect.h : rect.y}) scale(1 ${far ? -1 : 1})`;
+      const shape = (values, name) =>
+        svg("path", {
+          class: `p2s-density ${name}`,
+          d: P2S.areaPath(values, length, DEPTH, peak),
+          transform: `${place} translate(0 ${DEPTH}) scale(1 -1)`,
+        });
+      layer.append(
+        svg("clipPath", { id: "p2s-photo-clip" }, svg("rect", { x: rect.x, y: rect.y, width: rect.w, height: rect.h })),
+        svg("g", { "clip-path": "url(#p2s-photo-clip)", "data-slot": slot }, shape(raw, "cut"), shape(final, "kept"), this.modes(record, answer))
+      );
+    }
+
+    /** The other peaks, as edges that the box might have had. */
+    modes(record, answer) {
+      const { rect } = this.stage.photo;
+      const group = svg("g", { class: "p2s-modes" });
+      for (const mode of answer.modes) {
+        const far = Math.abs(mode.id - answer.token) > record.vocab.bins / 50;
+        if (!far) continue;
+        const pixel = record.pixel(record.coordinate(mode.id), answer.slot);
+        const vertical = P2S.isVertical(answer.slot);
+        const at = vertical ? this.stage.photo.y(pixel) : this.stage.photo.x(pixel);
+        group.append(
+          svg("line", {
+            x1: vertical ? rect.x : at,
+            x2: vertical ? rect.x + rect.w : at,
+            y1: vertical ? at : rect.y,
+            y2: vertical ? at : rect.y + rect.h,
+          })
+        );
+      }
+      return group;
+    }
+  };
+})();

@@ -107,11 +107,7 @@ def _own_iou(boxes: Tensor, others: Tensor) -> Tensor:
 
 def vocabulary_layout(tokenizer: Tokenizer) -> list[dict]:
     """The vocabulary as runs of ids of one kind, lowest first; gaps are ids that mean nothing."""
-    specials = {
-        tokenizer.pad_id: "PAD",
-        tokenizer.eos_id: "EOS",
-        tokenizer.bos_id: "prompt",
-    }
+    specials = {tokenizer.pad_id: "PAD", tokenizer.eos_id: "EOS", tokenizer.bos_id: "BOS"}
     if tokenizer.pad_id == tokenizer.eos_id:
         specials[tokenizer.eos_id] = "EOS = PAD"
     if tokenizer.noise_id is not None:

@@ -263,6 +263,7 @@
         const here = tab.dataset.lesson === name;
         tab.setAttribute("aria-selected", String(here));
         tab.tabIndex = here ? 0 : -1;
+        if (here && this.page !== this.pages[ORDER[0]]) tab.scrollIntoView({ block: "nearest", inline: "nearest" });
       });
       this.panel.setAttribute("aria-labelledby", `learn-tab-${name}`);
       clear(this.panel).append(this.page.node, this.steps(name));

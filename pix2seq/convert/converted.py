@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import lru_cache
 from pathlib import Path
 
 import torch
@@ -81,7 +83,8 @@ class Converted:
             raise ConfigError(f"{folder} cannot be written: {error}") from error
 
 
-def meta_state(config: ModelConfig) -> dict[str, Tensor]:
+@lru_cache(maxsize=4)
+def meta_state(config: ModelConfig) -> Mapping[str, Tensor]:
     """Names and shapes of the model's tensors, without memory."""
     with torch.device("meta"):
         return Pix2Seq(config).state_dict()

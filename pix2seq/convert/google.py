@@ -5,6 +5,7 @@ bundle -> shapes -> configs (cross-checked with the official config.json) -> key
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 
 import torch
@@ -104,7 +105,7 @@ def _convert_weights(
     return weights | step_counters(empty), mapped
 
 
-def step_counters(state: dict[str, Tensor]) -> dict[str, Tensor]:
+def step_counters(state: Mapping[str, Tensor]) -> dict[str, Tensor]:
     """PyTorch's batch norms count their steps, TensorFlow's do not. The count has no effect at a
     fixed momentum."""
     return {
@@ -114,7 +115,7 @@ def step_counters(state: dict[str, Tensor]) -> dict[str, Tensor]:
     }
 
 
-def check_keys(names: set[str], state: dict[str, Tensor], config: ModelConfig) -> None:
+def check_keys(names: set[str], state: Mapping[str, Tensor], config: ModelConfig) -> None:
     """Every tensor of ours has a source and every variable of theirs a use.
 
     Raises:

@@ -1,8 +1,8 @@
 """``ModelShelf``: the checkpoints that this server has loaded, by name.
 
-Every visitor may look through another checkpoint, so nothing here is "current". Loading happens
-under a lock (two visitors asking for one checkpoint load it once); the least recently used one
-goes when the shelf is full.
+Every visitor may look through another checkpoint, so nothing here is "current". Two visitors asking
+for one checkpoint load it once; meanwhile the loaded ones stay in use, since a load may be a
+download of minutes. The least recently used one goes when the shelf is full.
 """
 
 from __future__ import annotations
@@ -26,17 +26,24 @@ class ModelShelf:
         self._load = load
         self._capacity = capacity
         self._loaded: OrderedDict[str, Predictor] = OrderedDict()
+        self._loading: dict[str, Lock] = {}
         self._lock = Lock()
 
     def get(self, name: str) -> Predictor:
         """The predictor of that name, loaded if need be; raises what ``load`` raises."""
         with self._lock:
-            if name not in self._loaded:
-                self._loaded[name] = self._load(name)
+            loading = self._loading.setdefault(name, Lock())
+            if name in self._loaded:
+                self._loaded.move_to_end(name)
+                return self._loaded[name]
+        with loading:
+            predictor = self.peek(name) or self._load(name)
+            with self._lock:
+                self._loaded[name] = predictor
+                self._loaded.move_to_end(name)
                 while len(self._loaded) > self._capacity:
                     self._loaded.popitem(last=False)
-            self._loaded.move_to_end(name)
-            return self._loaded[name]
+                return predictor
 
     def peek(self, name: str) -> Predictor | None:
         """The predictor if it is loaded; never waits for a load."""

@@ -19,7 +19,7 @@ from pix2seq.config import ConfigError, SamplingOptions
 from pix2seq.sampling import explain_step
 from pix2seq.ui import exports, record
 from pix2seq.ui.context import AppContext
-from pix2seq.ui.controls import options_from_values
+from pix2seq.ui.controls import CONTROL_COUNT, options_from_values
 from pix2seq.ui.runs import Run
 
 _DISPLAY_SIDE = 1280
@@ -84,7 +84,7 @@ class Answers:
     @_answer
     def explain(self, question: dict) -> dict:
         """One token's distribution, stage by stage, under the given or the run's own settings."""
-        run = self.context.runs.get(question.get("run"))
+        run = self.context.runs.get(question.get("run")).restore()
         step = run.step_at(int(question["index"]))
         options = self._options(run, question.get("values"))
         tokenizer = run.predictor.tokenizer
@@ -137,7 +137,7 @@ class Answers:
 
         ``layer`` and ``head`` are numbers, or ``None`` for the mean.
         """
-        run = self.context.runs.get(question.get("run"))
+        run = self.context.runs.get(question.get("run")).restore()
         index = int(question["index"])
         run.step_at(index)
         encoding = run.picture.encoded_by(run.predictor)
@@ -162,7 +162,7 @@ class Answers:
     @_answer
     def reread(self, question: dict) -> dict:
         """Read the same tokens under another noise mode or threshold: ``B`` lines, no model."""
-        run = self.context.runs.get(question.get("run"))
+        run = self.context.runs.get(question.get("run")).restore()
         options = self._options(run, question.get("values"))
         options = run.options.replace(noise=options.noise, score_threshold=options.score_threshold)
         encoding = run.picture.encoded_by(run.predictor)
@@ -172,7 +172,7 @@ class Answers:
     @_answer
     def export(self, question: dict) -> dict:
         """A file to take away; see ``exports.export``."""
-        run = self.context.runs.get(question.get("run"))
+        run = self.context.runs.get(question.get("run")).restore()
         wanted = self._options(run, question.get("values"))
         options = run.options.replace(noise=wanted.noise, score_threshold=wanted.score_threshold)
         shown = question.get("shown")
@@ -183,13 +183,13 @@ class Answers:
     @_answer
     def snippets(self, question: dict) -> dict:
         """The run as code and as a link."""
-        return exports.snippets(self.context.runs.get(question.get("run")))
+        return exports.snippets(self.context.runs.get(question.get("run")).restore())
 
     def _options(self, run: Run, values: object) -> SamplingOptions:
         if values is None:
             return run.options
-        if not isinstance(values, list) or len(values) != 11:
-            raise ConfigError("settings must be the list of all eleven values")
+        if not isinstance(values, list) or len(values) != CONTROL_COUNT:
+            raise ConfigError("settings must be the list of all control values")
         return options_from_values(run.predictor, *values)
 
 

@@ -54,6 +54,9 @@ class Controls:
         return [getattr(self, field.name) for field in fields(self)]
 
 
+CONTROL_COUNT = len(fields(Controls))
+
+
 def build_sampling_controls(defaults: SamplingOptions, num_bins: int, max_objects: int) -> Controls:
     """Place the controls, set to ``defaults`` (resolved), inside the current column."""
     with gr.Accordion("Sampling", open=True, elem_classes="p2s-group"):
@@ -173,9 +176,8 @@ def resolved_defaults(predictor: Predictor) -> SamplingOptions:
     return predictor.resolve(SamplingOptions())
 
 
-def defaults_as_updates(predictor: Predictor) -> list[dict]:
-    """Updates that set every control to what a checkpoint recommends and allows."""
-    options = resolved_defaults(predictor)
+def controls_as_updates(predictor: Predictor, options: SamplingOptions) -> list[dict]:
+    """Updates that set every control to ``options`` (resolved), within the checkpoint's limits."""
     config = predictor.tokenizer.config
     return [
         gr.update(value=options.temperature),
@@ -188,7 +190,7 @@ def defaults_as_updates(predictor: Predictor) -> list[dict]:
         gr.update(value=options.noise),
         gr.update(value=options.score_threshold),
         gr.update(value=options.seed),
-        gr.update(value=[], choices=class_choices(predictor)),
+        gr.update(value=list(options.forbidden_labels), choices=class_choices(predictor)),
     ]
 
 

@@ -16,6 +16,7 @@ from pix2seq.ui.api import build_api
 from pix2seq.ui.compare_tab import build_compare_tab
 from pix2seq.ui.context import AppContext
 from pix2seq.ui.header import build_header
+from pix2seq.ui.lab_tab import build_lab_tab
 from pix2seq.ui.learn import build_learn_tab
 from pix2seq.ui.shelf import ModelShelf
 from pix2seq.ui.theme import explorer_theme
@@ -28,6 +29,7 @@ QUEUE_SIZE = 24
 TABS: tuple[tuple[str, str, Callable[[AppContext], None]], ...] = (
     ("Write", "write", build_write_tab),
     ("Compare", "compare", build_compare_tab),
+    ("P-R lab", "lab", build_lab_tab),
     ("Learn", "learn", build_learn_tab),
     ("About the model", "about", build_about_tab),
 )
@@ -61,6 +63,7 @@ def build_demo(
         default_checkpoint=default,
         choices=[(_shown(name), name) for name in dict.fromkeys([default, *names])],
     )
+    gr.set_static_paths([assets.EXAMPLES])  # served as they are, wherever the app was started from
     with gr.Blocks(title=TITLE, analytics_enabled=False, delete_cache=(3600, 3600)) as demo:
         build_header(context, TITLE)
         with gr.Tabs(elem_id="tabs"):

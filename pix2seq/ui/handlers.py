@@ -18,9 +18,16 @@ from pix2seq.images import load_image
 from pix2seq.predictor import Predictor
 from pix2seq.ui import record
 from pix2seq.ui.context import AppContext
-from pix2seq.ui.controls import defaults_as_updates, options_from_values
+from pix2seq.ui.controls import (
+    CONTROL_COUNT,
+    controls_as_updates,
+    options_from_values,
+    resolved_defaults,
+)
 from pix2seq.ui.edits import edited_prompt
 from pix2seq.ui.examples import PHOTOS, open_example, scene_name
+from pix2seq.ui.exports import options_of_link
+from pix2seq.ui.recordings import recorded_run, recorded_text
 from pix2seq.ui.runs import Picture, Run
 from pix2seq.ui.writer import write
 
@@ -67,12 +74,59 @@ class Handlers:
         return PHOTOS[0].name
 
     def opening_record(self) -> str:
-        return record.picture_line(self.open(self.opening_example), self.context.problem)
+        """The stage before the page has asked for anything."""
+        return record.picture_line(self.open(self.opening_example))
+
+    def open_page(self, request: gr.Request) -> list:
+        """A visitor arrives: play the opening example, or set up what a link asks for.
+
+        Returns the stage's record, the picture widget's value, the example's name, the checkpoint,
+        whether to run at once, and an update for every control.
+        """
+        query = dict(request.query_params) if request is not None else {}
+        unchanged = [gr.skip()] * CONTROL_COUNT
+        if "ex" not in query:
+            name = self.opening_example
+            return [self._play(name), self._widget_value(name), name, gr.skip(), "", *unchanged]
+        try:
+            name = str(query["ex"])[:60]
+            checkpoint = str(query.get("ckpt") or self.context.default_checkpoint)[:200]
+            if checkpoint not in [choice for _, choice in self.context.choices]:
+                raise ConfigError(f"the link asks for checkpoint {checkpoint!r}, which is not here")
+            picture = self.open(name)
+            predictor = self.context.shelf.get(checkpoint)
+            options = predictor.resolve(options_of_link(query))
+        except ConfigError as error:
+            toast(error)
+            name = self.opening_example
+            return [self._play(name), self._widget_value(name), name, gr.skip(), "", *unchanged]
+        return [
+            record.picture_line(picture),
+            self._widget_value(name),
+            picture.example,
+            checkpoint,
+            "run",
+            *controls_as_updates(predictor, options),
+        ]
+
+    def _widget_value(self, name: str) -> str | Image.Image:
+        photos = {photo.name: str(photo.path) for photo in PHOTOS}
+        return photos.get(name) or self.open(name).image
+
+    def _play(self, name: str) -> str:
+        """The example's recording, or just its picture if it has none."""
+        picture = self.open(name)
+        predictor = self.context.shelf.peek(self.context.default_checkpoint)
+        run = recorded_run(picture, predictor) if predictor is not None else None
+        if run is not None:
+            self.context.runs.add(run)
+        text = recorded_text(picture, run.id if run else f"recorded-{picture.id}")
+        return text or record.picture_line(picture, self.context.problem)
 
     def show_example(self, name: str, request: gr.Request) -> str:
-        """Put an example on the stage."""
+        """Put an example on the stage; it plays if it was recorded."""
         self.context.sessions.stop(session_of(request))
-        return record.picture_line(self.open(name))
+        return self._play(name)
 
     def compose_scene(self, seed: int, request: gr.Request) -> tuple[str, Image.Image, str]:
         """A new generated scene: its name, its picture for the widget, and the stage's record."""
@@ -117,6 +171,8 @@ class Handlers:
             current = self.context.runs.find(str(request_data.get("run")))
             predictor = self.context.shelf.get(checkpoint)
             options = _with_forbidden(options_from_values(predictor, *values), request_data)
+            if current is not None:
+                current.restore()
             if current is None:
                 picture = self.open(example) if example else self.picture_of(path)
                 run = Run(picture, predictor, options)
@@ -178,8 +234,8 @@ class Handlers:
             predictor = self.context.shelf.get(name)
         except ConfigError as error:
             toast(error)
-            return [gr.update(value=loaded), loaded, *[gr.skip()] * 11]
-        return [gr.update(), name, *defaults_as_updates(predictor)]
+            return [gr.update(value=loaded), loaded, *[gr.skip()] * CONTROL_COUNT]
+        return [gr.update(), name, *controls_as_updates(predictor, resolved_defaults(predictor))]
 
 
 def _with_forbidden(options: SamplingOptions, request_data: dict) -> SamplingOptions:

@@ -34,7 +34,8 @@ VERSION = 1
 _SLOT_CODES = {"ymin": "0", "xmin": "1", "ymax": "2", "xmax": "3", "class": "4", "eos": "5"}
 
 
-def _line(kind: str, data: object) -> str:
+def json_line(kind: str, data: object) -> str:
+    """A line that carries JSON."""
     return f"{kind}{json.dumps(data, separators=(',', ':'))}\n"
 
 
@@ -68,12 +69,12 @@ def picture_line(picture: Picture | None, message: str = "") -> str:
     if picture is not None:
         width, height = picture.image.size
         image = {"id": picture.id, "w": width, "h": height, "example": picture.example}
-    return _line("R", {"v": VERSION, "run": None, "image": image, "message": message})
+    return json_line("R", {"v": VERSION, "run": None, "image": image, "message": message})
 
 
 def header_line(run: Run) -> str:
     width, height = run.picture.image.size
-    return _line(
+    return json_line(
         "R",
         {
             "v": VERSION,

@@ -57,6 +57,7 @@ class Run:
         lines: the record so far, one string per line; ``text`` joins them.
         cancelled: set by Stop; the writer looks at it after every token.
         seconds: time that sampling took, waiting left out.
+        recorded_ids: what a recording wrote; ``restore`` writes the same tokens again.
     """
 
     picture: Picture
@@ -70,6 +71,7 @@ class Run:
     lines: list[str] = field(default_factory=list)
     cancelled: Event = field(default_factory=Event)
     seconds: float = 0.0
+    recorded_ids: tuple[int, ...] = ()
 
     @property
     def text(self) -> str:
@@ -78,6 +80,19 @@ class Run:
     @property
     def token_ids(self) -> list[int]:
         return [step.token_id for step in self.steps]
+
+    def restore(self) -> Run:
+        """Write a recording's tokens again, once. Raises ``ConfigError`` if they come out
+        differently: then the recording is of other weights."""
+        if self.recorded_ids and not self.steps:
+            encoding = self.picture.encoded_by(self.predictor)
+            steps = list(self.predictor.stream(encoding, self.options))
+            if tuple(step.token_id for step in steps) != self.recorded_ids:
+                raise ConfigError(
+                    "this recording was made with other weights than the loaded ones; press Run"
+                )
+            self.steps = steps
+        return self
 
     @property
     def ended(self) -> bool:

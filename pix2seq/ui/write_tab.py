@@ -83,7 +83,8 @@ def build_write_tab(context: AppContext) -> None:
     example = gr.Textbox(handlers.opening_example, visible=False)
     context.example = example
     cursor = gr.Textbox("{}", visible=False)
-    seed_of_scene = gr.State(0)
+    linked = gr.Textbox("", visible=False)
+    seed_of_scene = gr.State(1)
 
     widgets = controls.widgets()
     sources = [context.image, example, context.checkpoint, *widgets]
@@ -126,6 +127,22 @@ def build_write_tab(context: AppContext) -> None:
         show_progress="hidden",
         api_visibility=_PRIVATE,
     )
+
+    def start_if_linked(request: gr.Request, wanted, *values):
+        if wanted:
+            yield from start(request, *values)
+        else:
+            yield gr.skip()
+
+    arrival = gr.on(
+        None,
+        handlers.open_page,
+        None,
+        [context.stage, context.image, example, context.checkpoint, linked, *widgets],
+        show_progress="hidden",
+        api_visibility=_PRIVATE,
+    )
+    arrival.then(start_if_linked, [linked, *sources], **(writing | {"trigger_mode": "once"}))
     stop.click(handlers.stop, None, None, queue=False, api_visibility=_PRIVATE)
 
     quiet = dict(show_progress="hidden", api_visibility=_PRIVATE)

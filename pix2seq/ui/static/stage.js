@@ -111,6 +111,7 @@
       if (this.following && !this.playing) this.shown = this.record.tokens.length;
       this.filtered = null;
       this.changed();
+      if (!known && this.record.header.replay) this.togglePlay();
       P2S.emit("record", this.record);
     }
 

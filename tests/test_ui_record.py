@@ -1,0 +1,99 @@
+"""The record: what the stage receives, line by line."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+
+from pix2seq.config import SamplingOptions
+from pix2seq.ui import record
+from pix2seq.ui.runs import Picture, Run
+from pix2seq.ui.writer import write
+from tests import fakes
+from tests.served import OBJECTS, SENTENCE, scripted_predictor
+
+
+def written(predictor=None, **options) -> Run:
+    predictor = predictor or scripted_predictor()
+    run = Run(
+        Picture(fakes.draw_picture()), predictor, predictor.resolve(SamplingOptions(**options))
+    )
+    for _ in write(run):
+        pass
+    return run
+
+
+def lines_of(run: Run, kind: str) -> list[list[str]]:
+    return [line[1:].split() for line in run.text.splitlines() if line[0] == kind]
+
+
+def test_a_stage_without_picture_says_so():
+    header = json.loads(record.picture_line(None, "why")[1:])
+    assert header["image"] is None and header["run"] is None and header["message"] == "why"
+
+
+def test_the_header_names_run_picture_vocabulary_and_options():
+    run = written()
+    header = json.loads(run.lines[0][1:])
+    assert run.lines[0][0] == "R"
+    assert header["run"] == run.id
+    assert header["image"] == {"id": run.picture.id, "w": 120, "h": 90, "example": None}
+    assert header["vocab"]["bins"] == 32
+    assert header["vocab"]["classes"][0] == "person"
+    assert header["options"]["top_p"] == 0.9
+
+
+def test_every_token_has_a_line_in_order_with_its_numbers():
+    run = written()
+    tokens = lines_of(run, "T")
+    assert [int(fields[1]) for fields in tokens] == SENTENCE
+    assert [int(fields[0]) for fields in tokens] == list(range(len(SENTENCE)))
+    assert "".join(fields[2] for fields in tokens) == "01234" * 3 + "5"
+    assert all(0 <= int(fields[4]) <= 10_000 for fields in tokens)
+
+
+def test_a_token_takes_few_bytes():
+    run = written()
+    size = sum(len(line) for line in run.lines if line[0] == "T")
+    assert size / len(SENTENCE) < 130
+
+
+def test_objects_come_with_pixels_of_the_original_picture():
+    objects = lines_of(written(), "B")
+    assert [int(fields[5]) for fields in objects] == [label for _, label in OBJECTS]
+    # The picture is 120 x 90 in a square input: its 120 px fill the width.
+    x0 = float(objects[0][1])
+    assert x0 == pytest.approx(0.1 * 120, abs=120 / 31)
+    assert all(float(fields[4]) <= 90 for fields in objects)
+
+
+@pytest.mark.parametrize(
+    ("options", "state"),
+    [
+        ({"noise": "paper"}, "ok"),
+        ({"noise": "show"}, "noise"),
+        ({"noise": "drop"}, "dropped"),
+        ({"noise": "paper", "score_threshold": 0.9}, "below"),
+    ],
+)
+def test_each_object_says_what_became_of_it(options, state):
+    objects = lines_of(written(scripted_predictor(noise=1), **options), "B")
+    assert [fields[8] for fields in objects] == ["ok", state, "ok"]
+
+
+def test_a_box_without_area_is_listed_as_flat():
+    predictor = scripted_predictor(objects=[((0.5, 0.2, 0.5, 0.9), 0)])
+    assert lines_of(written(predictor), "B")[0][8] == "flat"
+
+
+def test_the_end_says_why():
+    assert written().lines[-1].startswith("Eeos ")
+    assert written(max_objects=2).lines[-1].startswith("Efull ")
+
+
+def test_names_cannot_break_a_line():
+    picture = Picture(fakes.draw_picture(), example='x"\n${alert(1)}<img src=x onerror=alert(1)>')
+    text = record.picture_line(picture)
+    assert text.count("\n") == 1
+    assert json.loads(text[1:])["image"]["example"] == picture.example

@@ -7,7 +7,7 @@ import math
 import shlex
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from pix2seq.config import ConfigError
@@ -92,10 +92,12 @@ class TestBadRecords:
         with pytest.raises(ConfigError, match=names):
             RunRecord.from_json(changed(path, value)).image.open()
 
+    @settings(max_examples=25)
     @given(
         st.recursive(
             st.none() | st.booleans() | st.floats() | st.text() | st.integers(),
             lambda inner: st.lists(inner) | st.dictionaries(st.text(), inner),
+            max_leaves=5,
         )
     )
     def test_no_value_at_any_place_crashes_the_reader(self, value):

@@ -9,22 +9,17 @@ import math
 import re
 import typing
 from dataclasses import dataclass
-from functools import cache
 from typing import Any
 
 from PIL import Image
 
 from pix2seq.config import Config, ConfigError
+from pix2seq.config.base import type_hints
 
 LONGEST_TEXT = 200
 _LARGEST_SIDE = 4096
 _DATA_URL = re.compile(r"data:image/(jpeg|png|webp);base64,[A-Za-z0-9+/]+=*")
 _SLOTS = ("ymin", "xmin", "ymax", "xmax", "class", "eos")
-
-
-@cache
-def _hints(cls: type) -> dict[str, Any]:
-    return typing.get_type_hints(cls)
 
 
 def _is_a(value: Any, hint: Any) -> bool:
@@ -49,7 +44,7 @@ class Plain(Config):
     """A config whose values are checked against their annotations."""
 
     def __post_init__(self) -> None:
-        for name, hint in _hints(type(self)).items():
+        for name, hint in type_hints(type(self)).items():
             value = getattr(self, name)
             if not _is_a(value, hint):
                 raise ConfigError(

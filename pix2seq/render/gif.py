@@ -16,6 +16,8 @@ from pix2seq.render.palette import INK, PAPER, QUIET, ROLE_COLORS, rgb, wash
 from pix2seq.render.raster import Painter
 from pix2seq.render.record import RunRecord
 
+_TRANSPARENT = 255
+"""The colour index of pixels that stay as they were; the other 255 are real colours."""
 _GROWTH = (0.4, 0.8, 1.0)
 _FEW_TOKENS = 120
 """Up to here a line slides in over three frames; longer runs show one frame a token."""
@@ -47,6 +49,7 @@ def writing_gif(
     base = painter.backdrop
     calm = palette.indices(base, Image.Dither.FLOYDSTEINBERG)
     before, now = base, calm
+    shown = np.full_like(calm, _TRANSPARENT)
     frames, durations = [], []
     for picture, duration in _frames(painter, token_ms, hold_ms):
         region = ImageChops.difference(picture, before).getbbox()
@@ -58,7 +61,8 @@ def writing_gif(
             crisp = palette.indices(part, Image.Dither.NONE)
             now[rows, columns] = np.where(changed, crisp, calm[rows, columns])
         before = picture
-        frame = Image.fromarray(now, mode="P")
+        frame = Image.fromarray(np.where(now == shown, _TRANSPARENT, now).astype(np.uint8), "P")
+        shown = now
         frame.putpalette(palette.colors)
         frames.append(frame)
         durations.append(duration)
@@ -70,7 +74,8 @@ def writing_gif(
         append_images=frames[1:],
         duration=durations,
         loop=0,
-        optimize=True,
+        transparency=_TRANSPARENT,
+        optimize=False,
         disposal=1,
     )
     return file.getvalue()
@@ -93,16 +98,17 @@ def _frames(painter: Painter, token_ms: int, hold_ms: int) -> Iterator[tuple[Ima
 
 
 class _Palette:
-    """256 colours for all frames: paper and roles exactly, the rest learned from the last one."""
+    """255 colours for all frames: paper and roles exactly, the rest learned from the last one."""
 
     def __init__(self, painter: Painter) -> None:
         fixed = {rgb(PAPER), rgb(QUIET), rgb(INK)}
         for color in ROLE_COLORS.values():
             fixed |= {rgb(color), *(rgb(wash(color, strength / 4)) for strength in range(5))}
         exact = sorted(fixed)
-        learned = painter.paint().quantize(256 - len(exact), method=Image.Quantize.MEDIANCUT)
+        free = _TRANSPARENT - len(exact)
+        learned = painter.paint().quantize(free, method=Image.Quantize.MEDIANCUT)
         self.colors = [channel for color in exact for channel in color]
-        self.colors += learned.getpalette()[: 3 * (256 - len(exact))]
+        self.colors += learned.getpalette()[: 3 * free]
         self._exact = np.array([(r << 16) | (g << 8) | b for r, g, b in exact])  # ascending
         self._holder = Image.new("P", (1, 1))
         self._holder.putpalette(self.colors)

@@ -128,8 +128,8 @@ class RunRecord(Plain):
             )
         try:
             return cls.from_dict(json.loads(text))
-        except ConfigError:
-            raise
+        except ConfigError as error:
+            raise ConfigError(f"this is not a run record: {str(error)[:200]}") from None
         except (TypeError, ValueError, AttributeError, RecursionError, KeyError) as error:
             reason = str(error).splitlines()[0] if str(error) else type(error).__name__
             raise ConfigError(f"this is not a run record: {reason[:120]}") from None
@@ -139,7 +139,10 @@ class RunRecord(Plain):
         return {
             "image": {"width": self.image.width, "height": self.image.height},
             "checkpoint": self.checkpoint,
-            "options": self.options.to_dict(),
+            "options": {
+                name: list(value) if isinstance(value, tuple) else value
+                for name, value in self.options.to_dict().items()
+            },
             "detections": [
                 {
                     "box": list(found.box),

@@ -1,0 +1,136 @@
+"""``detect`` and ``stream``: one image, at once or token by token."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from pix2seq.cli.command import (
+    Command,
+    add_model_arguments,
+    add_sampling_arguments,
+    integers,
+    sampling_options,
+    save_figure,
+    write_bytes,
+    write_json,
+    write_text,
+)
+
+if TYPE_CHECKING:
+    from PIL import Image
+
+    from pix2seq.render import RunRecord
+
+
+def _add_run_arguments(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("image", metavar="IMAGE", help="a picture")
+    add_model_arguments(parser)
+    add_sampling_arguments(parser)
+    parser.add_argument("--prefix", metavar="ID,...", help="tokens given instead of sampled")
+
+
+def _add_detect_arguments(parser: argparse.ArgumentParser) -> None:
+    _add_run_arguments(parser)
+    group = parser.add_argument_group("output")
+    group.add_argument("--json", metavar="FILE", help="detections, tokens and timing (- prints)")
+    group.add_argument("--save", metavar="FILE", help="figure with boxes: .png, .jpg, .pdf, .svg")
+    group.add_argument("--record", metavar="FILE", help="the whole run, to be replayed")
+    group.add_argument("--coco", metavar="FILE", help="COCO result records (image_id 0)")
+    add_stage_arguments(group)
+
+
+def add_stage_arguments(parser: argparse._ArgumentGroup) -> None:
+    """Pictures of the stage."""
+    parser.add_argument("--png", metavar="FILE", help="photo and sentence as a picture")
+    parser.add_argument("--svg", metavar="FILE", help="the same as SVG")
+    parser.add_argument("--gif", metavar="FILE", help="the writing as an animation")
+
+
+def write_stage(args: argparse.Namespace, record: RunRecord, image: Image.Image) -> None:
+    """Write what ``add_stage_arguments`` asked for."""
+    import io
+
+    from pix2seq.render import stage_image, stage_svg, writing_gif
+
+    if args.png:
+        file = io.BytesIO()
+        stage_image(image, record).save(file, "PNG")
+        write_bytes(args.png, file.getvalue())
+    if args.svg:
+        write_text(args.svg, stage_svg(record, image))
+    if args.gif:
+        write_bytes(args.gif, writing_gif(image, record))
+
+
+def as_lines(record: RunRecord) -> str:
+    """A run as a small table."""
+    lines = [
+        f"{record.image.name}, {record.image.width} x {record.image.height}, {record.checkpoint}"
+    ]
+    for found in record.detections:
+        box = " ".join(f"{value:7.1f}" for value in found.box)
+        mark = "  noise" if found.is_noise else ""
+        lines.append(f"{found.object + 1:>4}  {found.label:<16} {found.score:.3f}  {box}{mark}")
+    if record.degenerate:
+        lines.append(f"{record.degenerate} boxes without area left out")
+    timing = record.timing
+    lines.append(
+        f"{len(record.detections)} objects, {len(record.tokens)} tokens, "
+        f"encoded in {timing.encode_s:.2f} s, written in {timing.decode_s:.2f} s "
+        f"({timing.tokens_per_s:.0f} tokens/s)"
+    )
+    return "\n".join(lines)
+
+
+def _detect(args: argparse.Namespace) -> None:
+    from pix2seq.images import load_image
+    from pix2seq.predictor import load
+    from pix2seq.render import RunRecord, draw_detections
+
+    predictor = load(args.checkpoint, args.device)
+    options = predictor.resolve(sampling_options(args, predictor.categories))
+    prefix = integers(args.prefix, "--prefix")
+    image = load_image(args.image)
+    encoding = predictor.encode(image)
+    start = time.perf_counter()
+    steps = list(predictor.stream(encoding, options, prefix))
+    seconds = time.perf_counter() - start
+    detections = predictor.read(encoding, steps, options)
+    name = Path(args.image).name
+    record = RunRecord.of(predictor, encoding, steps, detections, options, seconds, name)
+    if args.json:
+        write_json(args.json, record.summary())
+    if args.record:
+        write_text(args.record, record.with_picture(image).to_json())
+    if args.coco:
+        write_json(args.coco, record.to_coco(image_id=0))
+    if args.save:
+        save_figure(draw_detections(image, detections, predictor.categories), args.save)
+    write_stage(args, record, image)
+    if "-" not in (args.json, args.record, args.coco, args.svg):
+        print(as_lines(record))
+
+
+def _stream(args: argparse.Namespace) -> None:
+    from pix2seq.predictor import load
+    from pix2seq.render import record_token
+
+    predictor = load(args.checkpoint, args.device)
+    options = predictor.resolve(sampling_options(args, predictor.categories))
+    prefix = integers(args.prefix, "--prefix")
+    encoding = predictor.encode(args.image)
+    for step in predictor.stream(encoding, options, prefix):
+        token = record_token(predictor, encoding, step)
+        sys.stdout.write(json.dumps(token.to_dict(), allow_nan=False) + "\n")
+        sys.stdout.flush()
+
+
+DETECT = Command("detect", "Find the objects in an image.", _add_detect_arguments, _detect)
+STREAM = Command(
+    "stream", "Print one JSON line per token, as it is sampled.", _add_run_arguments, _stream
+)

@@ -1,0 +1,131 @@
+"""``evaluate``: COCO numbers on labelled photos or on generated scenes, and sweeps."""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from pix2seq.cli.command import (
+    Command,
+    add_model_arguments,
+    add_sampling_arguments,
+    progress_bar,
+    sampling_options,
+    save_figure,
+    write_json,
+    write_text,
+)
+from pix2seq.config import ConfigError
+
+if TYPE_CHECKING:
+    from pix2seq.categories import Categories
+    from pix2seq.evaluate import EncodedSamples
+    from pix2seq.evaluate.run import Samples
+    from pix2seq.predictor import Predictor
+
+
+def _add_arguments(parser: argparse.ArgumentParser) -> None:
+    data = parser.add_argument_group("data: labelled photos, or generated scenes")
+    data.add_argument("--annotations", metavar="FILE", help="COCO JSON")
+    data.add_argument("--images", metavar="DIR", help="the folder its file names are in")
+    data.add_argument("--scenes", type=int, metavar="N", help="that many generated scenes")
+    data.add_argument("--seed", type=int, metavar="S", help="of the scenes (default: 0)")
+    data.add_argument("--photos", metavar="DIR", help="photos for the scenes' backgrounds")
+    data.add_argument("--limit", type=int, metavar="N", help="only the first N images")
+    add_model_arguments(parser)
+    add_sampling_arguments(parser, seed_flag="--sampling-seed")
+    group = parser.add_argument_group("how and where to")
+    group.add_argument("--batch-size", type=int, default=8, metavar="B")
+    group.add_argument(
+        "--bootstrap", type=int, default=0, metavar="N", help="resamples for 95%% intervals"
+    )
+    group.add_argument("--json", metavar="FILE", help="all numbers (- prints them)")
+    group.add_argument("--plot", metavar="FILE", help="precision-recall and reliability plot")
+    group.add_argument(
+        "--sweep", metavar="DIR", help="try many sampling settings: sampling.csv, sampling.png"
+    )
+
+
+def _run(args: argparse.Namespace) -> None:
+    from pix2seq.evaluate import as_table, encode_samples, evaluate_encoded
+    from pix2seq.predictor import load
+
+    _check(args)
+    predictor = load(args.checkpoint, args.device)
+    options = predictor.resolve(sampling_options(args, predictor.categories))
+    samples = _samples(args, predictor.categories)
+    with progress_bar("looking") as show:
+        encoded = encode_samples(predictor, samples, args.limit, args.batch_size, show)
+    if args.sweep:
+        _sweep(args, predictor, encoded, options)
+        return
+    with progress_bar("writing") as show:
+        result = evaluate_encoded(
+            predictor, encoded, options, args.batch_size, args.bootstrap, show
+        )
+    if args.json:
+        write_json(args.json, result.to_dict())
+    if args.plot:
+        from pix2seq.render.plots import plot_result
+
+        save_figure(plot_result(result), args.plot)
+    if args.json != "-":
+        print(as_table(result))
+
+
+def _check(args: argparse.Namespace) -> None:
+    photos = args.annotations is not None or args.images is not None
+    if photos == (args.scenes is not None):
+        raise ConfigError("name the data: --annotations FILE with --images DIR, or --scenes N")
+    if photos and (args.annotations is None or args.images is None):
+        raise ConfigError("--annotations and --images go together; give both")
+    if photos and (args.seed is not None or args.photos is not None):
+        raise ConfigError(
+            "--seed and --photos choose scenes; for the seed of the writing use --sampling-seed"
+        )
+    if args.scenes is not None and args.scenes < 1:
+        raise ConfigError(f"--scenes is {args.scenes}; use at least one")
+    if args.bootstrap < 0:
+        raise ConfigError(f"--bootstrap is {args.bootstrap}; use 0 (off) or more")
+    if args.sweep and (args.json or args.plot or args.bootstrap):
+        raise ConfigError("--sweep writes its own files; leave --json, --plot and --bootstrap out")
+
+
+def _samples(args: argparse.Namespace, categories: Categories) -> Samples:
+    from pix2seq.data import CocoDetection, Scenes
+
+    if args.scenes is not None:
+        return Scenes(args.seed or 0, args.scenes, photos=args.photos)
+    samples = CocoDetection(args.annotations, args.images)
+    if samples.dropped:
+        print(f"{samples.dropped} boxes have no area inside their image and are left out")
+    return samples
+
+
+def _sweep(
+    args: argparse.Namespace, predictor: Predictor, encoded: EncodedSamples, options
+) -> None:
+    from pix2seq.evaluate import as_csv, run_trials, standard_trials
+    from pix2seq.render.plots import plot_trials
+
+    folder = Path(args.sweep)
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise ConfigError(f"cannot write to {folder}: {error.strerror or error}") from None
+    rows = []
+    print(f"{'setting':<26} AP     AP50   AR100  duplicates")
+    trials = standard_trials(predictor, options)
+    for trial, result in run_trials(predictor, encoded, trials, args.batch_size):
+        rows.append((trial, result))
+        numbers = "  ".join(f"{result.metrics[name]:.3f}" for name in ("AP", "AP50", "AR100"))
+        name = f"{trial.group}: {trial.name}"
+        print(f"{name:<26} {numbers}  {100 * result.duplicates:.1f} %", flush=True)
+    write_text(folder / "sampling.csv", as_csv(rows).rstrip("\n"))
+    save_figure(plot_trials(rows), folder / "sampling.png")
+
+
+EVALUATE = Command(
+    "evaluate", "COCO metrics on labelled photos or generated scenes.", _add_arguments, _run
+)

@@ -6,6 +6,7 @@ import dataclasses
 import json
 import types
 import typing
+from functools import cache
 from pathlib import Path
 from typing import Any, Self
 
@@ -24,6 +25,12 @@ def one_of(name: str, value: Any, hint: Any) -> None:
     """Raise ``ConfigError`` unless ``value`` is one of a ``Literal``'s choices."""
     choices = typing.get_args(hint)
     require(value in choices, f"{name} is {value!r}; use one of {', '.join(map(repr, choices))}")
+
+
+@cache
+def type_hints(cls: type) -> dict[str, Any]:
+    """``typing.get_type_hints``, evaluated once per class: run records hold thousands of values."""
+    return typing.get_type_hints(cls)
 
 
 _SCALARS: dict[Any, tuple[tuple[type, ...], str]] = {
@@ -71,7 +78,7 @@ class Config:
         Raises:
             ConfigError: a setting is unknown, missing, of the wrong kind or impossible.
         """
-        hints = typing.get_type_hints(cls)
+        hints = type_hints(cls)
         fields = dataclasses.fields(cls)  # type: ignore[arg-type]
         known = {f.name for f in fields}
         require(isinstance(data, dict), f"{cls.__name__} needs settings by name, not {data!r}")

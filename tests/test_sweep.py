@@ -129,6 +129,22 @@ def test_a_curve_ranks_all_classes_together():
     assert ranked.recall.tolist() == pytest.approx([1 / 2, 1 / 2, 1])
 
 
+@pytest.mark.parametrize(
+    ("threshold", "precision", "recall"),
+    [(0.0, 2 / 3, 1), (0.7, 2 / 3, 1), (0.71, 1 / 2, 1 / 2), (0.9, 1, 1 / 2)],
+)
+def test_a_curve_answers_for_any_threshold(threshold, precision, recall):
+    ranked = curve(
+        found((LEFT, DOG, 0.9), (RIGHT, DOG, 0.8), (RIGHT, CAT, 0.7)), (LEFT, DOG), (RIGHT, CAT)
+    )
+    assert ranked.at(threshold) == pytest.approx((precision, recall))
+
+
+def test_above_all_scores_there_is_no_precision():
+    precision, recall = curve(Detections.empty(), (LEFT, DOG)).at(0.0)
+    assert (np.isnan(precision), recall) == (True, 0)
+
+
 def test_a_curve_where_nothing_was_to_be_found_has_no_precision():
     lost = curve(found((LEFT, DOG, 0.9)))
     assert (lost.precision.tolist(), lost.recall.tolist()) == ([0], [0])

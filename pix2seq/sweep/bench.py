@@ -57,6 +57,14 @@ class Curve:
         rank = np.arange(1, len(order) + 1)
         return cls(value[order], hits / rank, hits / max(objects, 1))
 
+    def at(self, threshold: float) -> tuple[float, float]:
+        """Precision and recall of the boxes that score at least ``threshold``; without any,
+        precision is NaN and recall 0."""
+        shown = int(np.count_nonzero(self.scores >= threshold))
+        if not shown:
+            return float("nan"), 0.0
+        return float(self.precision[shown - 1]), float(self.recall[shown - 1])
+
     def thinned(self, points: int = 160) -> Curve:
         """At most that many points, spread evenly; first and last stay."""
         count = len(self.scores)

@@ -10,7 +10,9 @@ from dataclasses import dataclass, fields
 import gradio as gr
 
 from pix2seq.config import SamplingOptions, TokenizerConfig
-from pix2seq.ui.controls import EOS_CHOICES, NOISE_CHOICES
+
+EOS_CHOICES = [("stop at EOS", "model"), ("keep going", "delay")]
+NOISE_CHOICES = [("hide", "paper"), ("drop", "drop"), ("show", "show")]
 
 WITHOUT_MODEL = TokenizerConfig.compact(num_bins=1000, num_classes=80, max_objects=100)
 """Limits of the widgets while no checkpoint can be loaded: the paper's."""
@@ -49,7 +51,7 @@ def build_side(name: str, options: SamplingOptions, config: TokenizerConfig) -> 
             step=0.05,
             label="Temperature",
             elem_id=handle("temperature"),
-            min_width=120,
+            min_width=132,
         )
         top_p = gr.Slider(
             0.01,
@@ -58,7 +60,7 @@ def build_side(name: str, options: SamplingOptions, config: TokenizerConfig) -> 
             step=0.01,
             label="Top-p",
             elem_id=handle("top-p"),
-            min_width=120,
+            min_width=132,
         )
         max_objects = gr.Slider(
             1,
@@ -67,7 +69,7 @@ def build_side(name: str, options: SamplingOptions, config: TokenizerConfig) -> 
             step=1,
             label="Objects at most",
             elem_id=handle("max-objects"),
-            min_width=120,
+            min_width=132,
         )
         num_bins = gr.Slider(
             2,
@@ -76,7 +78,7 @@ def build_side(name: str, options: SamplingOptions, config: TokenizerConfig) -> 
             step=1,
             label="Coordinate bins",
             elem_id=handle("num-bins"),
-            min_width=120,
+            min_width=132,
         )
     with gr.Row(elem_classes="p2s-side-row"):
         eos = gr.Radio(

@@ -129,7 +129,7 @@ def build_two_settings(context: AppContext) -> None:
     else:
         config, base = predictor.tokenizer.config, resolved_defaults(predictor)
     left, right = preset_options(_OPENING_PRESET, base, config)
-    with gr.Row(elem_classes="p2s-toolbar"):
+    with gr.Row(elem_classes="p2s-toolbar p2s-compact"):
         preset = gr.Dropdown(
             [(shown, name) for name, (shown, _, _) in PRESETS.items()],
             value=_OPENING_PRESET,
@@ -149,12 +149,12 @@ def build_two_settings(context: AppContext) -> None:
         )
         run = gr.Button("Write both", variant="primary", elem_id="compare-run", min_width=96)
         stop = gr.Button("Stop", elem_id="compare-stop", min_width=72)
-    with gr.Row(elem_classes="p2s-sides"):
+    with gr.Row(elem_classes="p2s-sides p2s-compact"):
         sides = []
         for name, title, options in (("a", "A, left", left), ("b", "B, right", right)):
             with (
                 gr.Column(elem_classes="p2s-side", min_width=280),
-                gr.Accordion(f"Settings of {title}", open=True, elem_classes="p2s-group"),
+                gr.Accordion(f"Settings of {title}", open=False, elem_classes="p2s-group"),
             ):
                 sides.append(build_side(name, options, config))
     view = gr.HTML(
@@ -170,7 +170,7 @@ def build_two_settings(context: AppContext) -> None:
     base_widgets = context.controls.widgets()
     quiet = dict(show_progress="hidden", api_visibility="private")
 
-    def start(path, example, checkpoint, seed, *values, request: gr.Request):
+    def start(request: gr.Request, path, example, checkpoint, seed, *values):
         yield from handlers.run(path, example, checkpoint, seed, *values, request=request)
 
     def stop_both(request: gr.Request):

@@ -156,7 +156,7 @@ def _rounded(values: Sequence[float], digits: int = 4) -> list[float]:
 def build_samples_panel(context: AppContext) -> None:
     """Place the panel and wire it."""
     handlers = SampleHandlers(context)
-    with gr.Row(elem_classes="p2s-toolbar"):
+    with gr.Row(elem_classes="p2s-toolbar p2s-compact"):
         count = gr.Slider(
             2,
             MOST_SAMPLES,
@@ -181,7 +181,7 @@ def build_samples_panel(context: AppContext) -> None:
     )
     quiet = dict(show_progress="hidden", api_visibility="private")
 
-    def start(path, example, checkpoint, count, *values, request: gr.Request):
+    def start(request: gr.Request, path, example, checkpoint, count, *values):
         yield from handlers.run(path, example, checkpoint, count, *values, request=request)
 
     run.click(

@@ -13,7 +13,7 @@
       this.comparison = comparison;
       this.title = h("p", { class: "p2s-verdict-title", role: "status" });
       this.text = h("p", { class: "p2s-verdict-text p2s-soft" });
-      this.chart = svg("svg", { class: "p2s-bars", role: "img" });
+      this.chart = svg("svg", { class: "p2s-cdf", role: "img" });
       this.node = h(
         "section",
         { class: "p2s-verdict", "aria-label": "Where and why the sentences part" },
@@ -93,17 +93,17 @@
       ["a", "b"].forEach((name, row) => {
         const y = TOP + row * (BAR + GAP);
         this.chart.append(
-          svg("text", { class: "p2s-bar-name", x: 4, y: y + BAR / 2 + 4 }, name.toUpperCase())
+          svg("text", { class: "p2s-cdf-name", x: 4, y: y + BAR / 2 + 4 }, name.toUpperCase())
         );
         this.bar(this.comparison[name].record, why, name, { left, span, y });
       });
       const x = left + why.number * span;
       this.chart.append(
-        svg("line", { class: "p2s-number", x1: x, x2: x, y1: TOP - 4, y2: height }),
+        svg("line", { class: "p2s-cdf-drawn", x1: x, x2: x, y1: TOP - 4, y2: height }),
         svg(
           "text",
           {
-            class: "p2s-number-text",
+            class: "p2s-cdf-drawn-text",
             x: Math.min(Math.max(x, left + 34), left + span - 34),
             y: TOP - 8,
             "text-anchor": "middle",
@@ -125,7 +125,7 @@
         const eos = record.kind(first) === "eos" && first === last;
         const node = svg(
           "g",
-          { "data-slot": eos ? "eos" : slot, class: `p2s-segment${chosen ? " chosen" : ""}` },
+          { "data-slot": eos ? "eos" : slot, class: `p2s-cdf-part${chosen ? " chosen" : ""}` },
           svg("rect", {
             x,
             y,
@@ -142,7 +142,7 @@
         this.chart.append(node);
         if (chosen && width <= LETTER * text.length + 8) {
           this.chart.append(
-            svg("text", { class: "p2s-chosen-text", x: x + width / 2, y: y + BAR + 13, "text-anchor": "middle" }, text)
+            svg("text", { class: "p2s-cdf-chosen-text", x: x + width / 2, y: y + BAR + 13, "text-anchor": "middle" }, text)
           );
         }
         below += prob;

@@ -221,7 +221,7 @@
       return svg(
         "g",
         {
-          class: "p2s-ghost",
+          class: "p2s-echo",
           "data-cluster": found.number,
           "data-label": found.label,
           "data-count": found.count,
@@ -229,12 +229,12 @@
           onmouseenter: () => this.hover(found.number),
           onmouseleave: () => this.hover(null),
         },
-        ...found.members.map(([, ...box]) => this.shape(box, { class: "p2s-ghost-member" })),
-        this.shape(found.box, { class: "p2s-ghost-halo" }),
-        this.shape(found.box, { class: "p2s-ghost-mean" }),
+        ...found.members.map(([, ...box]) => this.shape(box, { class: "p2s-echo-member" })),
+        this.shape(found.box, { class: "p2s-echo-halo" }),
+        this.shape(found.box, { class: "p2s-echo-mean" }),
         svg(
           "g",
-          { class: "p2s-ghost-label", transform: `translate(${left} ${top})` },
+          { class: "p2s-echo-label", transform: `translate(${left} ${top})` },
           svg("rect", { width, height: 17, rx: 2 }),
           svg("text", { x: 5, y: 12.5 }, text)
         )
@@ -275,7 +275,7 @@
         h("th", { scope: "row" }, found.label),
         h(
           "td",
-          { class: "p2s-mono p2s-share", style: { "--share": `${share}%` } },
+          { class: "p2s-mono p2s-agree", style: { "--share": `${share}%` } },
           `${found.count} of ${done}`
         ),
         h("td", { class: "p2s-mono", title: found.score }, P2S.probability(found.score)),

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import os
-from functools import cache
+from collections.abc import Iterator
+from contextlib import contextmanager
 
 os.environ["GRADIO_ANALYTICS_ENABLED"] = "False"
 
@@ -88,12 +89,17 @@ def control_values(predictor: Predictor, **changes) -> list:
     ]
 
 
-@cache
-def app_url() -> str:
-    """Start the app once per test run; the server's thread ends with the process."""
+@contextmanager
+def served_app() -> Iterator[str]:
+    """Serve the whole app over these predictors; yields its address."""
     from pix2seq.ui import build_demo, launch_options
 
     torch.set_num_threads(1)
     demo = build_demo("scripted", load=load, names=["blind", "missing"])
-    _, url, _ = demo.launch(prevent_thread_lock=True, quiet=True, **launch_options())
-    return url.rstrip("/")
+    _, url, _ = demo.launch(
+        server_name="127.0.0.1", prevent_thread_lock=True, quiet=True, **launch_options()
+    )
+    try:
+        yield url.rstrip("/")
+    finally:
+        demo.close()

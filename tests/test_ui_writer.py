@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
+
 from pix2seq.config import ConfigError, SamplingOptions
 from pix2seq.ui.runs import Picture, Run
 from pix2seq.ui.writer import FLUSH_SECONDS, write
@@ -28,9 +30,7 @@ def new_run(**options) -> Run:
 
 def test_the_record_only_grows():
     values = list(write(new_run()))
-    assert all(
-        later.startswith(earlier) for earlier, later in zip(values, values[1:], strict=False)
-    )
+    assert all(later.startswith(earlier) for earlier, later in pairwise(values))
     assert values[-1].splitlines()[-1].startswith("Eeos")
 
 

@@ -36,7 +36,7 @@ def _answer(method: Callable[[Answers, dict], dict]) -> Callable[[Answers, dict]
             return method(self, question)
         except ConfigError as error:
             return {"error": str(error)}
-        except (TypeError, ValueError, KeyError) as error:
+        except (TypeError, ValueError, LookupError) as error:
             return {"error": f"the question cannot be read: {error!r}"}
 
     return guarded

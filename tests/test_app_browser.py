@@ -1,0 +1,333 @@
+"""The page in a real browser: watch, stop, inspect, intervene, share; nothing evil gets through."""
+
+from __future__ import annotations
+
+import json
+import re
+from pathlib import Path
+
+import pytest
+
+from tests import fakes
+from tests.browser import PATIENCE, browser_page
+from tests.served import SENTENCE, served_app
+
+pytestmark = pytest.mark.browser
+
+EVIL = "${Object.assign(window,{pwned:1})}<img src=x onerror='window.pwned=1'>"
+COUNT_TOKENS = "document.querySelectorAll('[data-token]:not([hidden])').length"
+
+
+@pytest.fixture(scope="module")
+def url():
+    with served_app() as address:
+        yield address
+
+
+@pytest.fixture(scope="module")
+def browser_tab(chromium, url):
+    with browser_page(chromium, url) as page:
+        foreign: list[str] = []
+        page.on("request", lambda request: foreign.append(request.url))
+        yield page
+        local = re.compile(r"^(data:|blob:|https?://(127\.0\.0\.1|localhost)[:/])")
+        assert [address for address in foreign if not local.match(address)] == []
+
+
+@pytest.fixture
+def page(browser_tab, url):
+    """The same tab, loaded afresh, with the opening example on the stage."""
+    browser_tab.set_viewport_size({"width": 1440, "height": 900})
+    browser_tab.goto(url)
+    browser_tab.wait_for_function("window.P2S && P2S.stage && P2S.stage()?.record.image")
+    browser_tab.wait_for_selector("#image img")  # the arrival has been served
+    return browser_tab
+
+
+@pytest.fixture
+def photo(tmp_path):
+    def save(name: str = "holiday.png", size: tuple[int, int] = (120, 90)) -> str:
+        path = tmp_path / name
+        fakes.draw_picture(*size).save(path)
+        return str(path)
+
+    return save
+
+
+def choose_speed(page, text):
+    page.click("#speed input")
+    page.get_by_role("option", name=text).click()
+
+
+def upload(page, path):
+    if page.locator("#image button[aria-label='Clear']").count():
+        page.click("#image button[aria-label='Clear']")
+    page.set_input_files("#image input[type=file]", path)
+    page.wait_for_function("P2S.stage().record.image?.w === 120")
+
+
+def wait_for_state(page, state):
+    page.wait_for_selector(f'[data-stage][data-state="{state}"]', timeout=PATIENCE)
+
+
+def run_to_the_end(page):
+    choose_speed(page, "as fast as it samples")
+    before = page.evaluate("P2S.stage().record.run")
+    page.click("#run")
+    page.wait_for_function(
+        "(before) => P2S.stage().record.run !== before && P2S.stage().record.state === 'done'",
+        arg=before,
+    )
+    page.wait_for_function(f"{COUNT_TOKENS} === {len(SENTENCE)}")
+
+
+def wait_for_branch(page):
+    page.wait_for_function(
+        "P2S.stage().record.header.parent && P2S.stage().record.state === 'done'"
+    )
+
+
+def test_upload_run_stop_and_run_again(page, photo):
+    upload(page, photo())
+    choose_speed(page, "2 tokens / s")
+    page.evaluate("window.seen = []; P2S.on('drawn', stage => seen.push(stage.shown))")
+    page.click("#run")
+    page.wait_for_selector("[data-box]")
+    steps = [n for n in dict.fromkeys(page.evaluate("seen")) if n <= 5]
+    assert len(steps) >= 4, f"the tokens came at once, not one after another: {steps}"
+    page.click("#stop")
+    wait_for_state(page, "stopped")
+    stopped = page.evaluate(COUNT_TOKENS)
+    assert 5 <= stopped < len(SENTENCE)
+    page.wait_for_timeout(600)
+    assert page.evaluate(COUNT_TOKENS) == stopped
+    run_to_the_end(page)
+    ids = page.eval_on_selector_all("[data-token]", "nodes => nodes.map(n => Number(n.dataset.id))")
+    assert ids == SENTENCE
+    slots = page.eval_on_selector_all("[data-token]", "nodes => nodes.map(n => n.dataset.slot)")
+    assert slots == ["ymin", "xmin", "ymax", "xmax", "class"] * 3 + ["eos"]
+    labels = page.eval_on_selector_all("[data-box]", "nodes => nodes.map(n => n.dataset.label)")
+    assert labels == ["person", "cat", "dog"]
+
+
+def test_the_box_grows_with_every_token(page):
+    choose_speed(page, "as fast as it samples")
+    run_to_the_end(page)
+    sides = "document.querySelectorAll('.p2s-edge.on').length"
+    for shown, expected in [(0, 0), (1, 1), (2, 2), (3, 3), (4, 4), (5, 0), (6, 1)]:
+        page.evaluate(f"P2S.stage().seek({shown})")
+        page.wait_for_function(f"{sides} === {expected}")
+    assert page.locator("[data-box]").count() == 1
+
+
+def test_step_writes_one_token_and_write_on_the_rest(page):
+    choose_speed(page, "as fast as it samples")
+    page.click("#step")
+    page.wait_for_function(f"{COUNT_TOKENS} === 1")
+    page.click("#step")
+    page.wait_for_function(f"{COUNT_TOKENS} === 2")
+    wait_for_state(page, "stopped")
+    page.click("[data-write-on]")
+    page.wait_for_function(f"{COUNT_TOKENS} === {len(SENTENCE)}")
+
+
+def test_the_keyboard_walks_the_sentence_and_opens_tokens(page):
+    run_to_the_end(page)
+    page.focus('[data-token="0"]')
+    page.keyboard.press("Enter")
+    page.wait_for_selector('[data-token="0"][data-inspect]')
+    page.keyboard.press("ArrowRight")
+    page.wait_for_selector('[data-token="1"][data-inspect]')
+    page.keyboard.press("ArrowDown")
+    page.wait_for_selector('[data-token="6"][data-inspect]')
+    page.wait_for_function(
+        "document.querySelector('[data-inspector-title]').textContent.includes('xmin')"
+    )
+    page.wait_for_selector("[data-alternative]")
+    page.keyboard.press("Escape")
+    page.wait_for_selector("[data-inspect]", state="detached")
+
+
+def test_moving_a_slider_recomputes_the_shown_token(page):
+    run_to_the_end(page)
+    page.click('[data-token="2"]')
+    page.wait_for_selector("[data-pipeline] tbody tr")
+    page.fill("#temperature input[type=number]", "0")
+    page.press("#temperature input[type=number]", "Tab")
+    page.wait_for_function(
+        "document.querySelector('[data-what-if]').textContent.includes('What if')"
+    )
+    left = page.eval_on_selector_all(
+        "[data-pipeline] tbody tr", "rows => rows.map(row => row.cells[2].textContent)"
+    )
+    assert left[-1] == "1"
+
+
+def test_another_token_branches_and_undo_goes_back(page):
+    run_to_the_end(page)
+    parent = page.get_attribute("[data-stage]", "data-run")
+    page.click('[data-token="4"]')
+    page.click("[data-alternative]:not([aria-current]) >> nth=0")
+    page.wait_for_function(
+        f"P2S.stage().record.run !== '{parent}' && P2S.stage().record.state === 'done'"
+    )
+    assert page.locator("[data-branch]").count() == 2
+    assert page.locator('[data-token="4"]').get_attribute("data-id") != str(SENTENCE[4])
+    assert page.locator("[data-ghost]").count() == 3
+    page.click("[data-undo]")
+    page.wait_for_selector(f'[data-stage][data-run="{parent}"]')
+    assert page.locator('[data-token="4"]').get_attribute("data-id") == str(SENTENCE[4])
+
+
+def test_dragging_an_edge_chooses_another_bin(page):
+    run_to_the_end(page)
+    page.click('[data-token="0"]')
+    page.wait_for_selector("[data-box].focus")
+    box = page.locator("[data-box].focus .p2s-box-line").bounding_box()
+    middle = box["x"] + box["width"] / 2
+    page.mouse.move(middle, box["y"])
+    page.mouse.down()
+    page.mouse.move(middle, box["y"] + 40, steps=4)
+    page.mouse.up()
+    page.wait_for_function(
+        "P2S.stage().record.header.parent && P2S.stage().record.state === 'done'"
+    )
+    moved = int(page.locator('[data-token="0"]').get_attribute("data-id"))
+    assert moved > SENTENCE[0]
+    assert "given" in page.locator('[data-token="0"]').get_attribute("class")
+
+
+def test_a_drawn_box_is_a_prompt(page):
+    run_to_the_end(page)
+    page.click("[data-prompt]")
+    image = page.locator(".p2s-photo-image").bounding_box()
+    page.mouse.move(image["x"] + 0.2 * image["width"], image["y"] + 0.2 * image["height"])
+    page.mouse.down()
+    page.mouse.move(image["x"] + 0.8 * image["width"], image["y"] + 0.9 * image["height"], steps=4)
+    page.mouse.up()
+    page.wait_for_function(
+        "P2S.stage().record.header.parent && P2S.stage().record.tokens.length > 15"
+    )
+    assert page.evaluate("P2S.stage().record.tokens[15].forced") is True
+    assert page.evaluate("P2S.stage().record.tokens[15].slot") == "ymin"
+
+
+def test_the_score_threshold_hides_boxes_at_once(page):
+    run_to_the_end(page)
+    assert page.locator("[data-box]").count() == 3
+    page.fill("#score-threshold input[type=number]", "1")
+    page.press("#score-threshold input[type=number]", "Tab")
+    page.wait_for_function("document.querySelectorAll('[data-box]').length === 0")
+    assert "3 below the score" in page.inner_text(".p2s-objects-note")
+
+
+def test_a_model_that_sees_nothing_says_so(page):
+    page.click("#checkpoint input")
+    page.get_by_role("option", name="blind").click()
+    page.wait_for_timeout(500)
+    choose_speed(page, "as fast as it samples")
+    page.click("#run")
+    page.wait_for_function(f"P2S.stage().record.state === 'done' && {COUNT_TOKENS} === 1")
+    assert "EOS at once" in page.inner_text(".p2s-photo-message")
+
+
+def test_a_missing_checkpoint_is_a_toast_and_the_old_one_stays(page):
+    page.click("#checkpoint input")
+    page.get_by_role("option", name="missing").click()
+    page.get_by_text("is not on this machine").first.wait_for()
+    page.wait_for_function("document.querySelector('#checkpoint input').value === 'scripted'")
+    run_to_the_end(page)
+
+
+def test_a_file_that_is_no_image_is_a_toast_and_the_server_goes_on(page, tmp_path, photo):
+    path = tmp_path / f"{EVIL.replace('/', '')[:60]}.png"
+    path.write_bytes(b"this is text")
+    page.click("#image button[aria-label='Clear']")
+    page.set_input_files("#image input[type=file]", str(path))
+    page.get_by_text("is not an image that can be read").first.wait_for()
+    upload(page, photo())
+    run_to_the_end(page)
+    assert page.evaluate("window.pwned") is None
+
+
+def test_text_from_a_record_is_never_evaluated(page):
+    header = {
+        "run": "evil",
+        "image": {"id": EVIL, "w": 10, "h": 10, "example": EVIL},
+        "checkpoint": EVIL,
+        "vocab": {
+            "bins": 10, "coord": 0, "cls": 10, "eos": 99, "noise": 98, "size": 100,
+            "slots": ["ymin", "xmin", "ymax", "xmax", "class"], "classes": [EVIL],
+        },
+        "options": {"seed": EVIL},
+    }  # fmt: skip
+    lines = [
+        "R" + json.dumps(header),
+        'Swriting {"seconds":0,"grid":[1,1],"frame":[0,0,10,10]}',
+        *(f"T{i} {i} {i} -0.1 9000 0.5 3 9000 9999 1 0 {i}:9000:9000" for i in range(4)),
+        f"T4 10 4 -0.1 9000 0.5 3 9000 9999 1 0 10:9000:9000 {EVIL}:1:1",
+        f"B0 0 1 2 3 0 9000 10 {EVIL}",
+        "B0 0 1 8 9 0 9000 10 ok",
+        "Eerror " + json.dumps({"message": EVIL}),
+    ]
+    page.evaluate("(text) => P2S.stage().receive(text)", "\n".join(lines) + "\n")
+    page.wait_for_function("document.querySelectorAll('[data-box]').length === 1")
+    page.evaluate("P2S.stage().select(4)")
+    page.wait_for_timeout(400)
+    assert page.evaluate("window.pwned") is None
+    assert page.locator("[data-stage] img[src=x]").count() == 0
+    assert page.get_attribute("[data-box]", "data-label") == EVIL
+
+
+def test_a_link_opens_with_settings_and_runs(page, url):
+    page.goto(f"{url}/?ex=chelsea&seed=11&t=0.5&n=2")
+    page.wait_for_function("P2S.stage?.()?.record.state === 'done'")
+    options = page.evaluate("P2S.stage().record.header.options")
+    assert (options["seed"], options["temperature"], options["max_objects"]) == (11, 0.5, 2)
+    assert page.evaluate("P2S.stage().record.image.example") == "chelsea"
+    page.click(".p2s-share summary")
+    page.click('[data-copy="link"]')
+    page.wait_for_function("document.querySelector('.p2s-code').value.includes('seed=11')")
+
+
+def test_a_run_can_be_saved(page, tmp_path):
+    run_to_the_end(page)
+    page.click(".p2s-share summary")
+    with page.expect_download() as download:
+        page.click('[data-export="json"]')
+    path = tmp_path / "record.json"
+    download.value.save_as(path)
+    assert json.loads(path.read_text())["checkpoint"] == "scripted"
+
+
+def test_a_hidden_tab_loses_nothing(page):
+    page.evaluate("Object.defineProperty(document, 'visibilityState', {get: () => 'hidden'})")
+    run_to_the_end(page)
+
+
+@pytest.mark.parametrize("width", [1280, 390])
+def test_small_screens_do_not_scroll_sideways(page, width):
+    page.set_viewport_size({"width": width, "height": 844})
+    run_to_the_end(page) if width > 760 else page.click("#run")
+    page.wait_for_function(f"{COUNT_TOKENS} === {len(SENTENCE)}")
+    page.wait_for_timeout(300)
+    assert page.evaluate("document.documentElement.scrollWidth") <= width
+    assert page.locator("#run").is_visible()
+
+
+def test_streaming_does_not_move_the_page(page):
+    choose_speed(page, "8 tokens / s")
+    parts = [".p2s-photo", ".p2s-timeline", ".p2s-sentence", "#run"]
+    places = "s => (r => [r.top, r.height])(document.querySelector(s).getBoundingClientRect())"
+    before = [page.evaluate(places, part) for part in parts]
+    page.click("#run")
+    page.wait_for_function(f"{COUNT_TOKENS} >= 6")
+    assert [page.evaluate(places, part) for part in parts] == before
+    page.click("#stop")
+
+
+def test_the_pages_text_is_served_from_this_machine_only():
+    static = Path(__file__).parents[1] / "pix2seq" / "ui" / "static"
+    for path in static.iterdir():
+        for address in re.findall(r"https?://[^\s\"'`)]+", path.read_text(encoding="utf-8")):
+            assert address.startswith("http://www.w3.org/"), f"{path.name} names {address}"

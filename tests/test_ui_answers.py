@@ -1,0 +1,134 @@
+"""What the stage learns on demand."""
+
+from __future__ import annotations
+
+import base64
+import io
+
+import pytest
+from PIL import Image
+
+from pix2seq.config import SamplingOptions
+from pix2seq.ui.answers import Answers
+from pix2seq.ui.runs import Picture, Run
+from pix2seq.ui.writer import write
+from tests import fakes
+from tests.served import SENTENCE, app_context, control_values, scripted_predictor
+
+
+@pytest.fixture
+def answers() -> Answers:
+    return Answers(app_context())
+
+
+@pytest.fixture
+def run(answers) -> Run:
+    predictor = scripted_predictor(noise=1)
+    run = Run(Picture(fakes.draw_picture()), predictor, predictor.resolve(SamplingOptions()))
+    for _ in write(run):
+        pass
+    answers.context.pictures.add(run.picture)
+    return answers.context.runs.add(run)
+
+
+def test_a_picture_comes_as_a_jpeg(answers, run):
+    answer = answers.picture({"id": run.picture.id})
+    kind, data = answer["src"].split(",")
+    assert kind == "data:image/jpeg;base64"
+    assert Image.open(io.BytesIO(base64.b64decode(data))).size == (120, 90)
+
+
+def test_a_coordinate_is_explained_over_the_whole_axis(answers, run):
+    answer = answers.explain({"run": run.id, "index": 2})
+    assert answer["slot"] == "ymax" and answer["token"] == SENTENCE[2]
+    assert [len(stage) for stage in answer["axis"]] == [32] * 4
+    assert answer["rank"] == 1
+    assert answer["best"][0]["id"] == SENTENCE[2]
+    assert sum(answer["axis"][3]) == pytest.approx(1, abs=1e-4)
+    assert [mode["id"] for mode in answer["modes"]] == [SENTENCE[2]]
+
+
+def test_a_class_is_explained_by_classes_and_always_noise(answers, run):
+    answer = answers.explain({"run": run.id, "index": 4})
+    assert answer["axis"] is None
+    assert {"class", "noise"} <= {item["kind"] for item in answer["best"]}
+    assert answer["best"][0]["text"] == "person"
+    assert sum(answer["kinds"].values()) <= 1 + 1e-6
+
+
+def test_other_settings_are_tried_without_running_the_model(answers, run):
+    forwards = run.predictor.model.forwards
+    values = control_values(run.predictor, temperature=0.0)
+    answer = answers.explain({"run": run.id, "index": 2, "values": values})
+    assert answer["whatIf"] and answer["counts"][3] == 1
+    assert run.predictor.model.forwards == forwards
+    same = answers.explain({"run": run.id, "index": 2, "values": control_values(run.predictor)})
+    assert not same["whatIf"]
+
+
+def test_attention_is_a_grid_by_layer_and_head(answers, run):
+    answer = answers.attention({"run": run.id, "index": 5, "layer": 0, "head": 0})
+    cells = base64.b64decode(answer["cells"])
+    assert (answer["rows"], answer["columns"], answer["layers"]) == (4, 4, 2)
+    assert len(cells) == 16
+    assert cells.index(255) == 5  # the scripted model's token 5 looks at cell 5
+
+
+def test_rereading_under_another_noise_mode_needs_no_model(answers, run):
+    forwards = run.predictor.model.forwards
+    values = control_values(run.predictor, noise="drop")
+    lines = answers.reread({"run": run.id, "values": values})["lines"].splitlines()
+    assert [line.split()[-1] for line in lines] == ["ok", "dropped", "ok"]
+    assert run.predictor.model.forwards == forwards
+
+
+@pytest.mark.parametrize("kind", ["png", "svg", "gif", "json", "coco"])
+def test_a_run_can_be_taken_away(answers, run, kind):
+    answer = answers.export({"run": run.id, "kind": kind, "shown": 15})
+    content = base64.b64decode(answer["data"])
+    start = {"png": b"\x89PNG", "svg": b"<", "gif": b"GIF8", "json": b"{", "coco": b"["}[kind]
+    assert content.startswith(start)
+
+
+def test_a_run_is_told_as_code(answers, run):
+    answer = answers.snippets({"run": run.id})
+    assert "pix2seq.load('scripted')" in answer["python"]
+    assert answer["command"].startswith("python -m pix2seq detect")
+    assert answer["link"] == ""  # the picture is the visitor's own
+
+
+@pytest.mark.parametrize(
+    ("name", "question"),
+    [
+        ("picture", {"id": "guess"}),
+        ("explain", {"run": "guess", "index": 0}),
+        ("explain", {"run": None}),
+        ("explain", "everything"),
+        ("attention", {"run": "guess", "index": 0}),
+        ("export", {"run": "guess", "kind": "png"}),
+    ],
+)
+def test_what_cannot_be_answered_is_an_error_line(answers, name, question):
+    answer = getattr(answers, name)(question)
+    assert set(answer) == {"error"} and "\n" not in answer["error"]
+
+
+@pytest.mark.parametrize(
+    ("name", "more"),
+    [
+        ("explain", {"index": 99}),
+        ("explain", {"index": -1}),
+        ("explain", {"index": "x"}),
+        ("explain", {"index": 0, "values": [1]}),
+        ("attention", {"index": 0, "layer": 99}),
+        ("export", {"kind": "exe"}),
+        ("export", {"kind": "png", "shown": 0}),
+    ],
+)
+def test_a_question_that_makes_no_sense_is_an_error_line(answers, run, name, more):
+    assert set(getattr(answers, name)({"run": run.id, **more})) == {"error"}
+
+
+def test_every_server_function_has_its_name(answers):
+    names = [function.__name__ for function in answers.functions()]
+    assert names == ["picture", "explain", "attention", "reread", "export", "snippets"]

@@ -1,0 +1,212 @@
+"""What the buttons do, without a server."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import gradio as gr
+import pytest
+
+from pix2seq.ui import handlers as module
+from pix2seq.ui.controls import CONTROL_COUNT
+from pix2seq.ui.handlers import Handlers
+from tests import fakes
+from tests.served import SENTENCE, Visitor, app_context, control_values, scripted_predictor
+
+
+@pytest.fixture
+def handlers() -> Handlers:
+    context = app_context()
+    context.sessions.set_pace("tab", 0)
+    return Handlers(context)
+
+
+@pytest.fixture
+def toasts(monkeypatch) -> list[str]:
+    """Messages that visitors see."""
+    seen: list[str] = []
+    monkeypatch.setattr(module, "toast", lambda error: seen.append(str(error)))
+    return seen
+
+
+@pytest.fixture
+def photo(tmp_path) -> str:
+    path = tmp_path / "holiday.png"
+    fakes.draw_picture().save(path)
+    return str(path)
+
+
+def settings(**changes) -> list:
+    return control_values(scripted_predictor(), **changes)
+
+
+def run(handlers: Handlers, path: str | None, checkpoint: str = "scripted", **changes) -> str:
+    values = settings(**changes)
+    return list(handlers.run(path, "", checkpoint, *values, request=Visitor()))[-1]
+
+
+def header(text: str) -> dict:
+    return json.loads(text.split("\n", 1)[0][1:])
+
+
+def go_on(handlers: Handlers, text: str, data: dict, **changes) -> str:
+    data = {"run": header(text)["run"], **data}
+    values = settings(**changes)
+    return list(handlers.write_on(data, None, "", "scripted", *values, request=Visitor()))[-1]
+
+
+def test_run_writes_the_whole_sentence(handlers, photo):
+    text = run(handlers, photo)
+    assert text.count("\nT") == len(SENTENCE)
+    assert text.splitlines()[-1].startswith("Eeos")
+
+
+def test_run_without_a_picture_says_what_to_do(handlers, toasts):
+    text = run(handlers, None)
+    assert "choose an example" in toasts[0]
+    assert header(text)["image"] is None
+
+
+def test_an_unreadable_file_is_named_by_its_own_name(handlers, toasts, tmp_path):
+    path = tmp_path / "notes.txt"
+    path.write_text("not a picture")
+    text = handlers.show_picture(str(path), Visitor())
+    assert "notes.txt" in toasts[0] and str(tmp_path) not in toasts[0]
+    assert "notes.txt" in header(text)["message"]
+
+
+@pytest.mark.parametrize(
+    ("position", "value", "named"),
+    [(1, 0, "top_p"), (1, 2, "top_p"), (3, 999, "num_bins"), (9, -1, "seed"), (0, "hot", "hot")],
+)
+def test_settings_that_cannot_work_become_a_toast(handlers, toasts, photo, position, value, named):
+    values = settings()
+    values[position] = value
+    list(handlers.run(photo, "", "scripted", *values, request=Visitor()))
+    assert len(toasts) == 1 and named in toasts[0]
+    assert "\nT" in run(handlers, photo)  # and the next run works
+
+
+def test_step_writes_one_token_more_in_the_same_run(handlers, photo):
+    first = list(
+        handlers.write_on(
+            {"run": None, "limit": 1}, photo, "", "scripted", *settings(), request=Visitor()
+        )
+    )[-1]
+    second = go_on(handlers, first, {"limit": 1})
+    assert (first.count("\nT"), second.count("\nT")) == (1, 2)
+    assert header(first)["run"] == header(second)["run"]
+    assert second.startswith(first)
+
+
+def test_write_on_finishes_what_was_stopped(handlers, photo):
+    first = list(
+        handlers.write_on(
+            {"run": None, "limit": 1}, photo, "", "scripted", *settings(), request=Visitor()
+        )
+    )[-1]
+    rest = go_on(handlers, first, {})
+    assert rest.count("\nT") == len(SENTENCE)
+
+
+def test_another_token_makes_a_branch_and_leaves_the_parent_alone(handlers, photo):
+    parent = run(handlers, photo)
+    other = SENTENCE[2] - 3
+    branch = go_on(handlers, parent, {"index": 2, "token": other})
+    assert header(branch)["parent"] == header(parent)["run"]
+    assert header(branch)["fork"] == 2
+    kept = handlers.context.runs.get(header(parent)["run"])
+    assert kept.token_ids == SENTENCE
+    ids = handlers.context.runs.get(header(branch)["run"]).token_ids
+    assert ids == [*SENTENCE[:2], other, *SENTENCE[3:]]
+
+
+def test_a_forbidden_class_is_not_written_again(handlers, photo):
+    parent = run(handlers, photo)
+    branch = go_on(handlers, parent, {"index": 4, "forbid": 0})
+    run_ = handlers.context.runs.get(header(branch)["run"])
+    assert run_.options.forbidden_labels == (0,)
+    assert run_.token_ids[4] != SENTENCE[4]
+
+
+def test_other_settings_write_a_branch_not_the_same_run(handlers, photo):
+    first = list(
+        handlers.write_on(
+            {"run": None, "limit": 1}, photo, "", "scripted", *settings(), request=Visitor()
+        )
+    )[-1]
+    second = go_on(handlers, first, {"limit": 1}, temperature=0.5)
+    assert header(second)["run"] != header(first)["run"]
+    assert header(second)["parent"] == header(first)["run"]
+
+
+def test_an_edit_that_makes_no_sense_becomes_a_toast(handlers, toasts, photo):
+    parent = run(handlers, photo)
+    go_on(handlers, parent, {"index": 99, "token": 5})
+    assert "99" in toasts[0]
+
+
+def test_a_new_run_stops_the_one_before(handlers, photo):
+    first = handlers.run(photo, "", "scripted", *settings(), request=Visitor())
+    next(first)
+    next(first)
+    second = handlers.run(photo, "", "scripted", *settings(), request=Visitor())
+    next(second)
+    assert list(first)[-1].splitlines()[-1].startswith("Estopped")
+    assert list(second)[-1].splitlines()[-1].startswith("Eeos")
+
+
+def test_stop_only_stops_the_visitor_who_asked(handlers, photo):
+    mine = handlers.run(photo, "", "scripted", *settings(), request=Visitor("mine"))
+    next(mine)
+    next(mine)
+    handlers.stop(Visitor("other"))
+    assert list(mine)[-1].splitlines()[-1].startswith("Eeos")
+
+
+def test_a_checkpoint_that_fails_keeps_the_running_one(handlers, toasts):
+    menu, loaded, *controls = handlers.choose_checkpoint("missing", "scripted")
+    assert menu["value"] == loaded == "scripted"
+    assert len(controls) == CONTROL_COUNT
+    assert "missing" in toasts[0]
+
+
+def test_another_checkpoint_brings_its_limits_and_defaults(handlers):
+    _, loaded, *controls = handlers.choose_checkpoint("blind", "scripted")
+    assert loaded == "blind"
+    assert controls[3]["maximum"] == 32 and controls[1]["value"] == 0.9
+
+
+def test_the_page_opens_with_an_example(handlers):
+    record, picture, name, checkpoint, linked, *controls = handlers.open_page(Visitor())
+    assert header(record)["image"]["example"] == name
+    assert Path(picture).name == f"{name}.jpg"
+    assert linked == "" and len(controls) == CONTROL_COUNT
+    assert checkpoint == gr.skip()
+
+
+def test_a_link_sets_example_settings_and_seed(handlers):
+    query = {"ex": "chelsea", "seed": "7", "t": "0.8", "p": "0.4", "eos": "delay", "n": "3"}
+    _, _, name, checkpoint, linked, *controls = handlers.open_page(Visitor(**query))
+    assert (name, checkpoint, linked) == ("chelsea", "scripted", "run")
+    values = [update["value"] for update in controls]
+    assert values[0] == 0.8 and values[1] == 0.4 and values[4] == 3
+    assert values[5] == "delay" and values[9] == 7
+
+
+@pytest.mark.parametrize(
+    "query",
+    [
+        {"ex": "../../etc/passwd"},
+        {"ex": "${alert(1)}"},
+        {"ex": "chelsea", "t": "warm"},
+        {"ex": "chelsea", "p": "2"},
+        {"ex": "chelsea", "ckpt": "/etc"},
+        {"ex": "chelsea", "eos": "<img src=x onerror=alert(1)>"},
+    ],
+)
+def test_a_bad_link_opens_the_page_with_a_toast(handlers, toasts, query):
+    record, _, _, _, linked, *_ = handlers.open_page(Visitor(**query))
+    assert len(toasts) == 1
+    assert linked == "" and header(record)["image"] is not None

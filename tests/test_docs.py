@@ -55,7 +55,8 @@ def test_the_command_line_takes_what_the_readme_shows(arguments):
 
 def test_every_subcommand_is_in_the_readme():
     shown = {arguments[0] for arguments in module_commands()}
-    assert shown == {command.name for command in cli.COMMANDS}
+    explained = set(re.findall(r"^\| `(\w+)` \| \w+s ", BODY, re.MULTILINE))
+    assert shown == explained == {command.name for command in cli.COMMANDS}
 
 
 def test_files_that_the_readme_names_exist():

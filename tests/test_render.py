@@ -81,6 +81,19 @@ class TestStage:
                 places.add((chip.x, chip.y))
         assert len(places) == 5 * (objects + 1)
 
+    def test_labels_of_boxes_at_the_same_place_stand_under_each_other(self):
+        record = make_record([((5, 5, 100, 80), "dog", 0.5)] * 4)
+        tags = [rect for rect, _ in Stage(record).tags(lambda text: 70.0).values()]
+        assert len(tags) == 4
+        assert not any(a.touches(b) for i, a in enumerate(tags) for b in tags[:i])
+
+    def test_labels_stay_inside_a_photo_that_has_no_room_for_them(self):
+        record = make_record([((0, 0, 120, 20), "dog", 0.5)] * 9, size=(120, 20))
+        stage = Stage(record)
+        for rect, _ in stage.tags(lambda text: 5000.0).values():
+            assert stage.photo.x <= rect.x and stage.photo.y <= rect.y
+            assert rect.x + rect.width <= stage.photo.x + stage.photo.width + 1e-6
+
     def test_a_stage_that_is_too_narrow_for_a_row_is_refused(self):
         with pytest.raises(ConfigError, match="200 pixels wide"):
             Stage(make_record(), width=200)

@@ -6,7 +6,7 @@ and the raster pictures share it.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 from pix2seq.config import ConfigError
@@ -22,6 +22,8 @@ COORD_WIDTH = 46
 LABEL_WIDTH = 108
 LEGEND_HEIGHT = 20
 FOOTER = 22
+TAG_HEIGHT = 18
+TAG_PADDING = 10
 _COLUMN_GAP = 20
 _TALLEST_IMAGE = 0.75  # relative to the stage's width
 _ROW_WIDTH = NUMBER_WIDTH + 4 * (COORD_WIDTH + GAP) + LABEL_WIDTH
@@ -35,6 +37,15 @@ class Rect:
     y: float
     width: float
     height: float
+
+    def touches(self, other: Rect) -> bool:
+        """Whether they overlap."""
+        return (
+            self.x < other.x + other.width
+            and other.x < self.x + self.width
+            and self.y < other.y + other.height
+            and other.y < self.y + self.height
+        )
 
 
 @dataclass(frozen=True)
@@ -149,6 +160,35 @@ class Stage:
         x += NUMBER_WIDTH + order * (COORD_WIDTH + GAP)
         return Rect(x, y, LABEL_WIDTH if order == 4 else COORD_WIDTH, CHIP_HEIGHT)
 
+    def tags(self, measure: Callable[[str], float]) -> dict[int, tuple[Rect, str]]:
+        """The reported objects' labels by number: at a corner of the box, inside the photo, and not
+        over an earlier label while there is room below it.
+
+        Args:
+            measure: width of a text in stage pixels.
+        """
+        photo = self.photo
+        placed: dict[int, tuple[Rect, str]] = {}
+        for item in self.objects:
+            if item.detection is None:
+                continue
+            known = item.known(len(self.record.tokens))
+            left = min(known.get("xmin", 0.0), known.get("xmax", 0.0))
+            top = min(known.get("ymin", 0.0), known.get("ymax", 0.0))
+            x, y = self.place(left, top)
+            text = f"{item.number + 1} {item.caption}"
+            width = min(measure(text) + TAG_PADDING, photo.width)
+            x = min(max(x - 1, photo.x), photo.x + photo.width - width)
+            y = y - TAG_HEIGHT if y - TAG_HEIGHT >= photo.y else y
+            rect = Rect(x, y, width, TAG_HEIGHT)
+            while hit := next((r for r, _ in placed.values() if r.touches(rect)), None):
+                below = hit.y + TAG_HEIGHT + 1
+                if below + TAG_HEIGHT > photo.y + photo.height:
+                    break
+                rect = Rect(x, below, width, TAG_HEIGHT)
+            placed[item.number] = rect, text
+        return placed
+
     def slots(self) -> tuple[str, ...]:
         """The five slots in this model's order, for the legend."""
         for item in self.objects:
@@ -165,6 +205,13 @@ class Stage:
             f"eos {options.eos} · noise {options.noise} · seed {options.seed} · "
             f"{len(self.record.tokens)} tokens, {len(self.record.detections)} objects"
         )
+
+
+def chip_strength(token: RecordToken, item: StageObject | None) -> float:
+    """How full a chip's colour is: the token's probability, for a reported class its score."""
+    if token.slot == "class" and item is not None and item.detection is not None:
+        return item.detection.score
+    return token.prob
 
 
 def chip_text(token: RecordToken, item: StageObject | None) -> str:

@@ -36,6 +36,7 @@ def plot_result(result: EvalResult) -> Figure:
         color=ROLE_COLORS["xmin"],
         marker="o",
         linestyle="none",
+        clip_on=False,
     )
     error = f"calibration error {show_number(result.calibration_error)}"
     _frame(right, "score", "precision at IoU 0.5", f"{error} (darker: more boxes)")

@@ -15,10 +15,13 @@ from PIL import Image, ImageDraw, ImageFont
 from pix2seq.render.fields import RecordToken
 from pix2seq.render.layout import (
     MARGIN,
+    TAG_HEIGHT,
+    TAG_PADDING,
     Edge,
     Rect,
     Stage,
     StageObject,
+    chip_strength,
     chip_text,
     edges,
 )
@@ -28,6 +31,7 @@ from pix2seq.render.record import RunRecord
 _ZOOM = 2
 _LINE = 2.4
 _NOISE_DASH = 7.0
+_TAG_FONT = ("DejaVuSans-Bold", 11)
 
 
 @cache
@@ -48,6 +52,7 @@ class Painter:
     def __init__(self, image: Image.Image, record: RunRecord, width: int = 720) -> None:
         self.record = record
         self.stage = Stage(record, width)
+        self.tags = self.stage.tags(lambda text: _font(*_TAG_FONT).getlength(text) / _ZOOM)
         self.backdrop = self._backdrop(image)
         self._settled = self.backdrop  # objects that are complete, painted once
         self._settled_upto = 0
@@ -66,11 +71,11 @@ class Painter:
         for item in self.stage.objects:
             last = item.tokens[-1].index
             if self._settled_upto <= last < upto - 1:
-                layer = _Layer(self.stage)
+                layer = _Layer(self.stage, self.tags)
                 layer.object(item, upto, 1.0)
                 self._settled = layer.over(self._settled)
                 self._settled_upto = last + 1
-        layer = _Layer(self.stage)
+        layer = _Layer(self.stage, self.tags)
         for item in self.stage.objects:
             if self._settled_upto <= item.tokens[0].index < upto:
                 layer.object(item, upto, growth)
@@ -84,7 +89,7 @@ class Painter:
         size = (max(1, round(stage.photo.width)), max(1, round(stage.photo.height)))
         photo = image.convert("RGB").resize(size, Image.Resampling.LANCZOS)
         paper.paste(photo, (round(stage.photo.x), round(stage.photo.y)))
-        layer = _Layer(stage)
+        layer = _Layer(stage, self.tags)
         layer.legend()
         return layer.over(paper)
 
@@ -92,8 +97,9 @@ class Painter:
 class _Layer:
     """A transparent sheet of twice the stage's size."""
 
-    def __init__(self, stage: Stage) -> None:
+    def __init__(self, stage: Stage, tags: dict[int, tuple[Rect, str]]) -> None:
         self.stage = stage
+        self.tags = tags
         size = (stage.width * _ZOOM, stage.height * _ZOOM)
         self.sheet = Image.new("RGBA", size, (255, 255, 255, 0))
         self.draw = ImageDraw.Draw(self.sheet)
@@ -141,7 +147,7 @@ class _Layer:
         for edge in edges(known, self.stage.record.image.width, self.stage.record.image.height):
             self.edge(edge, growth if edge.slot == newest.slot else 1.0, noise, faint)
         if named and item.detection is not None:
-            self.tag(item, known, noise)
+            self.tag(item, noise)
         self.row(item, written, growth)
 
     def edge(self, edge: Edge, growth: float, noise: bool, faint: bool) -> None:
@@ -179,20 +185,13 @@ class _Layer:
             ys = sorted((y0 + (y1 - y0) * a, y0 + (y1 - y0) * b))
             self.draw.rectangle((xs[0] - half, ys[0] - half, xs[1] + half, ys[1] + half), color)
 
-    def tag(self, item: StageObject, known: dict[str, float], noise: bool) -> None:
-        """The label at the box's corner, kept inside the photo."""
-        photo = self.stage.photo
-        left = min(known.get("xmin", 0.0), known.get("xmax", 0.0))
-        top = min(known.get("ymin", 0.0), known.get("ymax", 0.0))
-        x, y = self.stage.place(left, top)
-        text = f"{item.number + 1} {item.caption}"
-        font = _font("DejaVuSans-Bold", 11)
-        width = min(font.getlength(text) / _ZOOM + 10, photo.width)
-        x = min(max(x - 1, photo.x), photo.x + photo.width - width)
-        y = y - 18 if y - 18 >= photo.y else y
+    def tag(self, item: StageObject, noise: bool) -> None:
+        """The label of a reported object."""
+        rect, text = self.tags[item.number]
         color = rgb(ROLE_COLORS["noise" if noise else "class"])
-        self.box(Rect(x, y, width, 18), (*color, 235), None, 3)
-        self.text((x + 5, y + 9.5), text, "#FFFFFF", "DejaVuSans-Bold", 11, "lm", width - 10)
+        self.box(rect, (*color, 235), None, 3)
+        at = (rect.x + TAG_PADDING / 2, rect.y + TAG_HEIGHT / 2 + 0.5)
+        self.text(at, text, "#FFFFFF", *_TAG_FONT, "lm", rect.width - TAG_PADDING)
 
     def row(self, item: StageObject, written: list[RecordToken], growth: float) -> None:
         """The object's number and its chips; the newest fades in."""
@@ -203,7 +202,8 @@ class _Layer:
             fresh = growth if token is written[-1] else 1.0
             left_out = token.slot == "class" and item.detection is None
             role = "noise" if left_out or (item.is_noise and token.slot == "class") else token.slot
-            self.chip(rect, chip_text(token, item), role, token.prob, fresh, token.forced)
+            strength = chip_strength(token, item)
+            self.chip(rect, chip_text(token, item), role, strength, fresh, token.forced)
 
     def eos(self, token: RecordToken) -> None:
         """The end of the sentence, in a row of its own."""

@@ -13,7 +13,17 @@ from xml.sax.saxutils import escape, quoteattr
 from PIL import Image
 
 from pix2seq.render.fields import RecordToken
-from pix2seq.render.layout import MARGIN, Stage, StageObject, chip_text, edges
+from pix2seq.render.layout import (
+    MARGIN,
+    TAG_HEIGHT,
+    TAG_PADDING,
+    Rect,
+    Stage,
+    StageObject,
+    chip_strength,
+    chip_text,
+    edges,
+)
 from pix2seq.render.palette import INK, PAPER, QUIET, ROLE_COLORS, wash
 from pix2seq.render.record import RunRecord
 
@@ -41,6 +51,7 @@ def stage_svg(
         An XML document with ``data-box`` and ``data-token`` handles.
     """
     stage = Stage(record, width)
+    tags = stage.tags(lambda text: len(text) * _ROOM_PER_LETTER)
     title = f"{len(record.detections)} objects written by {record.checkpoint}"
     told = "; ".join(
         f"{found.label} {found.score:.2f} at {', '.join(str(round(value)) for value in found.box)}"
@@ -54,7 +65,7 @@ def stage_svg(
         f'<desc id="desc">{_text(told or "no object")}</desc>',
         f'<rect width="100%" height="100%" fill="{PAPER}"/>',
         _photo(stage, _source(record, image, href)),
-        *(_box(stage, item) for item in stage.objects),
+        *(_box(stage, item, tags.get(item.number)) for item in stage.objects),
         _legend(stage),
         *(_row(stage, item) for item in stage.objects),
     ]
@@ -106,7 +117,7 @@ def _photo(stage: Stage, source: str | None) -> str:
     return f'<image {place} preserveAspectRatio="none" href={_attr(source)}/>'
 
 
-def _box(stage: Stage, item: StageObject) -> str:
+def _box(stage: Stage, item: StageObject, tag: tuple[Rect, str] | None) -> str:
     """The sides that were written, each in its role's colour, and the label."""
     known = item.known(len(stage.record.tokens))
     complete = any(t.slot == "class" for t in item.tokens)
@@ -130,24 +141,20 @@ def _box(stage: Stage, item: StageObject) -> str:
                 else f'stroke="{color}"{dash}'
             )
             lines.append(f'<path d="M{x0:.2f} {y0:.2f}L{x1:.2f} {y1:.2f}" {style}/>')
-    if item.detection is not None and known:
-        lines.append(_tag(stage, item, known))
+    if tag is not None:
+        lines.append(_tag(*tag, item.is_noise))
     return "".join([*lines, "</g>"])
 
 
-def _tag(stage: Stage, item: StageObject, known: dict[str, float]) -> str:
-    left = min(known.get("xmin", 0.0), known.get("xmax", 0.0))
-    top = min(known.get("ymin", 0.0), known.get("ymax", 0.0))
-    x, y = stage.place(left, top)
-    text = f"{item.number + 1} {item.caption}"
-    width = len(text) * _ROOM_PER_LETTER + 12
-    x = max(stage.photo.x, min(x, stage.photo.x + stage.photo.width - width))
-    y = y - 18 if y - 18 >= stage.photo.y else y
-    color = ROLE_COLORS["noise" if item.is_noise else "class"]
+def _tag(rect: Rect, text: str, noise: bool) -> str:
+    color = ROLE_COLORS["noise" if noise else "class"]
+    most = int((rect.width - TAG_PADDING) // _ROOM_PER_LETTER)
+    shown = text if len(text) <= most else text[: most - 1] + "…"
     return (
-        f'<rect x="{x:.2f}" y="{y:.2f}" width="{width:.2f}" height="18" rx="3" fill="{color}"/>'
-        f'<text x="{x + 6:.2f}" y="{y + 13:.2f}" font-size="11" font-weight="700" fill="#FFF">'
-        f"{_text(text)}</text>"
+        f'<rect x="{rect.x:.2f}" y="{rect.y:.2f}" width="{rect.width:.2f}" '
+        f'height="{TAG_HEIGHT}" rx="3" fill="{color}"/>'
+        f'<text x="{rect.x + TAG_PADDING / 2:.2f}" y="{rect.y + 13:.2f}" font-size="11" '
+        f'font-weight="700" fill="#FFF">{_text(shown)}</text>'
     )
 
 
@@ -180,6 +187,7 @@ def _chip(
     rect = stage.chip(position, order)
     off = item is not None and token.slot == "class" and (item.is_noise or item.detection is None)
     color = ROLE_COLORS["noise" if off else token.slot]
+    fill = wash(color, chip_strength(token, item))
     text = chip_text(token, item)
     most = int((rect.width - 8) // _ROOM_PER_LETTER)
     shown = text if len(text) <= most else text[: most - 1] + "…"
@@ -194,7 +202,7 @@ def _chip(
         f'<g data-token="{token.index}" data-id="{token.id}" data-slot={_attr(token.slot)}>'
         f"<title>{_text(told)}</title>"
         f'<rect x="{rect.x:.1f}" y="{rect.y:.1f}" width="{rect.width:.1f}" '
-        f'height="{rect.height:.1f}" rx="5" fill="{wash(color, token.prob)}" stroke="{color}"/>'
+        f'height="{rect.height:.1f}" rx="5" fill="{fill}" stroke="{color}"/>'
         f'<text x="{rect.x + rect.width / 2:.1f}" y="{rect.y + 15:.1f}" font-size="11" '
         f'text-anchor="middle" fill="{INK}" font-family={_attr(_MONO)}>{_text(shown)}</text>'
         f"{underline}</g>"

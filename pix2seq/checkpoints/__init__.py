@@ -1,6 +1,6 @@
 """Checkpoints: the registry of names, and folders of weights and configuration."""
 
-from pix2seq.checkpoints.download import DownloadError, Progress, download
+from pix2seq.checkpoints.download import DownloadError, Progress, download_file
 from pix2seq.checkpoints.folder import (
     FORMAT,
     Checkpoint,
@@ -39,7 +39,7 @@ __all__ = [
     "available_checkpoints",
     "cached_folder",
     "checkpoint_roots",
-    "download",
+    "download_file",
     "find",
     "home",
     "load",

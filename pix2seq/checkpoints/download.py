@@ -11,7 +11,6 @@ import shutil
 import time
 import urllib.error
 import urllib.request
-from collections.abc import Callable
 from pathlib import Path
 from typing import Protocol
 
@@ -19,7 +18,7 @@ from pix2seq.config import ConfigError
 
 CHUNK = 1 << 20
 ATTEMPTS = 3
-"""Tries in a row that may bring nothing; as long as bytes arrive, a broken one is resumed."""
+"""Tries in a row that may bring nothing new; as long as the file grows, it is resumed."""
 
 _RETRIED = (408, 425, 429, 500, 502, 503, 504)
 
@@ -42,20 +41,18 @@ class Progress(Protocol):
     def __call__(self, name: str, done: int, total: int | None) -> None: ...
 
 
-def download(
+def download_file(
     url: str,
     path: Path,
     size: int | None = None,
     progress: Progress | None = None,
     timeout: float = 30.0,
-    wait: Callable[[float], None] = time.sleep,
 ) -> Path:
     """Fetch ``url`` to ``path`` unless it is there already.
 
     Args:
         size: bytes that the file must have, if known beforehand.
         timeout: seconds without an answer after which a connection counts as broken.
-        wait: called with the seconds to pause before another try.
 
     Raises:
         DownloadError: no network, an error from the server, a wrong size, or no room on the disk.
@@ -64,9 +61,8 @@ def download(
         return path
     path.parent.mkdir(parents=True, exist_ok=True)
     part, tag = path.with_name(path.name + ".part"), path.with_name(path.name + ".tag")
-    failures = 0
+    failures, furthest = 0, _size(part)
     while True:
-        before = part.stat().st_size if part.is_file() else 0
         try:
             _receive(url, part, tag, size, progress, timeout)
             break
@@ -78,15 +74,21 @@ def download(
             reason = f"the server answers {error.code} {error.reason}"
         except (urllib.error.URLError, http.client.HTTPException, OSError) as error:
             reason = str(getattr(error, "reason", error)) or type(error).__name__
-        after = part.stat().st_size if part.is_file() else 0
-        failures = 1 if after > before else failures + 1
+        kept = _size(part)
+        failures = 1 if kept > furthest else failures + 1
+        furthest = max(furthest, kept)
         if failures >= ATTEMPTS:
-            kept = f"; {after / 1e6:.1f} MB are kept in {part} and will be resumed" if after else ""
-            raise DownloadError(f"{url} cannot be fetched ({reason}){kept}")
-        wait(0.5 * 2**failures)
+            hint = f"; {kept / 1e6:.1f} MB are kept in {part} and will be resumed" if kept else ""
+            raise DownloadError(f"{url} cannot be fetched ({reason}){hint}")
+        pause(0.5 * 2**failures)
     part.replace(path)
     tag.unlink(missing_ok=True)
     return path
+
+
+def pause(seconds: float) -> None:
+    """Wait before another try."""
+    time.sleep(seconds)
 
 
 def _receive(
@@ -102,7 +104,7 @@ def _receive(
     Raises:
         OSError: the connection broke; what came is kept.
     """
-    start = part.stat().st_size if part.is_file() else 0
+    start = _size(part)
     if start and not tag.is_file():
         start = 0  # of unknown version, so not to be continued
     if start and start == size:
@@ -148,6 +150,10 @@ def _receive(
                     progress(part.stem, done, total)
     if done < total:
         raise ConnectionError(f"the connection broke after {done} of {total} bytes")
+
+
+def _size(path: Path) -> int:
+    return path.stat().st_size if path.is_file() else 0
 
 
 def _require_room(part: Path, need: int) -> None:

@@ -23,7 +23,7 @@ from pix2seq.checkpoints import (
     DownloadError,
     Progress,
     cached_folder,
-    download,
+    download_file,
     find,
     home,
 )
@@ -87,20 +87,20 @@ def _fetch_google(info: CheckpointInfo, raw: Path, progress: Progress) -> Conver
     try:
         # Small, and may point elsewhere by now: asked for anew every time.
         (raw / "checkpoint").unlink(missing_ok=True)
-        pointer = download(f"{url}/checkpoint", raw / "checkpoint")
+        pointer = download_file(f"{url}/checkpoint", raw / "checkpoint")
         name = latest_checkpoint(pointer.read_text(errors="replace"), f"{url}/checkpoint")
         try:
-            config = download(f"{url}/config.json", raw / "config.json")
+            config = download_file(f"{url}/config.json", raw / "config.json")
         except DownloadError as error:
             if error.status != 404:
                 raise
             config = None
         prefix = raw / name
-        download(f"{url}/{name}.index", raw / f"{name}.index")
+        download_file(f"{url}/{name}.index", raw / f"{name}.index")
         bundle = _or_discard(raw, lambda: TensorBundle(prefix))
         for shard in range(bundle.shards):
             path = bundle.shard_path(shard)
-            download(f"{url}/{path.name}", path, bundle.shard_size(shard), progress)
+            download_file(f"{url}/{path.name}", path, bundle.shard_size(shard), progress)
     except DownloadError as error:
         raise DownloadError(
             f"{info.name} is not in the cache ({cached_folder(info.name)}) and cannot be fetched: "

@@ -1,0 +1,85 @@
+"""About the model: facts, the picture of the vocabulary, the table of checkpoints."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+
+from pix2seq.categories import COCO_80, COCO_91, VOC_20
+from pix2seq.checkpoints import CHECKPOINTS
+from pix2seq.config import TokenizerConfig
+from pix2seq.tokenizer import Tokenizer
+from pix2seq.ui.about_tab import about_text, model_card
+from pix2seq.ui.about_vocabulary import vocabulary_stretches
+from tests.served import scripted_predictor
+
+OFFICIAL = TokenizerConfig(
+    num_bins=2000,
+    num_classes=91,
+    coord_offset=1000,
+    class_offset=100,
+    vocab_size=3000,
+    bos_id=10,
+    eos_id=0,
+    pad_id=0,
+    noise_id=30,
+)
+VOC = TokenizerConfig(
+    num_bins=224,
+    num_classes=20,
+    coord_offset=0,
+    class_offset=224,
+    vocab_size=247,
+    bos_id=244,
+    eos_id=245,
+    pad_id=246,
+    box_order="xyxy",
+)
+
+
+@pytest.mark.parametrize(
+    ("config", "categories"),
+    [(TokenizerConfig.compact(32, 80), COCO_80), (OFFICIAL, COCO_91), (VOC, VOC_20)],
+)
+def test_stretches_cover_the_vocabulary_without_gap_or_overlap(config, categories):
+    stretches = vocabulary_stretches(Tokenizer(config, categories))
+    after = 0
+    for stretch in stretches:
+        assert stretch.first == after
+        after += stretch.count
+    assert after == config.vocab_size
+    bins = [stretch for stretch in stretches if stretch.kind == "coord"]
+    assert [(one.first, one.count) for one in bins] == [(config.coord_offset, config.num_bins)]
+
+
+def test_stretches_say_what_ids_mean():
+    texts = {s.first: s.text for s in vocabulary_stretches(Tokenizer(OFFICIAL, COCO_91))}
+    assert texts[0] == "EOS and padding, one id for both"
+    assert texts[100] == "80 class names (and 11 ids without one)"
+    assert texts[1000] == "2000 coordinate bins, shared by x and y"
+
+
+def test_the_table_has_the_menus_rows_and_the_loaded_ones_own_facts():
+    names = ["scripted", *CHECKPOINTS, "/somewhere/mine"]
+    data = json.loads(about_text(scripted_predictor(), "", names))
+    assert [row["name"] for row in data["checkpoints"]] == names
+    assert data["loaded"] == "scripted"
+    facts = dict(data["facts"])
+    assert facts["Writes"] == "up to 8 objects, with a noise class"
+    assert facts["Sees"] == "64 × 64 pixels, letterbox"
+    assert "temperature 1, top-p 0.9" in facts["Recommends"]
+    assert "Licence" not in facts, "nothing is made up"
+
+
+def test_without_a_checkpoint_the_table_still_stands_and_says_why():
+    data = json.loads(about_text(None, "mini is not here", list(CHECKPOINTS)))
+    assert (data["facts"], data["vocabulary"], data["problem"]) == ([], None, "mini is not here")
+    assert len(data["checkpoints"]) == len(CHECKPOINTS)
+
+
+def test_a_folders_model_card_is_shown_without_its_pictures(tmp_path):
+    assert model_card(str(tmp_path)) == ""
+    assert model_card("no such checkpoint") == ""
+    (tmp_path / "README.md").write_text("# Mine\n![curve](curve.png)\nTrained on *cats*.")
+    assert model_card(str(tmp_path)) == "# Mine\n\nTrained on *cats*."

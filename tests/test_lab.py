@@ -1,0 +1,163 @@
+"""The P-R lab without a server: rows as they finish, stopping, plots."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+from gradio.blocks import Blocks
+
+from pix2seq.config import TrainConfig
+from pix2seq.sweep import KNOBS, Curve, Outcome, plan_sweep
+from pix2seq.ui import build_demo, lab_tab
+from pix2seq.ui.lab_plots import plot_averages, plot_curves
+from pix2seq.ui.lab_tab import LAB_SEED, Benches, LabHandlers, idle_text
+from tests import fakes
+from tests.served import Visitor, app_context, control_values, load, scripted_predictor
+
+
+@pytest.fixture
+def toasts(monkeypatch) -> list[str]:
+    """Messages that visitors see."""
+    seen: list[str] = []
+    monkeypatch.setattr(lab_tab, "toast", lambda error: seen.append(str(error)))
+    return seen
+
+
+def sweep(handlers: LabHandlers, knob="max_objects", images=4, session="tab", **changes):
+    """Yields (text as data, curves, averages)."""
+    values = control_values(scripted_predictor(), **{"max_objects": 2, **changes})
+    visitor = Visitor(session)
+    for text, *figures in handlers.run(knob, images, "scripted", *values, request=visitor):
+        yield json.loads(text), *figures
+
+
+def test_rows_appear_one_by_one_and_both_figures_with_them():
+    counts, figures = [], 0
+    for data, curves, _ in sweep(LabHandlers(app_context())):
+        counts.append(len(data["rows"]))
+        if hasattr(curves, "data"):
+            figures += 1
+            assert len({trace.name for trace in curves.data}) == len(data["rows"])
+    assert sorted(set(counts)) == [0, 1, 2, 3, 4]
+    assert figures == 5
+    assert data["state"] == "done"
+    assert [row["name"] for row in data["rows"]] == data["settings"]
+    assert (data["images"], data["done"]) == (4, 4)
+    assert data["objects"] > 4
+
+
+def test_the_second_sweep_does_not_look_again():
+    handlers = LabHandlers(app_context())
+    predictor = handlers.context.shelf.get("scripted")
+    states = [data["state"] for data, *_ in sweep(handlers)]
+    assert states[0] == "looking"
+    assert predictor.model.images_encoded == 4
+    *_, (last, *_) = sweep(handlers, knob="eos")
+    assert (last["state"], predictor.model.images_encoded) == ("done", 4)
+
+
+def test_stopping_keeps_the_finished_rows():
+    handlers = LabHandlers(app_context())
+    for data, *_ in sweep(handlers):
+        if len(data["rows"]) == 2:
+            handlers.stop(Visitor("somebody else"))
+            handlers.stop(Visitor("tab"))
+    assert (data["state"], len(data["rows"])) == ("stopped", 2)
+
+
+def test_a_new_sweep_of_the_same_visitor_ends_the_old_one():
+    handlers = LabHandlers(app_context())
+    old = sweep(handlers)
+    next(old)
+    *_, (new, *_) = sweep(handlers, knob="eos")
+    *_, (last, *_) = old
+    assert (new["state"], last["state"]) == ("done", "stopped")
+
+
+def test_what_cannot_be_swept_is_said(toasts):
+    handlers = LabHandlers(app_context())
+    values = control_values(scripted_predictor())
+    for knob, checkpoint in (("colour", "scripted"), ("eos", "missing")):
+        shown = list(handlers.run(knob, 4, checkpoint, *values, request=Visitor()))
+        assert len(shown) == 1
+    assert "no sweep 'colour'" in toasts[0]
+    assert "not on this machine" in toasts[1]
+
+
+def test_the_score_threshold_of_write_marks_the_curves_but_does_not_cut_them():
+    *_, (data, *_) = sweep(LabHandlers(app_context()), score_threshold=1.0)
+    assert data["threshold"] == 1
+    assert {row["recall"] for row in data["rows"]} == {0}
+    assert all(row["objects"] > 0 for row in data["rows"])
+
+
+@pytest.mark.parametrize("knob", KNOBS)
+def test_before_a_sweep_its_question_is_shown(knob):
+    data = json.loads(idle_text(knob))
+    assert (data["state"], data["question"], data["rows"]) == ("idle", KNOBS[knob].question, [])
+
+
+def test_only_benches_that_have_seen_everything_are_kept():
+    benches, predictor = Benches(capacity=1), scripted_predictor()
+    half = benches.get(predictor, 2)
+    next(half.look())
+    benches.keep(half)
+    assert benches.get(predictor, 2) is not half
+    list(half.look())
+    benches.keep(half)
+    assert benches.get(predictor, 2) is half
+    assert benches.get(scripted_predictor(), 2) is not half, "another model of the same name"
+    other = benches.get(predictor, 3)
+    list(other.look())
+    benches.keep(other)
+    assert benches.get(predictor, 2) is not half, "the oldest one had to go"
+
+
+def test_the_labs_scenes_are_not_those_of_the_bundled_recipes():
+    for path in (Path(lab_tab.__file__).parents[1] / "configs").glob("*.json"):
+        config = TrainConfig.load(path)
+        assert LAB_SEED not in {config.seed, *(data.seed for data in config.data)}
+
+
+# ---- plots --------------------------------------------------------------------------------------
+
+
+def resolved_base():
+    return scripted_predictor().resolve()
+
+
+def outcome(setting, points: int = 300, ap: float = 0.5) -> Outcome:
+    line = np.linspace(1, 0, points)
+    metrics = {"AP": ap, "AP50": 0.7, "AR100": 0.6}
+    return Outcome(setting, metrics, Curve(line, line, 1 - line), 3.0, 1.0)
+
+
+@pytest.mark.parametrize("knob", KNOBS)
+def test_every_sweep_can_be_drawn_from_nothing_to_its_end(knob):
+    base = resolved_base()
+    settings = plan_sweep(knob, base, fakes.TINY_TOKENIZER)
+    for count in (0, 1, len(settings)):
+        outcomes = [outcome(setting) for setting in settings[:count]]
+        curves = plot_curves(outcomes, knob, len(settings), 0.5)
+        lines = [trace for trace in curves.data if trace.mode == "lines"]
+        assert [trace.name for trace in lines] == [one.setting.name for one in outcomes]
+        averages = plot_averages(outcomes, knob)
+        assert [trace.name for trace in averages.data] == ["AP", "AP50", "AR100"]
+        assert all(len(trace.y) == count for trace in averages.data)
+    looks = {(trace.line.color, trace.line.dash) for trace in lines}
+    assert len(looks) == len(settings), "curves can be told apart"
+
+
+def test_a_number_that_could_not_be_measured_is_left_out():
+    setting = plan_sweep("eos", resolved_base(), fakes.TINY_TOKENIZER)[0]
+    figure = plot_averages([outcome(setting, ap=float("nan"))], "eos")
+    assert figure.data[0].y == (None,)
+    nothing = Outcome(setting, {}, Curve(np.zeros(0), np.zeros(0), np.zeros(0)), 0.0, 0.0)
+    assert len(plot_curves([nothing], "eos", 2, 0.5).data) == 1, "no dot without boxes"
+
+
+def test_the_tab_stands_without_any_checkpoint():
+    assert isinstance(build_demo("missing", load=load), Blocks)

@@ -124,6 +124,39 @@ def test_what_is_not_coco_json_is_refused_by_name(tmp_path, text):
         CocoDetection(path, tmp_path)
 
 
+@pytest.mark.parametrize(
+    ("where", "change", "message"),
+    [
+        ("images", {"height": ...}, "an entry lacks 'height'"),
+        ("images", {"file_name": ...}, "an entry lacks 'file_name'"),
+        ("images", {"width": "wide"}, "wide"),
+        ("annotations", {"bbox": ...}, "annotation 0 cannot be used: it lacks bbox"),
+        ("annotations", {"bbox": [1, 2, 3]}, "annotation 0 cannot be used"),
+        ("annotations", {"bbox": [1, 2, None, 4]}, "annotation 0 cannot be used"),
+        ("annotations", {"bbox": [1, 2, float("nan"), 4]}, "it must be four numbers"),
+        ("annotations", {"image_id": 5}, "annotation 0 cannot be used: image 5 is not in"),
+        ("categories", {"id": 1}, "ids must be unique"),
+    ],
+)
+def test_a_broken_entry_is_named_with_its_file(coco, where, change, message):
+    content = json.loads(coco[0].read_text())
+    entry = content[where][0]
+    for key, value in change.items():
+        entry[key] = value
+        if value is ...:
+            del entry[key]
+    coco[0].write_text(json.dumps(content))
+    with pytest.raises(ConfigError, match=rf"instances\.json.*{message}"):
+        CocoDetection(*coco)
+
+
+def test_a_photo_of_another_size_than_annotated_is_refused(coco, tmp_path):
+    """A photo that a viewer turns by its EXIF tag once got boxes of the unturned one."""
+    fakes.draw_picture(90, 120).save(tmp_path / "a.jpg")
+    with pytest.raises(ConfigError, match=r"a\.jpg is 90 x 120 pixels.* for 120 x 90"):
+        CocoDetection(*coco)[0]
+
+
 def test_a_missing_folder_or_photo_is_named(coco, tmp_path):
     with pytest.raises(ConfigError, match="nowhere"):
         CocoDetection(coco[0], tmp_path / "nowhere")

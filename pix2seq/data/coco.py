@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import torch
-from PIL import Image, UnidentifiedImageError
+from PIL import Image
 
 from pix2seq.boxes import clip_boxes, is_degenerate, xywh_to_xyxy
 from pix2seq.categories import Categories
@@ -28,6 +28,7 @@ class CocoDetection:
 
     Attributes:
         dropped: boxes left out because nothing of them lies inside the image.
+        first_dropped: the first of them in words, empty if there is none.
 
     Raises:
         ConfigError: the file is not COCO JSON, or names a category that ``categories`` lacks.
@@ -41,32 +42,47 @@ class CocoDetection:
             raise ConfigError(f"{images} is not a folder; give the folder that holds the images")
         try:
             content = json.loads(Path(annotations).read_text())
-            records, objects = content["images"], content["annotations"]
+            self.records, objects = content["images"], content["annotations"]
+            self._sizes = {r["id"]: (int(r["height"]), int(r["width"])) for r in self.records}
+            self._files = [self.images / r["file_name"] for r in self.records]
             classes = sorted(content["categories"], key=lambda c: c["id"])
-        except (OSError, ValueError, KeyError, TypeError) as error:
+            own = Categories(
+                tuple(c.get("name", f"class {c['id']}") for c in classes),
+                tuple(c["id"] for c in classes),
+            )
+        except KeyError as error:
+            raise ConfigError(f"{annotations} is not COCO JSON: an entry lacks {error}") from error
+        except (OSError, ValueError, TypeError) as error:
             raise ConfigError(f"{annotations} is not a readable COCO JSON: {error}") from error
-        own = Categories(
-            tuple(c.get("name", f"class {c['id']}") for c in classes),
-            tuple(c["id"] for c in classes),
-        )
         self.categories = categories or own
-        self.records = records
         self.dropped = 0
+        self.first_dropped = ""
         self._objects = defaultdict(list)
         self._parse(objects, annotations)
 
     def _parse(self, objects: list[dict], source: str | Path) -> None:
-        sizes = {r["id"]: (r["height"], r["width"]) for r in self.records}
         for number, item in enumerate(objects):
             try:
-                size = sizes[item["image_id"]]
+                if missing := {"image_id", "category_id", "bbox"} - set(item):
+                    raise ValueError(f"it lacks {', '.join(sorted(missing))}")
+                if item["image_id"] not in self._sizes:
+                    raise ValueError(f"image {item['image_id']} is not in the file")
+                size = self._sizes[item["image_id"]]
                 label = self.categories.label_of_id(item["category_id"])
-                box = clip_boxes(xywh_to_xyxy(torch.tensor(item["bbox"]).float()), size)
-            except (KeyError, TypeError, ValueError, IndexError) as error:
+                bbox_xywh = torch.tensor(item["bbox"]).float()
+                if bbox_xywh.shape != (4,) or not bbox_xywh.isfinite().all():
+                    raise ValueError(f"bbox is {item['bbox']}; it must be four numbers")
+                box = clip_boxes(xywh_to_xyxy(bbox_xywh), size)
+            except (KeyError, TypeError, ValueError, IndexError, RuntimeError) as error:
                 raise ConfigError(
-                    f"{source}: annotation {number} cannot be used: {error}"
+                    f"{source}: annotation {number} cannot be used: {error.args[0]}"
                 ) from error
             if is_degenerate(box):
+                if not self.dropped:
+                    self.first_dropped = (
+                        f"annotation {number} with bbox {item['bbox']} "
+                        f"in an image of {size[1]} x {size[0]}"
+                    )
                 self.dropped += 1
                 continue
             self._objects[item["image_id"]].append((box, label, bool(item.get("iscrowd", 0))))
@@ -76,12 +92,18 @@ class CocoDetection:
 
     def __getitem__(self, index: int) -> Sample:
         record = self.records[index]
-        path = self.images / record["file_name"]
+        path = self._files[index]
         try:
             with Image.open(path) as file:
                 image = file.convert("RGB")
-        except (OSError, UnidentifiedImageError) as error:
+        except (OSError, SyntaxError, Image.DecompressionBombError) as error:
             raise ConfigError(f"{path} cannot be read as an image: {error}") from error
+        height, width = self._sizes[record["id"]]
+        if image.size != (width, height):
+            raise ConfigError(
+                f"{path} is {image.width} x {image.height} pixels, but its annotations are for "
+                f"{width} x {height}; save it upright and at that size"
+            )
         objects = self._objects[record["id"]]
         return Sample(
             image=image,

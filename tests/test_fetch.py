@@ -15,7 +15,14 @@ import pytest
 import torch
 
 import pix2seq
-from pix2seq.checkpoints import CHECKPOINTS, DownloadError, available_checkpoints, find, home
+from pix2seq.checkpoints import (
+    CHECKPOINTS,
+    DownloadError,
+    available_checkpoints,
+    find,
+    home,
+    menu_title,
+)
 from pix2seq.checkpoints.download import ATTEMPTS
 from pix2seq.cli import main
 from pix2seq.config import ConfigError
@@ -179,6 +186,25 @@ def test_every_published_checkpoint_is_known_and_described():
         if info.url:
             assert info.title and info.licence and info.size_mb and info.label_space
             assert info.sampling is not None and info.image_size and info.ap_note
+
+
+def test_the_menu_says_what_choosing_a_checkpoint_downloads(bucket):
+    assert menu_title(NAME) == f"{NAME} (downloads 461 MB)"
+    assert menu_title("google-coco-vit-l-1333").endswith("(downloads 1,365 MB)")
+    assert menu_title("mini") == "mini" and menu_title("mine") == "mine"
+    load()
+    assert menu_title(NAME) == NAME
+
+
+def test_a_public_server_can_forbid_downloads(bucket, monkeypatch):
+    monkeypatch.setenv("PIX2SEQ_OFFLINE", "1")
+    with pytest.raises(ConfigError, match="PIX2SEQ_OFFLINE forbids downloads"):
+        load()
+    assert bucket.requests.total() == 0
+    monkeypatch.delenv("PIX2SEQ_OFFLINE")
+    load()
+    monkeypatch.setenv("PIX2SEQ_OFFLINE", "1")
+    assert load().name == NAME
 
 
 @pytest.mark.parametrize(

@@ -22,6 +22,7 @@ from pix2seq.checkpoints.registry import (
     find,
     home,
     locate,
+    menu_title,
 )
 
 __all__ = [
@@ -44,6 +45,7 @@ __all__ = [
     "home",
     "load",
     "locate",
+    "menu_title",
     "read_info",
     "save",
 ]

@@ -64,6 +64,18 @@ def find(name: str) -> Path | None:
     return None
 
 
+def menu_title(name: str) -> str:
+    """A checkpoint's name for a menu, with what choosing it would download.
+
+    >>> menu_title("google-coco-resnet-640")  # while it is not on this machine
+    'google-coco-resnet-640 (downloads 147 MB)'
+    """
+    info = CHECKPOINTS.get(name)
+    if info is None or not info.url or find(name) is not None:
+        return name
+    return f"{name} (downloads {info.size_mb:,.0f} MB)"
+
+
 def available_checkpoints() -> list[str]:
     """Names that ``load`` takes: the registry, then other folders that are on this machine."""
     names = list(CHECKPOINTS)

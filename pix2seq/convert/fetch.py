@@ -36,6 +36,8 @@ from pix2seq.convert.shariatnia import read_shariatnia
 from pix2seq.convert.tensor_bundle import TensorBundle, latest_checkpoint
 
 BUCKET_VARIABLE = "PIX2SEQ_BUCKET"
+OFFLINE_VARIABLE = "PIX2SEQ_OFFLINE"
+"""Set to anything, it forbids downloads: for a public server, whose visitors choose checkpoints."""
 
 
 def ensure(name_or_path: str | Path, progress: Progress | None = None) -> str | Path:
@@ -52,6 +54,11 @@ def ensure(name_or_path: str | Path, progress: Progress | None = None) -> str | 
     info = CHECKPOINTS.get(str(name_or_path))
     if info is None or not info.url or find(info.name) or Path(name_or_path).is_dir():
         return name_or_path
+    if os.environ.get(OFFLINE_VARIABLE):
+        raise ConfigError(
+            f"{info.name} is not on this machine and {OFFLINE_VARIABLE} forbids downloads; "
+            f"put its folder into {cached_folder(info.name).parent}"
+        )
     return fetch(info, progress)
 
 

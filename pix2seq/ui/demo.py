@@ -8,7 +8,7 @@ from pathlib import Path
 import gradio as gr
 
 import pix2seq
-from pix2seq.checkpoints import CHECKPOINTS
+from pix2seq.checkpoints import CHECKPOINTS, menu_title
 from pix2seq.predictor import Predictor
 from pix2seq.ui import assets
 from pix2seq.ui.about_tab import build_about_tab
@@ -87,5 +87,6 @@ def launch_options() -> dict:
 
 
 def _shown(name: str) -> str:
-    """A checkpoint's name in the menu; a folder is shown by its last part."""
-    return name if name in CHECKPOINTS else Path(name).name or name
+    """A checkpoint's name in the menu, with the size of a download that choosing it would start; a
+    folder is shown by its last part."""
+    return menu_title(name) if name in CHECKPOINTS else Path(name).name or name

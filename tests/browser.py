@@ -1,0 +1,86 @@
+"""A running app with a scripted model, and a real browser to look at it (``test_*_browser.py``)."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import torch
+from playwright.sync_api import Page, sync_playwright
+
+from pix2seq.checkpoints import CheckpointInfo
+from pix2seq.predictor import Predictor
+from tests import fakes
+
+os.environ.setdefault("GRADIO_ANALYTICS_ENABLED", "False")
+
+FLAGS = [
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-quic",
+    "--no-first-run",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+]
+PATIENCE = 60_000  # ms; the machine may be busy with a training run
+
+
+def storyteller() -> Predictor:
+    """A predictor that finds a dog, a person and a cup, would say EOS there, and goes on with noise
+    objects where EOS is put off. Its logits leave every token some doubt."""
+    tokenizer = fakes.tiny_tokenizer()
+    real = [
+        ((0.10, 0.20, 0.50, 0.80), 16),
+        ((0.45, 0.05, 0.90, 0.60), 0),
+        ((0.60, 0.50, 0.80, 0.75), 41),
+    ]
+    extra = [((0.05 * i, 0.3, 0.05 * i + 0.4, 0.7), 5) for i in range(1, 6)]
+    ids = fakes.write_objects(tokenizer, [*real, *extra], eos=False)
+    for first in range(15, len(ids), 5):
+        ids[first + 4] = tokenizer.noise_id
+    table = fakes.script(ids, tokenizer.vocab_size, peak=6.0)
+    table[torch.arange(len(ids)), torch.tensor(ids) - 1] += 4.5  # a rival for every token
+    table[15, tokenizer.eos_id] = 9.0
+    model = fakes.ScriptedModel(table)
+    return Predictor(
+        model, tokenizer, fakes.TINY_PREPROCESS, info=CheckpointInfo(name="storyteller")
+    )
+
+
+@contextmanager
+def running_app() -> Iterator[str]:
+    """Serve the whole app over ``storyteller``; yields its address."""
+    from pix2seq.ui import build_demo, launch_options
+
+    demo = build_demo("storyteller", load=lambda _: storyteller())
+    _, url, _ = demo.launch(
+        server_name="127.0.0.1", prevent_thread_lock=True, quiet=True, **launch_options()
+    )
+    try:
+        yield url
+    finally:
+        demo.close()
+
+
+@contextmanager
+def browser_page(chromium: str, url: str, width: int = 1440, height: int = 900) -> Iterator[Page]:
+    """Open the app; whatever the page logs as an error fails the test that opened it."""
+    problems: list[str] = []
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=chromium, args=FLAGS)
+        page = browser.new_page(viewport={"width": width, "height": height})
+        page.set_default_timeout(PATIENCE)
+        page.on("pageerror", lambda error: problems.append(str(error)))
+        page.on(
+            "console",
+            lambda message: problems.append(message.text) if message.type == "error" else None,
+        )
+        page.goto(url)
+        page.wait_for_function("window.P2S && P2S.stage && P2S.stage()")
+        try:
+            yield page
+        finally:
+            browser.close()
+    assert problems == []

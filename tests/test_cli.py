@@ -228,6 +228,22 @@ class TestEvaluate:
         data = json.loads(capsys.readouterr().out)
         assert {"AP", "AP50", "AP75", "APs", "APm", "APl", "AR1", "AR10", "AR100"} <= set(data)
 
+    def test_boxes_outside_their_image_are_named_or_left_out(self, scenes, checkpoint, capsys):
+        path = scenes / "annotations.json"
+        content = json.loads(path.read_text())
+        content["annotations"][1]["bbox"] = [900.0, 900.0, 20.0, 20.0]
+        path.write_text(json.dumps(content))
+        words = ["evaluate", "--annotations", str(path), "--images", str(scenes / "images")]
+        words += ["--checkpoint", checkpoint, *SPREAD, "--json", "-"]
+        capsys.readouterr()
+        line = error_of(capsys, *words)
+        for part in ("1 box without", "annotation 1", "[900.0, 900.0", "64 x 64", "--drop-outside"):
+            assert part in line
+        assert main([*words, "--drop-outside"]) == 0
+        out, err = capsys.readouterr()
+        assert json.loads(out)["objects"] == len(content["annotations"]) - 1
+        assert "left out 1 box" in err
+
     def test_a_sweep_writes_a_table_and_a_plot(self, checkpoint, capsys, tmp_path):
         words = ["evaluate", "--scenes", "1", "--checkpoint", checkpoint, "--max-objects", "1"]
         assert main([*words, "--sweep", str(tmp_path / "sweep")]) == 0

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -33,6 +34,9 @@ def _add_arguments(parser: argparse.ArgumentParser) -> None:
     data.add_argument("--seed", type=int, metavar="S", help="of the scenes (default: 0)")
     data.add_argument("--photos", metavar="DIR", help="photos for the scenes' backgrounds")
     data.add_argument("--limit", type=int, metavar="N", help="only the first N images")
+    data.add_argument(
+        "--drop-outside", action="store_true", help="leave out boxes that lie outside their image"
+    )
     add_model_arguments(parser)
     add_sampling_arguments(parser, seed_flag="--sampling-seed")
     group = parser.add_argument_group("how and where to")
@@ -48,21 +52,21 @@ def _add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def _run(args: argparse.Namespace) -> None:
-    from pix2seq.evaluate import as_table, encode_samples, evaluate_encoded
+    from pix2seq.evaluate import as_table, encode_samples, evaluate
     from pix2seq.predictor import load
 
     _check(args)
     predictor = load(args.checkpoint, args.device)
     options = predictor.resolve(sampling_options(args, predictor.categories))
     samples = _samples(args, predictor.categories)
-    with progress_bar("looking") as show:
-        encoded = encode_samples(predictor, samples, args.limit, args.batch_size, show)
     if args.sweep:
+        with progress_bar("looking") as show:
+            encoded = encode_samples(predictor, samples, args.limit, args.batch_size, show)
         _sweep(args, predictor, encoded, options)
         return
-    with progress_bar("writing") as show:
-        result = evaluate_encoded(
-            predictor, encoded, options, args.batch_size, args.bootstrap, show
+    with progress_bar("evaluating") as show:
+        result = evaluate(
+            predictor, samples, options, args.limit, args.batch_size, args.bootstrap, show
         )
     if args.json:
         write_json(args.json, result.to_dict())
@@ -99,7 +103,13 @@ def _samples(args: argparse.Namespace, categories: Categories) -> Samples:
         return Scenes(args.seed or 0, args.scenes, photos=args.photos)
     samples = CocoDetection(args.annotations, args.images)
     if samples.dropped:
-        print(f"{samples.dropped} boxes have no area inside their image and are left out")
+        count = f"{samples.dropped} box{'es' if samples.dropped > 1 else ''} without area inside"
+        if not args.drop_outside:
+            raise ConfigError(
+                f"{args.annotations}: {count} the image, first {samples.first_dropped}; "
+                "correct the file, or leave them out with --drop-outside"
+            )
+        print(f"left out {count} the image", file=sys.stderr)
     return samples
 
 

@@ -7,9 +7,9 @@ The only user of pycocotools. ``evaluate`` is the front door; ``encode_samples``
 from pix2seq.evaluate.ablations import Trial, as_csv, run_trials, standard_trials
 from pix2seq.evaluate.coco import CocoScores, Truth, score
 from pix2seq.evaluate.report import as_table
+from pix2seq.evaluate.result import EvalResult
 from pix2seq.evaluate.run import (
     EncodedSamples,
-    EvalResult,
     encode_samples,
     evaluate,
     evaluate_encoded,

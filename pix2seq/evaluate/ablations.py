@@ -13,7 +13,8 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from pix2seq.config import SamplingOptions
-from pix2seq.evaluate.run import EncodedSamples, EvalResult, evaluate_encoded
+from pix2seq.evaluate.result import EvalResult
+from pix2seq.evaluate.run import EncodedSamples, evaluate_encoded
 from pix2seq.predictor import Predictor
 
 _TOP_P = tuple(i / 10 for i in range(1, 11))

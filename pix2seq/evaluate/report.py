@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 
-from pix2seq.evaluate.run import EvalResult
+from pix2seq.evaluate.result import EvalResult
 
 _ROWS = (
     ("AP", "AP50", "AP75"),

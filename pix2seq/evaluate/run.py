@@ -1,17 +1,15 @@
-"""Evaluation of a predictor: encode every image once, write in batches, score.
+"""Evaluation of a predictor: look at every image once, write in batches, score.
 
-``encode_samples`` does the slow half and forgets the pictures; ``evaluate_encoded`` may then be
-called for any number of sampling settings.
+``evaluate`` forgets each batch when it is written, so that a data set of any size fits. For trying
+many settings, ``encode_samples`` keeps what was seen and ``evaluate_encoded`` writes from it.
 """
 
 from __future__ import annotations
 
-import dataclasses
-import math
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import Protocol
 
 import torch
 
@@ -19,17 +17,9 @@ from pix2seq.categories import Categories
 from pix2seq.config import ConfigError, SamplingOptions
 from pix2seq.data.sample import Sample
 from pix2seq.detections import Detections
-from pix2seq.evaluate.bootstrap import bootstrap
-from pix2seq.evaluate.coco import CocoScores, Truth, score
-from pix2seq.evaluate.quality import (
-    ReliabilityBin,
-    calibration_error,
-    count_duplicates,
-    count_violations,
-    objects_per_image,
-    precision_recall_at,
-    reliability,
-)
+from pix2seq.evaluate.coco import Truth
+from pix2seq.evaluate.quality import count_violations
+from pix2seq.evaluate.result import Effort, EvalResult
 from pix2seq.predictor import ImageEncoding, Predictor
 from pix2seq.sampling import sample_batch
 
@@ -64,59 +54,45 @@ class EncodedSamples:
     def __len__(self) -> int:
         return len(self.encodings)
 
-    @property
-    def encode_s(self) -> float:
-        """Seconds per image that encoding took."""
-        return sum(one.seconds for one in self.encodings) / max(len(self), 1)
 
+def evaluate(
+    predictor: Predictor,
+    samples: Samples,
+    options: SamplingOptions | None = None,
+    limit: int | None = None,
+    batch_size: int = 8,
+    bootstrap_draws: int = 0,
+    on_progress: Progress | None = None,
+) -> EvalResult:
+    """Score a predictor on labelled images.
 
-@dataclass(frozen=True, eq=False)
-class EvalResult:
-    """What one evaluation found. Shares are in [0, 1]; NaN where nothing could be measured.
+    Image ``i`` is written with seed ``options.seed + i``. Average precision takes all boxes, as
+    COCO asks; ``options.score_threshold`` decides which of them count as shown.
 
-    Attributes:
-        checkpoint: name of the model.
-        options: resolved settings; ``score_threshold`` only decides which boxes count as shown.
-        images, objects: how much was scored (crowds not counted).
-        metrics: COCO's averages: AP, AP50, AP75, APs/m/l, AR1/10/100, ARs/m/l, and AP50l.
-        per_class: AP, AP50, AP50l and object count by class name.
-        intervals: 95 % bootstrap intervals (low, high) by metric; empty if none were asked for.
-        precision, recall: of the shown boxes at IoU 0.5, all classes together.
-        duplicates: share of shown boxes that repeat a better one of their class (IoU > 0.8).
-        objects_per_image: shown boxes per image.
-        calibration, calibration_error: score against precision.
-        violations: share of tokens that break the grammar (0 when it is on).
-        degenerate: boxes without area, left out.
-        encode_s, decode_s: seconds per image; tokens_per_s counts all sequences of a batch.
-        missing_classes: the data set's classes that the model does not know.
-        precision_curve: precision at recall 0, 0.01 ... 1, IoU 0.5, mean over classes.
+    Args:
+        samples: labelled images; classes are matched by name.
+        limit: only the first so many.
+        batch_size: images that are looked at and written about together.
+        bootstrap_draws: resamples for 95 % intervals; 0 for none.
+        on_progress: told after every batch.
+
+    Raises:
+        ConfigError: there are no images, or no class in common.
     """
-
-    checkpoint: str
-    options: SamplingOptions
-    images: int
-    objects: int
-    metrics: dict[str, float]
-    per_class: dict[str, dict[str, float]]
-    intervals: dict[str, tuple[float, float]]
-    precision: float
-    recall: float
-    duplicates: float
-    objects_per_image: float
-    calibration: list[ReliabilityBin]
-    calibration_error: float
-    violations: float
-    degenerate: int
-    encode_s: float
-    decode_s: float
-    tokens_per_s: float
-    missing_classes: tuple[str, ...]
-    precision_curve: tuple[float, ...]
-
-    def to_dict(self) -> dict[str, Any]:
-        """Plain JSON values; COCO's averages are on the top level and NaN becomes ``None``."""
-        data = dataclasses.asdict(self)
-        return _plain({**data.pop("metrics"), **data})
+    options = predictor.resolve(options)
+    total = _count(samples, limit, batch_size)
+    label_map, missing = match_labels(samples.categories, predictor.categories)
+    truths: list[Truth] = []
+    detections: list[Detections] = []
+    effort = Effort()
+    for some in _batches(predictor, samples, total, batch_size, label_map):
+        found, spent = _write(predictor, some.encodings, options, first=len(truths))
+        truths += some.truths
+        detections += found
+        effort += spent
+        if on_progress is not None:
+            on_progress(len(truths), total)
+    return EvalResult.of(predictor, options, truths, detections, effort, missing, bootstrap_draws)
 
 
 def encode_samples(
@@ -126,30 +102,14 @@ def encode_samples(
     batch_size: int = 8,
     on_progress: Progress | None = None,
 ) -> EncodedSamples:
-    """Look at all images once.
-
-    Args:
-        samples: labelled images; classes are matched by name.
-        limit: only the first so many.
-        batch_size: images per pass of the encoder.
-        on_progress: told after every batch.
-
-    Raises:
-        ConfigError: there are no images, or no class in common.
-    """
-    if limit is not None and limit < 1:
-        raise ConfigError(f"limit is {limit}; evaluate at least one image")
-    if batch_size < 1:
-        raise ConfigError(f"batch_size is {batch_size}; use 1 or more")
-    total = len(samples) if limit is None else min(limit, len(samples))
-    if total == 0:
-        raise ConfigError("there is no image to evaluate on; give at least one")
+    """Look at all images once and keep what was seen; arguments as in ``evaluate``."""
+    total = _count(samples, limit, batch_size)
     label_map, missing = match_labels(samples.categories, predictor.categories)
-    encodings, truths = [], []
-    for start in range(0, total, batch_size):
-        batch = [samples[i] for i in range(start, min(start + batch_size, total))]
-        encodings += predictor.encode_batch([sample.image for sample in batch])
-        truths += [Truth.of(sample, label_map) for sample in batch]
+    encodings: list[ImageEncoding] = []
+    truths: list[Truth] = []
+    for some in _batches(predictor, samples, total, batch_size, label_map):
+        encodings += some.encodings
+        truths += some.truths
         if on_progress is not None:
             on_progress(len(truths), total)
     return EncodedSamples(encodings, truths, missing)
@@ -161,92 +121,18 @@ def evaluate_encoded(
     options: SamplingOptions | None = None,
     batch_size: int = 8,
     bootstrap_draws: int = 0,
-    on_progress: Progress | None = None,
 ) -> EvalResult:
-    """Write about encoded images and score it.
-
-    Image ``i`` is written with seed ``options.seed + i``. Average precision takes all boxes, as
-    COCO asks; ``options.score_threshold`` decides which of them count as shown.
-
-    Args:
-        batch_size: sequences that are written together.
-        bootstrap_draws: resamples for confidence intervals; 0 for none.
-        on_progress: told after every batch.
-    """
+    """Write about encoded images and score it, exactly as ``evaluate`` does."""
     options = predictor.resolve(options)
-    threshold = options.score_threshold
-    everything = options.replace(score_threshold=0.0)
     detections: list[Detections] = []
-    broken = written = 0
-    start_time = time.perf_counter()
-    for start in range(0, len(encoded), batch_size):
-        some = encoded.encodings[start : start + batch_size]
-        batch = sample_batch(
-            predictor.model,
-            torch.cat([one.memory for one in some]),
-            predictor.tokenizer,
-            everything,
-            [options.seed + start + i for i in range(len(some))],
-        )
-        detections += predictor.read_batch(some, batch, everything)
-        violations, tokens = count_violations(batch, predictor.tokenizer)
-        broken, written = broken + violations, written + tokens
-        if on_progress is not None:
-            on_progress(len(detections), len(encoded))
-    seconds = time.perf_counter() - start_time
-    scores = score(encoded.truths, detections, predictor.categories)
-    shown = [one.above(threshold) for one in detections]
-    precision, recall = precision_recall_at(scores, threshold)
-    bins = reliability(scores)
-    return EvalResult(
-        checkpoint=predictor.name,
-        options=options,
-        images=len(encoded),
-        objects=sum(int((~truth.is_crowd).sum()) for truth in encoded.truths),
-        metrics=scores.metrics,
-        per_class=scores.per_class(predictor.categories),
-        intervals=_intervals(scores, predictor.categories, bootstrap_draws),
-        precision=precision,
-        recall=recall,
-        duplicates=_share(sum(map(count_duplicates, shown)), sum(map(len, shown))),
-        objects_per_image=objects_per_image(shown),
-        calibration=bins,
-        calibration_error=calibration_error(bins),
-        violations=_share(broken, written),
-        degenerate=sum(one.degenerate for one in detections),
-        encode_s=encoded.encode_s,
-        decode_s=seconds / len(encoded),
-        tokens_per_s=written / seconds,
-        missing_classes=encoded.missing,
-        precision_curve=tuple(scores.precision_recall(0.5)[1].tolist()),
-    )
-
-
-def evaluate(
-    predictor: Predictor,
-    samples: Samples,
-    options: SamplingOptions | None = None,
-    limit: int | None = None,
-    batch_size: int = 8,
-    bootstrap_draws: int = 0,
-    on_progress: Progress | None = None,
-) -> EvalResult:
-    """Score a predictor on labelled images; see ``encode_samples`` and ``evaluate_encoded``.
-
-    ``on_progress`` counts every image twice: once encoded, once written.
-    """
-    encode_progress = write_progress = None
-    if on_progress is not None:
-
-        def encode_progress(done: int, total: int) -> None:
-            on_progress(done, 2 * total)
-
-        def write_progress(done: int, total: int) -> None:
-            on_progress(total + done, 2 * total)
-
-    encoded = encode_samples(predictor, samples, limit, batch_size, encode_progress)
-    return evaluate_encoded(
-        predictor, encoded, options, batch_size, bootstrap_draws, write_progress
+    effort = Effort()
+    for first in range(0, len(encoded), batch_size):
+        some = encoded.encodings[first : first + batch_size]
+        found, spent = _write(predictor, some, options, first)
+        detections += found
+        effort += spent
+    return EvalResult.of(
+        predictor, options, encoded.truths, detections, effort, encoded.missing, bootstrap_draws
     )
 
 
@@ -267,28 +153,47 @@ def match_labels(
     return label_map, tuple(name for name in names.values() if name not in known)
 
 
-def _intervals(
-    scores: CocoScores, categories: Categories, draws: int
-) -> dict[str, tuple[float, float]]:
-    if not draws:
-        return {}
-    person = {
-        f"{categories.name(label)} AP50": label
-        for label in categories.named_labels()
-        if categories.name(label).lower() == "person"
-    }
-    return bootstrap(scores, draws, watched=person)
+def _count(samples: Samples, limit: int | None, batch_size: int) -> int:
+    """How many images are meant."""
+    if limit is not None and limit < 1:
+        raise ConfigError(f"limit is {limit}; evaluate at least one image")
+    if batch_size < 1:
+        raise ConfigError(f"batch_size is {batch_size}; use 1 or more")
+    total = len(samples) if limit is None else min(limit, len(samples))
+    if total == 0:
+        raise ConfigError("there is no image to evaluate on; give at least one")
+    return total
 
 
-def _share(part: int, whole: int) -> float:
-    return part / whole if whole else math.nan
+def _batches(
+    predictor: Predictor,
+    samples: Samples,
+    total: int,
+    batch_size: int,
+    label_map: dict[int, int] | None,
+) -> Iterator[EncodedSamples]:
+    """The first ``total`` images, looked at."""
+    for first in range(0, total, batch_size):
+        batch = [samples[i] for i in range(first, min(first + batch_size, total))]
+        encodings = predictor.encode_batch([sample.image for sample in batch])
+        yield EncodedSamples(encodings, [Truth.of(sample, label_map) for sample in batch])
 
 
-def _plain(value: Any) -> Any:
-    if isinstance(value, dict):
-        return {key: _plain(item) for key, item in value.items()}
-    if isinstance(value, list | tuple):
-        return [_plain(item) for item in value]
-    if isinstance(value, float):
-        return round(value, 6) if math.isfinite(value) else None
-    return value
+def _write(
+    predictor: Predictor, encodings: Sequence[ImageEncoding], options: SamplingOptions, first: int
+) -> tuple[list[Detections], Effort]:
+    """All boxes, whatever their score, of images ``first``, ``first + 1`` and so on."""
+    options = options.replace(score_threshold=0.0)
+    start = time.perf_counter()
+    batch = sample_batch(
+        predictor.model,
+        torch.cat([one.memory for one in encodings]),
+        predictor.tokenizer,
+        options,
+        [options.seed + first + i for i in range(len(encodings))],
+    )
+    detections = predictor.read_batch(encodings, batch, options)
+    seconds = time.perf_counter() - start
+    violations, tokens = count_violations(batch, predictor.tokenizer)
+    looking = sum(one.seconds for one in encodings)
+    return detections, Effort(looking, seconds, tokens, violations)

@@ -1,8 +1,7 @@
 """Does a published checkpoint reach its published number here?
 
 For whoever has the network and COCO: the weights could not be downloaded where this was written, so
-this is the check that ties the conversion to the real ones. Images are looked at, written about and
-forgotten batch by batch, because the memories of 5,000 large images would not fit.
+this is the check that ties the conversion to the real ones.
 """
 
 from __future__ import annotations
@@ -11,11 +10,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from pix2seq.checkpoints import CHECKPOINTS, CheckpointInfo
-from pix2seq.config import ConfigError, SamplingOptions
-from pix2seq.detections import Detections
-from pix2seq.evaluate.bootstrap import bootstrap
-from pix2seq.evaluate.coco import Truth, score
-from pix2seq.evaluate.run import Samples, match_labels
+from pix2seq.config import ConfigError
+from pix2seq.evaluate.run import Samples, evaluate
 from pix2seq.predictor import Predictor
 
 TOLERANCE = 0.005
@@ -85,25 +81,19 @@ def verify(
         draws: bootstrap resamples for the interval.
         on_progress: told (done, total) after every batch.
     """
-    total = len(samples) if limit is None else min(limit, len(samples))
-    if total < 1 or batch_size < 1:
-        raise ConfigError(f"{total} images in batches of {batch_size}; need at least one of each")
-    label_map, _ = match_labels(samples.categories, predictor.categories)
-    truths: list[Truth] = []
-    found: list[Detections] = []
-    for start in range(0, total, batch_size):
-        batch = [samples[i] for i in range(start, min(start + batch_size, total))]
-        options = SamplingOptions(score_threshold=0.0, seed=start)
-        found += predictor.detect_batch([sample.image for sample in batch], options)
-        truths += [Truth.of(sample, label_map) for sample in batch]
-        if on_progress is not None:
-            on_progress(len(found), total)
-    scores = score(truths, found, predictor.categories)
+    result = evaluate(
+        predictor,
+        samples,
+        limit=limit,
+        batch_size=batch_size,
+        bootstrap_draws=draws,
+        on_progress=on_progress,
+    )
     return Verification(
         name=info.name,
-        images=total,
+        images=result.images,
         total=len(samples),
-        ap=scores.metrics["AP"],
-        interval=bootstrap(scores, draws)["AP"],
+        ap=result.metrics["AP"],
+        interval=result.intervals["AP"],
         published=info.ap,
     )

@@ -141,7 +141,7 @@ def test_an_installed_package_carries_its_data(tmp_path):
     source.mkdir()
     for name in ("pyproject.toml", "README.md", "LICENSE", "requirements.txt"):
         shutil.copy(ROOT / name, source)
-    shutil.copy(ROOT / "requirements-dev.txt", source)
+
     shutil.copytree(PACKAGE, source / "pix2seq", ignore=shutil.ignore_patterns("__pycache__"))
     build = [sys.executable, "-m", "pip", "wheel", "-q", "--no-deps", "--no-build-isolation"]
     subprocess.run([*build, "-w", tmp_path, source], check=True, capture_output=True)

@@ -195,10 +195,16 @@ class TestGif:
                 now[y - 3 : y + 3, x - 3 : x + 3], first[y - 3 : y + 3, x - 3 : x + 3]
             )
 
-    def test_a_long_run_shows_whole_objects_instead_of_slow_lines(self):
-        record = make_record([((i, i, i + 20, i + 20), "dog", 0.5) for i in range(25)])
-        file = Image.open(io.BytesIO(writing_gif(draw_picture(), record, width=360)))
-        assert 25 <= file.n_frames <= len(record.tokens) + 1
+    @pytest.mark.parametrize(
+        ("limit", "frames"),
+        [("_FEW_TOKENS", 1 + 11), ("_MOST_TOKENS", 1 + 3)],
+        ids=["a frame a token", "a frame an object and EOS"],
+    )
+    def test_a_long_run_has_fewer_frames(self, limit, frames, monkeypatch):
+        monkeypatch.setattr("pix2seq.render.gif._FEW_TOKENS", 5)
+        monkeypatch.setattr(f"pix2seq.render.gif.{limit}", 5)
+        file = Image.open(io.BytesIO(writing_gif(draw_picture(), make_record(), width=360)))
+        assert file.n_frames == frames
 
 
 class TestSvg:

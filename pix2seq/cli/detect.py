@@ -79,8 +79,9 @@ def as_lines(record: RunRecord) -> str:
     if record.degenerate:
         lines.append(f"{record.degenerate} boxes without area left out")
     timing = record.timing
+    written = len({token.object for token in record.tokens if token.object is not None})
     lines.append(
-        f"{len(record.detections)} objects, {len(record.tokens)} tokens, "
+        f"{len(record.detections)} of {written} written objects, {len(record.tokens)} tokens, "
         f"encoded in {timing.encode_s:.2f} s, written in {timing.decode_s:.2f} s "
         f"({timing.tokens_per_s:.0f} tokens/s)"
     )

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
 import torch
@@ -50,11 +50,13 @@ def storyteller() -> Predictor:
 
 
 @contextmanager
-def running_app() -> Iterator[str]:
-    """Serve the whole app over ``storyteller``; yields its address."""
+def running_app(
+    load: Callable[[str], Predictor] = lambda _: storyteller(),
+) -> Iterator[str]:
+    """Serve the whole app over one predictor; yields its address."""
     from pix2seq.ui import build_demo, launch_options
 
-    demo = build_demo("storyteller", load=lambda _: storyteller())
+    demo = build_demo("storyteller", load=load)
     _, url, _ = demo.launch(
         server_name="127.0.0.1", prevent_thread_lock=True, quiet=True, **launch_options()
     )
@@ -83,4 +85,4 @@ def browser_page(chromium: str, url: str, width: int = 1440, height: int = 900) 
             yield page
         finally:
             browser.close()
-    assert problems == []
+    assert not problems, "\n".join(problems)

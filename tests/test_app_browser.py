@@ -60,8 +60,8 @@ def choose_speed(page, text):
 
 
 def upload(page, path):
-    if page.locator("#image button[aria-label='Clear']").count():
-        page.click("#image button[aria-label='Clear']")
+    if page.locator("#image button[aria-label='Remove Image']").count():
+        page.click("#image button[aria-label='Remove Image']")
     page.set_input_files("#image input[type=file]", path)
     page.wait_for_function("P2S.stage().record.image?.w === 120")
 
@@ -90,7 +90,7 @@ def wait_for_branch(page):
 def test_upload_run_stop_and_run_again(page, photo):
     upload(page, photo())
     choose_speed(page, "2 tokens / s")
-    page.evaluate("window.seen = []; P2S.on('drawn', stage => seen.push(stage.shown))")
+    page.evaluate("() => { window.seen = []; P2S.on('drawn', (stage) => seen.push(stage.shown)); }")
     page.click("#run")
     page.wait_for_selector("[data-box]")
     steps = [n for n in dict.fromkeys(page.evaluate("seen")) if n <= 5]
@@ -242,7 +242,7 @@ def test_a_missing_checkpoint_is_a_toast_and_the_old_one_stays(page):
 def test_a_file_that_is_no_image_is_a_toast_and_the_server_goes_on(page, tmp_path, photo):
     path = tmp_path / f"{EVIL.replace('/', '')[:60]}.png"
     path.write_bytes(b"this is text")
-    page.click("#image button[aria-label='Clear']")
+    page.click("#image button[aria-label='Remove Image']")
     page.set_input_files("#image input[type=file]", str(path))
     page.get_by_text("is not an image that can be read").first.wait_for()
     upload(page, photo())

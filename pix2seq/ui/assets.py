@@ -24,9 +24,9 @@ def read_static(name: str) -> str:
 
 
 def style() -> str:
-    """All style sheets, the shared design tokens first."""
+    """All style sheets: the shared design tokens first, the rules for small screens last."""
     names = sorted(path.name for path in STATIC.glob("*.css"))
-    names.sort(key=lambda name: name != "theme.css")
+    names.sort(key=lambda name: (name != "theme.css", name == "responsive.css"))
     return "\n".join(read_static(name) for name in names)
 
 
@@ -43,10 +43,11 @@ def head() -> str:
 
     The style is here and is also given to ``launch(css=...)``: Gradio repeats that copy under a
     longer selector, which lets it win over Gradio's own rules, but breaks selectors inside media
-    queries that reach above the page's content (``body.p2s-sheet``); this copy serves those.
+    queries that reach above the page's content (``body.p2s-sheet``); this copy serves those. Gradio
+    also inserts the head a second time, hence the guard around the scripts.
     """
     return (
         '<meta name="viewport" content="width=device-width, initial-scale=1">\n'
         f"<style>\n{style()}\n</style>\n"
-        f"<script>\n{scripts()}\n</script>"
+        f"<script>\nif (!window.P2S) {{\n{scripts()}\n}}\n</script>"
     )

@@ -29,8 +29,8 @@ RECORDED = (*(photo.name for photo in PHOTOS), scene_name(7))
 """Examples that are recorded; the first one opens the page."""
 
 
-def recording_path(example: str, folder: Path = FOLDER) -> Path:
-    return folder / f"{example}.json"
+def recording_path(example: str, folder: Path | None = None) -> Path:
+    return (folder or FOLDER) / f"{example}.json"
 
 
 def make_recording(predictor: Predictor, example: str, options: SamplingOptions) -> dict:
@@ -47,7 +47,7 @@ def make_recording(predictor: Predictor, example: str, options: SamplingOptions)
     }
 
 
-def recorded_text(picture: Picture, run_id: str | None, folder: Path = FOLDER) -> str | None:
+def recorded_text(picture: Picture, run_id: str | None, folder: Path | None = None) -> str | None:
     """The record that plays ``picture``'s recording, or ``None`` if there is no usable one."""
     recording = load_recording(picture.example, folder)
     if recording is None:
@@ -67,7 +67,7 @@ def recorded_text(picture: Picture, run_id: str | None, folder: Path = FOLDER) -
     return record.json_line("R", header) + "".join(recording["lines"])
 
 
-def load_recording(example: str | None, folder: Path = FOLDER) -> dict | None:
+def load_recording(example: str | None, folder: Path | None = None) -> dict | None:
     """Read a recording; a missing or damaged one plays nothing."""
     if example is None or not recording_path(example, folder).is_file():
         return None
@@ -80,7 +80,7 @@ def load_recording(example: str | None, folder: Path = FOLDER) -> dict | None:
     return None
 
 
-def recorded_run(picture: Picture, predictor: Predictor, folder: Path = FOLDER) -> Run | None:
+def recorded_run(picture: Picture, predictor: Predictor, folder: Path | None = None) -> Run | None:
     """The recording as a run that can be looked into; its tokens are written when first needed."""
     recording = load_recording(picture.example, folder)
     if recording is None or recording["checkpoint"] != predictor.name:

@@ -6,6 +6,8 @@ and dark, so that both halves of the page stay in step.
 
 from __future__ import annotations
 
+import inspect
+
 import gradio as gr
 
 _SANS = (
@@ -82,7 +84,8 @@ def explorer_theme() -> gr.themes.Base:
         font=_system(_SANS),
         font_mono=_system(_MONO),
     )
-    known = set(dir(themed))
+    # Gradio resolves a variable where it is declared, so the dark half must be declared as well.
+    known = inspect.signature(themed.set).parameters
     dark = {f"{name}_dark": value for name, value in both.items() if f"{name}_dark" in known}
     return themed.set(
         **both,

@@ -10,10 +10,16 @@
     return measure.measureText(text).width;
   }
 
+  function overlap(a, b) {
+    const across = a.x < b.x + b.width && b.x < a.x + a.width;
+    return across && a.y < b.y + b.height && b.y < a.y + a.height;
+  }
+
   P2S.Boxes = class Boxes {
     constructor(photo) {
       this.photo = photo;
       this.nodes = new Map();
+      this.places = new Map(); // object -> where its name stands
       this.run = null;
       this.stale = true;
       const hatch = svg(
@@ -29,6 +35,7 @@
       if (record.run !== this.run) {
         this.nodes.forEach((node) => node.remove());
         this.nodes.clear();
+        this.places.clear();
         this.run = record.run;
       }
       const visible = stage.visibleObjects();
@@ -37,6 +44,7 @@
         if (!wanted.has(object)) {
           node.remove();
           this.nodes.delete(object);
+          this.places.delete(object);
         }
       }
       for (const found of visible) this.place(record, found);
@@ -70,24 +78,44 @@
         },
         svg("rect", { class: "p2s-box-halo", ...box }),
         svg("rect", { class: "p2s-box-line", ...box }),
-        this.label(text, box)
+        this.label(text, box, found.object)
       );
       node.p2sKey = key;
       this.photo.layers.boxes.append(node);
       this.nodes.set(found.object, node);
     }
 
-    label(text, box) {
+    /** The name at the first place around the box where no other name stands. */
+    label(text, box, object) {
       const { rect } = this.photo;
       const width = textWidth(text) + 10;
-      const above = box.y - 17 >= rect.y;
-      const y = above ? box.y - 17 : Math.max(box.y, rect.y) + 1;
+      const height = 17;
       const right = rect.x + rect.w - width;
-      const x = Math.max(rect.x, Math.min(box.x - 1, right));
+      const bottom = rect.y + rect.h - height;
+      const within = (x, y) => ({
+        x: Math.max(rect.x, Math.min(x, right)),
+        y: Math.max(rect.y, Math.min(y, bottom)),
+        width,
+        height,
+      });
+      const end = box.x + box.width - width;
+      const places = [
+        within(box.x - 1, box.y - height),
+        within(box.x + 1, box.y + 1),
+        within(end, box.y - height),
+        within(box.x + 1, box.y + box.height - height - 1),
+        within(box.x - 1, box.y + box.height),
+        within(end, box.y + 1),
+        ...[2, 3, 4, 5].map((line) => within(box.x + 1, box.y + line * height)),
+      ];
+      const taken = [...this.places].filter(([other]) => other !== object).map(([, place]) => place);
+      const free = places.find((place) => !taken.some((other) => overlap(place, other)));
+      const place = free || places[0];
+      this.places.set(object, place);
       return svg(
         "g",
-        { class: "p2s-box-label", transform: `translate(${x} ${y})` },
-        svg("rect", { width, height: 17, rx: 2 }),
+        { class: "p2s-box-label", transform: `translate(${place.x} ${place.y})` },
+        svg("rect", { width, height, rx: 2 }),
         svg("text", { x: 5, y: 12.5 }, text)
       );
     }

@@ -215,7 +215,11 @@
 
     draw() {
       this.root.dataset.state = this.state();
-      set(this.root, { "data-parted": this.parted ?? "" });
+      set(this.root, {
+        "data-parted": this.parted ?? "",
+        "data-runs": `${this.a.record.run}:${this.b.record.run}`,
+        "data-verdict": this.verdict ? "true" : "false",
+      });
       for (const [side, column] of [
         [this.a, 1],
         [this.b, 2],

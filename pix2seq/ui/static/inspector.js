@@ -23,7 +23,7 @@
         this.distribution.node,
         this.note,
         this.fold("From logits to the token", true, this.pipeline),
-        this.fold("It could have written (click: write on from there)", true, this.list),
+        this.fold("It could have written", true, this.list),
         this.fold("Where it looked", false, this.attention.node),
         this.lens.node
       );
@@ -149,12 +149,14 @@
         : "";
       this.distribution.show(answer);
       this.showPipeline(answer);
-      clear(this.list);
+      clear(this.list).append(
+        h("p", { class: "p2s-small p2s-soft" }, "Probability before → after the settings; click to write on.")
+      );
       for (const item of answer.best) this.list.append(this.alternative(record, token, item));
     }
 
     showPipeline(answer) {
-      const head = h("tr", {}, ...["stage", "", "left", "entropy", "p of it"].map((text) =>
+      const head = h("tr", {}, ...["", "", "left", "nats", "p of it"].map((text) =>
         h("th", { scope: "col" }, text)
       ));
       const rows = STAGES.map((name, i) => {
@@ -163,7 +165,7 @@
           "tr",
           {},
           h("th", { scope: "row" }, name),
-          h("td", {}, P2S.spark(values, answer.slot, 84)),
+          h("td", {}, P2S.spark(values, answer.slot, 72)),
           h("td", { class: "p2s-mono" }, answer.counts[i]),
           h("td", { class: "p2s-mono" }, answer.entropies[i].toFixed(2)),
           h("td", { class: "p2s-mono" }, P2S.probability(answer.chosen[i]))

@@ -50,7 +50,7 @@
       }
       const first = record.vocab.slots[0];
       const boundaries = record.tokens.filter((t) => t.slot === first || t.slot === "eos");
-      const wanted = boundaries.findIndex((t) => t.candidates[0] && t.candidates[0].id === record.vocab.eos);
+      const wanted = boundaries.findIndex((t) => t.eosProb > 0.5);
       clear(this.eos).append(P2S.bars(boundaries.map((t) => t.eosProb), "eos", wanted < 0 ? [] : [wanted]));
       if (wanted >= 0 && boundaries[wanted].slot !== "eos") {
         this.eos.append(h("p", { class: "p2s-small" }, this.afterStop(record, boundaries[wanted].object)));
@@ -66,7 +66,7 @@
         return word && record.kind(word.id) === "noise";
       });
       return (
-        `EOS was the likeliest token before object ${object + 1}. ` +
+        `EOS had more than half of the probability before object ${object + 1}. ` +
         `${P2S.count(later.length, "object")} came after it, ${noise.length} of them written as noise.`
       );
     }

@@ -7,6 +7,11 @@
   P2S.mountStage = (element, bridge) => {
     stage = new P2S.Stage(element.querySelector("[data-stage]"), bridge);
     stage.receive(bridge.props.value);
+    document.addEventListener("click", (event) => {
+      if (!event.target.closest("#run, #step")) return;
+      document.body.classList.remove("p2s-sheet");
+      stage.asking();
+    });
     bridge.watch("value", () => stage.receive(bridge.props.value));
   };
 

@@ -124,15 +124,32 @@
         const first = Number(row.querySelector("[data-token]")?.dataset.token ?? 0);
         row.hidden = first >= shown;
         const found = this.stage.objectOnView(object);
-        const words = found && NOTES[found.state];
-        const text = words ? words[0] : "";
+        const [text, title] = this.noteOn(object, found);
         if (note.textContent !== text) {
           note.textContent = text;
-          note.title = words ? words[1] : "";
+          note.title = title;
         }
         row.classList.toggle("gone", Boolean(found && !["ok", "noise"].includes(found.state)));
         row.classList.toggle("focus", this.stage.focus() === object);
       }
+    }
+
+    /** What is worth saying beside a line: its fate, that the model would rather have stopped, or what
+        stood there before the sentence was edited. */
+    noteOn(object, found) {
+      const { record, shown } = this.stage;
+      if (found && NOTES[found.state]) return NOTES[found.state];
+      const first = record.tokensOf(object, shown)[record.vocab.slots[0]];
+      if (first && first.eosProb > 0.5) {
+        const p = P2S.probability(first.eosProb);
+        return [`EOS ${p} before it`, "the model would rather have ended the sentence here"];
+      }
+      const parent = this.stage.branches.parent();
+      const before = parent && first && first.index + record.vocab.slots.length > this.stage.forkOnView();
+      if (!before) return ["", ""];
+      const old = Object.values(parent.tokensOf(object, parent.tokens.length));
+      const words = old.map((token) => parent.text_of(token.id)).join(" ");
+      return words ? [`was ${words}`, `before the edit: ${words}`] : ["", ""];
     }
 
     reveal() {

@@ -47,14 +47,49 @@
         h("summary", {}, h("h3", {}, "Take it away")),
         h("div", { class: "p2s-row" }, h("span", { class: "p2s-small p2s-soft" }, "Save"), ...files),
         h("div", { class: "p2s-row" }, h("span", { class: "p2s-small p2s-soft" }, "Copy"), ...copies),
+        h("div", { class: "p2s-row" }, h("span", { class: "p2s-small p2s-soft" }, "Open"), this.opener()),
         this.note,
         this.code
       );
     }
 
+    /** A saved record plays again here, whoever saved it; no model is needed. */
+    opener() {
+      const input = h("input", {
+        type: "file",
+        accept: "application/json,.json",
+        class: "p2s-visually-hidden",
+        "data-open-record": "",
+        "aria-label": "Open a saved record",
+        tabindex: -1,
+      });
+      input.addEventListener("change", async () => {
+        const [file] = input.files;
+        input.value = "";
+        if (!file) return;
+        try {
+          const record = P2S.recordFromFile(await file.text());
+          this.stage.records.set(record.run, record);
+          this.stage.open(record);
+          this.stage.togglePlay();
+          this.note.textContent = "";
+        } catch (error) {
+          this.note.textContent = error.message;
+        }
+      });
+      const button = h(
+        "button",
+        { type: "button", class: "p2s-button", "data-open": "", onclick: () => input.click() },
+        "Saved record (JSON)"
+      );
+      return h("span", {}, button, input);
+    }
+
     draw() {
       const none = !this.stage.record.run || this.stage.record.tokens.length === 0;
-      for (const button of this.node.querySelectorAll("button")) button.disabled = none;
+      for (const button of this.node.querySelectorAll("[data-export], [data-copy]")) {
+        button.disabled = none;
+      }
     }
 
     async save(kind, text) {

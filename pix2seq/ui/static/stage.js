@@ -96,6 +96,7 @@
 
     receive(text) {
       if (typeof text !== "string" || text[0] !== "R") return;
+      this.answered();
       const head = text.slice(0, text.indexOf("\n") + 1);
       const known = this.record.text.startsWith(head) && head.length > 0;
       if (!known) {
@@ -115,6 +116,21 @@
       P2S.emit("record", this.record);
     }
 
+    /** Something was asked for: say so if the answer takes a while. */
+    asking() {
+      clearTimeout(this.patience);
+      this.patience = setTimeout(() => {
+        this.waiting = true;
+        this.changed();
+      }, 600);
+    }
+
+    answered() {
+      clearTimeout(this.patience);
+      if (this.waiting) this.changed();
+      this.waiting = false;
+    }
+
     /** Put another record on view: a new one, a branch, a replay. */
     open(record) {
       this.record = record;
@@ -124,7 +140,6 @@
       this.selected = null;
       this.hovered = null;
       this.filtered = null;
-      this.waiting = false;
       clearTimeout(this.timer);
       this.changed();
     }
@@ -187,7 +202,9 @@
       const { record } = this;
       const encoder = record.encoder ? `looked for ${(1000 * record.encoder.seconds).toFixed(0)} ms` : "";
       const end = record.end;
-      switch (record.state) {
+      switch (this.waiting ? "waiting" : record.state) {
+        case "waiting":
+          return "Waiting for a free place in the queue…";
         case "encoding":
           return "Looking at the picture…";
         case "writing":
@@ -320,6 +337,7 @@
     /** Ask for another continuation: an edit (see ui/edits.py), or none to go on. */
     writeOn(edit) {
       this.pause();
+      this.asking();
       this.bridge.trigger("write_on", { run: this.record.run, shown: this.shown, ...edit });
     }
 

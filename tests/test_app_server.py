@@ -1,0 +1,120 @@
+"""The named endpoints as programs use them, and what is on the wire."""
+
+from __future__ import annotations
+
+import json
+
+import httpx
+import pytest
+from gradio_client import Client, handle_file
+from gradio_client.exceptions import AppError
+
+from app import parse_arguments
+from pix2seq.config import SamplingOptions
+from tests import fakes
+from tests.served import SENTENCE, load, served_app
+
+
+@pytest.fixture(scope="module")
+def url():
+    with served_app() as address:
+        yield address
+
+
+@pytest.fixture(scope="module")
+def client(url):
+    return Client(url, verbose=False)
+
+
+@pytest.fixture
+def photo(tmp_path):
+    path = tmp_path / "photo.png"
+    fakes.draw_picture().save(path)
+    return handle_file(str(path))
+
+
+def test_only_the_two_endpoints_are_offered(client):
+    named = client.view_api(return_format="dict", print_info=False)["named_endpoints"]
+    assert {"/detect", "/detect_stream"} <= set(named)
+    parameters = [item["parameter_name"] for item in named["/detect"]["parameters"]]
+    assert parameters[:3] == ["image", "checkpoint", "temperature"]
+
+
+def test_detect_answers_with_objects_and_tokens(client, photo):
+    answer = client.predict(photo, api_name="/detect")
+    assert [found["label"] for found in answer["detections"]] == ["person", "cat", "dog"]
+    assert [token["id"] for token in answer["tokens"]] == SENTENCE
+    assert answer["image"] == {"width": 120, "height": 90}
+    predictor = load("scripted")
+    assert answer["options"] == json.loads(predictor.resolve(SamplingOptions()).to_json())
+    for found in answer["detections"]:
+        x0, y0, x1, y1 = found["box"]
+        assert 0 <= x0 < x1 <= 120 and 0 <= y0 < y1 <= 90
+
+
+def test_detect_takes_the_pages_settings(client, photo):
+    answer = client.predict(photo, max_objects=2, seed=5, api_name="/detect")
+    assert len(answer["detections"]) == 2
+    assert answer["options"]["seed"] == 5
+
+
+def test_the_stream_gives_the_same_tokens_one_by_one(client, photo):
+    job = client.submit(photo, api_name="/detect_stream")
+    job.result()
+    messages = job.outputs()
+    assert [message["token"]["id"] for message in messages] == SENTENCE
+    assert [len(message["detections"]) for message in messages][4::5] == [1, 2, 3]
+
+
+@pytest.mark.parametrize(
+    ("settings", "named"),
+    [
+        ({"top_p": 2}, "2"),
+        ({"num_bins": 999}, "999"),
+        ({"checkpoint": "nowhere"}, "nowhere"),
+        ({"eos": "never"}, "never"),
+        ({"temperature": -1}, "-1"),
+    ],
+)
+def test_a_setting_that_cannot_work_is_named(client, photo, settings, named):
+    with pytest.raises((AppError, ValueError), match=named):
+        client.predict(photo, **settings, api_name="/detect")
+    assert client.predict(photo, api_name="/detect")["detections"]
+
+
+def test_an_empty_file_is_refused(client, tmp_path):
+    path = tmp_path / "empty.png"
+    path.touch()
+    with pytest.raises(AppError, match="empty"):
+        client.predict(handle_file(str(path)), api_name="/detect")
+
+
+def test_visitors_have_sessions_of_their_own(url, photo):
+    answers = [
+        Client(url, verbose=False).predict(photo, seed=seed, api_name="/detect") for seed in (1, 2)
+    ]
+    assert [answer["options"]["seed"] for answer in answers] == [1, 2]
+
+
+def test_the_page_itself_needs_nothing_from_elsewhere(url):
+    page = httpx.get(url).text
+    for address in ("fonts.googleapis", "cdn.", "unpkg", "googletagmanager"):
+        assert f"//{address}" not in page
+
+
+def test_the_command_line_has_the_documented_options():
+    line = [
+        "--host",
+        "0.0.0.0",
+        "--port",
+        "8000",
+        "--checkpoint",
+        "x",
+        "--device",
+        "cpu",
+        "--share",
+    ]
+    arguments = parse_arguments(line)
+    assert (arguments.host, arguments.port, arguments.checkpoint) == ("0.0.0.0", 8000, "x")
+    assert arguments.device == "cpu" and arguments.share
+    assert parse_arguments([]).checkpoint == "mini"

@@ -1,0 +1,190 @@
+"""The Learn tab in a real browser: what is drawn follows the boxes, by pointer and by keyboard."""
+
+from __future__ import annotations
+
+import pytest
+import torch
+
+from pix2seq.categories import Categories
+from pix2seq.predictor import Predictor
+from pix2seq.tokenizer import Tokenizer
+from pix2seq.transforms import Letterbox
+from pix2seq.ui import lessons
+from tests import fakes
+from tests.browser import browser_page, running_app, storyteller
+
+# A machine that trains at the same time takes its time.
+pytestmark = [pytest.mark.browser, pytest.mark.timeout(600)]
+
+
+@pytest.fixture(scope="module")
+def url():
+    with running_app() as address:
+        yield address
+
+
+def open_learn(page):
+    page.evaluate("P2S.tourTools.tab('learn')")
+    page.wait_for_function("P2S.lesson && P2S.lesson.state.picture")
+
+
+def open_lesson(page, name):
+    page.click(f"[data-lesson={name}]")
+
+
+def rows(page):
+    return page.locator("#learn .p2s-table tbody tr")
+
+
+def readout(page, label):
+    return page.locator(".learn-readout", has_text=label).locator("strong").inner_text()
+
+
+def drag(page, start, end):
+    """From one place of the picture to another, both as shares of its size."""
+    at = page.locator(".learn-picture .learn-board").bounding_box()
+    place = [(at["x"] + x * at["width"], at["y"] + y * at["height"]) for x, y in (start, end)]
+    page.mouse.move(*place[0])
+    page.mouse.down()
+    page.mouse.move(*place[1], steps=4)
+    page.mouse.up()
+
+
+def boxes(page):
+    return page.evaluate("P2S.lesson.state.boxes.map((b) => [b.x0, b.y0, b.x1, b.y1])")
+
+
+def test_quantisation_follows_the_boxes_the_bins_and_the_quantiser(chromium, url):
+    with browser_page(chromium, url) as page:
+        open_learn(page)
+        rows(page).nth(0).wait_for()
+        known = rows(page).count()  # the example's own boxes
+        drag(page, (0.76, 0.06), (0.92, 0.4))
+        page.wait_for_function(
+            f"document.querySelectorAll('#learn tbody tr').length == {known + 1}"
+        )
+        page.click("[data-bins='8']")
+        page.wait_for_selector("[data-bins='8'][aria-pressed=true]")
+        side = page.evaluate("P2S.lesson.state.picture")
+        frame = Letterbox(fakes.TINY_PREPROCESS, orig_size=(side["h"], side["w"]))
+        for quantizer in ("round", "floor"):
+            page.locator("#learn").get_by_text(quantizer, exact=True).click()
+            view = lessons.quantization(torch.tensor(boxes(page)).float(), frame, 8, quantizer)
+            shown = f"{view['mean_iou']:.3f}"
+            page.wait_for_function(
+                "(text) => [...document.querySelectorAll('.learn-readout strong')]"
+                ".some((one) => one.textContent === text)",
+                arg=shown,
+            )
+            assert readout(page, "worst edge error") == f"{view['worst']:.2f}"
+        loupe = page.locator(".learn-loupe figcaption").first.inner_text()
+        assert "ymin" in loupe and "px" in loupe
+
+
+def test_the_keyboard_reaches_lessons_and_boxes(chromium, url):
+    with browser_page(chromium, url) as page:
+        open_learn(page)
+        page.locator("[data-lesson=quantize]").focus()
+        page.keyboard.press("ArrowRight")
+        page.wait_for_selector("[data-lesson=sentence][aria-selected=true]")
+        page.get_by_label("Add a box").click()
+        before = boxes(page)
+        last = len(before) - 1
+        page.locator(f"[data-learn-box='{last}']").focus()
+        page.keyboard.press("ArrowRight")
+        page.keyboard.press("Shift+ArrowDown")
+        x0, y0, x1, y1 = before[last]
+        assert boxes(page)[last] == [x0 + 1, y0 + 10, x1 + 1, y1 + 10]
+        page.keyboard.press("Alt+ArrowLeft")
+        assert boxes(page)[last] == [x0 + 1, y0 + 10, x1, y1 + 10]
+        page.get_by_label(f"Class of box {last + 1}").select_option("zebra")
+        page.wait_for_selector(".learn-sentence [data-slot=class] >> text=zebra")
+        tokens = page.locator("[data-learn-token]")
+        assert tokens.count() == 5 * len(before) + 1
+        page.locator("#learn").get_by_text("ids", exact=True).click()
+        ids = [int(text) for text in tokens.all_inner_texts()]
+        assert ids == [int(tokens.nth(i).get_attribute("data-id")) for i in range(len(ids))]
+        page.locator(f"[data-learn-box='{last}']").focus()
+        page.keyboard.press("Delete")
+        page.wait_for_function(
+            "(n) => document.querySelectorAll('[data-learn-token]').length === n",
+            arg=5 * last + 1,
+        )
+
+
+def test_training_pairs_objective_and_the_three_ways_of_inference(chromium, url):
+    with browser_page(chromium, url) as page:
+        open_learn(page)
+        real = len(boxes(page))
+        open_lesson(page, "augment")
+        page.wait_for_selector(f'[data-pair="{real}"][data-kind=noise]')
+        assert page.locator("[data-pair][data-kind=real]").count() == real
+        noise = page.locator(f'[data-pair="{real}"]')
+        assert noise.locator("td.na").count() == 4
+        page.get_by_label("noise objects").uncheck()
+        page.wait_for_selector(f'[data-pair="{real}"][data-kind=blank]')
+        page.get_by_label("noise objects").check()
+
+        open_lesson(page, "objective")
+        page.wait_for_selector("td.loss")
+        assert float(readout(page, "if all tokens")) == pytest.approx(4.75, abs=0.01)  # ln 116
+        assert float(readout(page, "mean loss")) > 0
+        page.wait_for_selector(".learn-bars li")
+
+        open_lesson(page, "infer")
+        page.click("[data-learn-write]")
+        found = page.locator(".learn-pane-status", has_text="objects")
+        page.wait_for_function(
+            "[...document.querySelectorAll('.learn-pane-status')]"
+            ".every((one) => one.textContent.includes('object'))"
+        )
+        argmax, nucleus, altered = found.all_inner_texts()
+        assert "3 objects" in argmax and "ended with EOS" in argmax and "16 tokens" in argmax
+        assert "16 tokens" in nucleus
+        assert "8 objects" in altered and "40 tokens" in altered
+        page.locator("#learn").get_by_text("drop", exact=True).click()
+        page.wait_for_selector("[data-pane=altered] .learn-pane-status >> text=3 objects")
+        page.locator("#learn").get_by_text("show", exact=True).click()
+        page.wait_for_selector("[data-pane=altered] .learn-box.noise")
+
+        page.get_by_text("The model's boxes").click()
+        page.wait_for_function("P2S.lesson.state.boxes.length === 3")
+
+
+def test_on_a_phone_and_in_the_dark_nothing_sticks_out(chromium, url):
+    with browser_page(chromium, url, width=390, height=800) as page:
+        page.evaluate("document.body.classList.add('dark')")
+        open_learn(page)
+        for name in ("quantize", "sentence", "augment", "objective", "infer"):
+            open_lesson(page, name)
+            page.wait_for_function(f"P2S.lesson.root.dataset.page === '{name}'")
+            inside = page.evaluate(
+                "[...document.querySelectorAll('#learn .learn-page > *, #learn .learn-body > *')]"
+                ".every((node) => node.getBoundingClientRect().right <= 390)"
+            )
+            assert inside, name
+
+
+HOSTILE = ("${window.pwned = 1}", "<img src=x onerror='window.pwned = 1'>", "{{pwned}}")
+
+
+def test_class_names_are_text_and_nothing_else(chromium):
+    def load(_):
+        names = [*HOSTILE, *(f"class {i}" for i in range(77))]
+        plain = storyteller()
+        tokenizer = Tokenizer(plain.tokenizer.config, Categories.contiguous(names))
+        return Predictor(plain.model, tokenizer, plain.preprocess, info=plain.info)
+
+    with running_app(load) as url, browser_page(chromium, url) as page:
+        open_learn(page)
+        page.evaluate(
+            "(names) => P2S.lesson.setBoxes(names.map((n, i) => [9 * i, 9, 9 * i + 90, 99, n]))",
+            list(HOSTILE),
+        )
+        for name in ("quantize", "sentence", "augment", "objective"):
+            open_lesson(page, name)
+            page.wait_for_timeout(400)
+            assert page.evaluate("window.pwned") is None
+        open_lesson(page, "sentence")
+        shown = page.locator(".learn-sentence [data-slot=class]").all_inner_texts()
+        assert sorted(shown) == sorted(HOSTILE)

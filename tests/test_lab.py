@@ -10,10 +10,20 @@ import pytest
 from gradio.blocks import Blocks
 
 from pix2seq.config import TrainConfig
-from pix2seq.sweep import KNOBS, Curve, Outcome, plan_sweep
+from pix2seq.data.scenes import Scenes
+from pix2seq.sweep import KNOBS, Bench, Curve, Outcome, plan_sweep, run_sweep
 from pix2seq.ui import build_demo, lab_tab
 from pix2seq.ui.lab_plots import plot_averages, plot_curves
-from pix2seq.ui.lab_tab import LAB_SEED, Benches, LabHandlers, idle_text
+from pix2seq.ui.lab_recordings import (
+    LAB_SEED,
+    load_recording,
+    make_recording,
+    recorded_outcomes,
+    recording_path,
+    weights_checksum,
+)
+from pix2seq.ui.lab_sheet import Sheet, idle_text
+from pix2seq.ui.lab_tab import Benches, LabHandlers
 from tests import fakes
 from tests.served import Visitor, app_context, control_values, load, scripted_predictor
 
@@ -120,6 +130,58 @@ def test_the_labs_scenes_are_not_those_of_the_bundled_recipes():
     for path in (Path(lab_tab.__file__).parents[1] / "configs").glob("*.json"):
         config = TrainConfig.load(path)
         assert LAB_SEED not in {config.seed, *(data.seed for data in config.data)}
+
+
+# ---- recordings ---------------------------------------------------------------------------------
+
+
+@pytest.fixture(scope="module")
+def recording() -> dict:
+    return make_recording(scripted_predictor(), "abc", 2)
+
+
+def test_a_recording_has_every_sweep_and_reads_as_what_was_measured(recording):
+    assert list(recording["sweeps"]) == list(KNOBS)
+    predictor = scripted_predictor()
+    bench = Bench(predictor, Scenes(LAB_SEED, 2))
+    settings = plan_sweep("max_objects", predictor.resolve(), predictor.tokenizer.config)
+    live = [event for event in run_sweep(bench, settings) if isinstance(event, Outcome)]
+    for old, new in zip(recorded_outcomes(recording, "max_objects"), live, strict=True):
+        assert old.setting == new.setting
+        assert old.metrics == pytest.approx({name: new.metrics[name] for name in old.metrics})
+        assert old.curve.at(0.0) == pytest.approx(new.curve.at(0.0), abs=1e-4, nan_ok=True)
+
+
+def test_a_recorded_sheet_says_so_and_has_rows_and_curves(recording):
+    sheet = Sheet.recorded(recording, "eos")
+    data = json.loads(sheet.text("recorded"))
+    assert (data["state"], data["images"], len(data["rows"])) == ("recorded", 2, 2)
+    assert data["objects"] == recording["objects"] > 0
+    curves, averages = sheet.figures()
+    assert len(curves.data) >= 2
+    assert len(averages.data[0].x) == 2
+    assert Sheet.recorded({**recording, "sweeps": {}}, "eos") is None
+
+
+def test_a_recording_is_shown_for_its_own_weights_only(recording, tmp_path, tiny_checkpoint):
+    name = str(tiny_checkpoint)
+    path = recording_path(name, tmp_path)
+    assert load_recording(name, tmp_path) is None
+    path.write_text(json.dumps(recording))
+    assert load_recording(name, tmp_path) is None, "of other weights"
+    path.write_text(json.dumps({**recording, "weights": weights_checksum(name)}))
+    assert load_recording(name, tmp_path)["images"] == 2
+    for damaged in ("", "{", "[]", "{}"):
+        path.write_text(damaged)
+        assert load_recording(name, tmp_path) is None
+
+
+def test_a_checkpoint_that_is_not_here_has_no_recording(recording, tmp_path):
+    recording_path("nowhere", tmp_path).write_text(json.dumps({**recording, "weights": ""}))
+    assert load_recording("nowhere", tmp_path) is None
+    text, *figures = LabHandlers(app_context()).describe("eos", "nowhere")
+    assert json.loads(text)["state"] == "idle"
+    assert [len(figure.data) for figure in figures] == [0, 3]
 
 
 # ---- plots --------------------------------------------------------------------------------------

@@ -156,6 +156,9 @@ def test_thinning_keeps_both_ends():
     assert len(thin.scores) == 50
     assert (thin.scores[0], thin.scores[-1]) == (1, 0)
     assert thin.thinned(50) is thin
+    whole = Curve(line, line, 1 - line)
+    assert whole.thinned(7, keep=0.4321).at(0.4321) == whole.at(0.4321)
+    assert whole.thinned(7, keep=2.0).at(2.0)[1] == 0
 
 
 def test_scores_without_the_noise_class_share_its_probability_out():

@@ -65,12 +65,14 @@ class Curve:
             return float("nan"), 0.0
         return float(self.precision[shown - 1]), float(self.recall[shown - 1])
 
-    def thinned(self, points: int = 160) -> Curve:
-        """At most that many points, spread evenly; first and last stay."""
+    def thinned(self, points: int = 160, keep: float = 0.0) -> Curve:
+        """About that many points, spread evenly; first, last and the one that answers ``at(keep)``
+        stay."""
         count = len(self.scores)
         if count <= points:
             return self
-        at = np.unique(np.linspace(0, count - 1, points).round().astype(int))
+        shown = max(int(np.count_nonzero(self.scores >= keep)), 1)
+        at = np.unique([*np.linspace(0, count - 1, points).round().astype(int), shown - 1])
         return Curve(self.scores[at], self.precision[at], self.recall[at])
 
 

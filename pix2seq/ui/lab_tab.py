@@ -6,26 +6,24 @@ seed is not one that training uses.
 
 from __future__ import annotations
 
-import json
-import math
 import time
 from collections import OrderedDict
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from threading import Lock
 
 import gradio as gr
 
-from pix2seq.config import ConfigError, SamplingOptions
+from pix2seq.config import ConfigError
 from pix2seq.data.scenes import Scenes
 from pix2seq.predictor import Predictor
-from pix2seq.sweep import KNOBS, Bench, Outcome, Progress, Setting, plan_sweep, run_sweep
+from pix2seq.sweep import KNOBS, Bench, Outcome, plan_sweep, run_sweep
 from pix2seq.ui.context import AppContext
 from pix2seq.ui.controls import options_from_values
 from pix2seq.ui.handlers import session_of, toast
 from pix2seq.ui.jobs import Jobs
-from pix2seq.ui.lab_plots import plot_averages, plot_curves
+from pix2seq.ui.lab_recordings import LAB_SEED, load_recording
+from pix2seq.ui.lab_sheet import Sheet, empty_figures, idle_text
 
-LAB_SEED = 73_110
 MOST_IMAGES = 64
 _IMAGES = 16
 _FLUSH_SECONDS = 0.15
@@ -80,11 +78,14 @@ class LabHandlers:
             yield gr.skip(), gr.skip(), gr.skip()
             return
         cancelled = self.jobs.begin(session_of(request))
-        sheet = Sheet(knob, settings, bench, base)
+        names = [setting.name for setting in settings]
+        sheet = Sheet(knob, names, predictor.name, len(bench), base.score_threshold)
         yield sheet.text("looking"), *sheet.figures()
         shown = 0.0
         try:
             for event in run_sweep(bench, settings, cancelled.is_set):
+                sheet.objects = sum(len(truth.boxes) for truth in bench.truths)
+                sheet.missing = bench.missing
                 if isinstance(event, Outcome):
                     sheet.outcomes.append(event)
                     yield sheet.text("writing"), *sheet.figures()
@@ -105,91 +106,20 @@ class LabHandlers:
     def stop(self, request: gr.Request) -> None:
         self.jobs.stop(session_of(request))
 
-    def describe(self, knob: str) -> str:
-        """A sweep that has not run yet: its question."""
-        return idle_text(knob)
-
-
-class Sheet:
-    """What one sweep has shown so far."""
-
-    def __init__(
-        self, knob: str, settings: Sequence[Setting], bench: Bench, base: SamplingOptions
-    ) -> None:
-        self.knob = knob
-        self.settings = settings
-        self.bench = bench
-        self.threshold = base.score_threshold
-        self.outcomes: list[Outcome] = []
-        self.progress = Progress(None, len(bench.encodings), len(bench))
-
-    def text(self, state: str, **more: object) -> str:
-        """The component's value."""
-        progress = self.progress
-        looking = progress.setting is None and not self.outcomes
-        return json.dumps(
-            {
-                **_about(self.knob),
-                "state": "looking" if state == "writing" and looking else state,
-                "checkpoint": self.bench.predictor.name,
-                "images": len(self.bench),
-                "objects": sum(len(truth.boxes) for truth in self.bench.truths),
-                "missing": list(self.bench.missing),
-                "threshold": self.threshold,
-                "settings": [setting.name for setting in self.settings],
-                "done": progress.done,
-                "setting": None if progress.setting is None else progress.setting.name,
-                "rows": [self._row(outcome) for outcome in self.outcomes],
-                **more,
-            },
-            separators=(",", ":"),
-        )
-
-    def figures(self) -> tuple:
-        """Curves and averages."""
-        return (
-            plot_curves(self.outcomes, self.knob, len(self.settings), self.threshold),
-            plot_averages(self.outcomes, self.knob),
-        )
-
-    def _row(self, outcome: Outcome) -> dict:
-        precision, recall = outcome.curve.at(self.threshold)
-        numbers = {
-            "AP": outcome.metrics["AP"],
-            "AP50": outcome.metrics["AP50"],
-            "AR100": outcome.metrics["AR100"],
-            "precision": precision,
-            "recall": recall,
-            "objects": outcome.objects_per_image,
-            "seconds": outcome.seconds,
-        }
-        row = {name: _rounded(value) for name, value in numbers.items()}
-        return {"name": outcome.setting.name, **row}
-
-
-def idle_text(knob: str) -> str:
-    """The component's value before a sweep."""
-    return json.dumps({**_about(knob), "state": "idle", "rows": [], "settings": []})
-
-
-def _about(knob: str) -> dict:
-    known = KNOBS[knob]
-    return {
-        "knob": knob,
-        "title": known.title,
-        "question": known.question,
-        "expect": known.expect,
-    }
-
-
-def _rounded(value: float) -> float | None:
-    return None if math.isnan(value) else round(value, 4)
+    def describe(self, knob: str, checkpoint: str) -> tuple:
+        """A sweep that has not run yet: its recording if there is one, else its question."""
+        recording = load_recording(checkpoint)
+        sheet = Sheet.recorded(recording, knob) if recording else None
+        if sheet is None:
+            return idle_text(knob), *empty_figures(knob)
+        return sheet.text("recorded"), *sheet.figures()
 
 
 def build_lab_tab(context: AppContext) -> None:
     """Place the tab and wire it."""
     handlers = LabHandlers(context)
     first = next(iter(KNOBS))
+    opening, *figures = handlers.describe(first, context.default_checkpoint)
     with gr.Row(elem_classes="p2s-toolbar p2s-compact"):
         knob = gr.Dropdown(
             [(known.title, name) for name, known in KNOBS.items()],
@@ -213,7 +143,7 @@ def build_lab_tab(context: AppContext) -> None:
         run = gr.Button("Run the sweep", variant="primary", elem_id="lab-run", min_width=120)
         stop = gr.Button("Stop", elem_id="lab-stop", min_width=72)
     sheet = gr.HTML(
-        value=idle_text(first),
+        value=opening,
         html_template=_TEMPLATE,
         js_on_load=_ON_LOAD,
         apply_default_css=False,
@@ -221,13 +151,12 @@ def build_lab_tab(context: AppContext) -> None:
         padding=False,
     )
     with gr.Row(elem_classes="p2s-lab-plots"):
-        empty = plot_curves([], first, 1, 0.0), plot_averages([], first)
         with gr.Column(min_width=320):
             gr.Markdown("**Precision against recall**, IoU 0.5, every score threshold")
-            curves = gr.Plot(empty[0], show_label=False, elem_id="lab-curves")
+            curves = gr.Plot(figures[0], show_label=False, elem_id="lab-curves")
         with gr.Column(min_width=320):
             gr.Markdown("**AP, AP50 and AR100** by setting")
-            averages = gr.Plot(empty[1], show_label=False, elem_id="lab-averages")
+            averages = gr.Plot(figures[1], show_label=False, elem_id="lab-averages")
     quiet = dict(show_progress="hidden", api_visibility="private")
 
     def start(request: gr.Request, knob, images, checkpoint, *values):
@@ -242,4 +171,10 @@ def build_lab_tab(context: AppContext) -> None:
         **quiet,
     )
     stop.click(handlers.stop, None, None, queue=False, api_visibility="private")
-    knob.input(handlers.describe, knob, sheet, **quiet)
+    gr.on(
+        [knob.input, context.checkpoint.change],
+        handlers.describe,
+        [knob, context.checkpoint],
+        [sheet, curves, averages],
+        **quiet,
+    )

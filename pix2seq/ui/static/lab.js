@@ -100,6 +100,8 @@
           return `Stopped after ${data.rows.length} of ${data.settings.length} settings; what was finished stays.`;
         case "done":
           return `${scenes}, ${data.objects} true objects, checkpoint ${data.checkpoint}.${unknown} A dot on a curve is what Write shows (score at least ${data.threshold}).`;
+        case "recorded":
+          return `Recorded with ${data.checkpoint} on ${scenes} (${data.objects} true objects), at the settings that it recommends. Run the sweep to measure it here, at yours. A dot on a curve is what Write shows (score at least ${data.threshold}).`;
         case "error":
           return data.message;
         default:

@@ -2,6 +2,7 @@
 
 (() => {
   const { h, clear } = P2S;
+  const SURE = 0.25; // boxes below this score fade, or a picture full of doubt cannot be read
   const WAYS = [
     ["Argmax", "§3.2", "always the likeliest token; stops at EOS"],
     ["Nucleus", "§3.2", "samples among the likeliest; stops at EOS"],
@@ -77,7 +78,10 @@
         const mark = one.hit === null || one.hit === undefined ? "" : " ✓";
         const look = one.noise ? "noise" : one.hit === null ? "miss" : "";
         const label = `${one.text}${score}${mark}`;
-        picture.layers.boxes.append(picture.box(one.box, { look, label: one.noise ? "" : label }));
+        const faint = one.score !== undefined && one.score < SURE && !mark;
+        const box = picture.box(one.box, { look, label: one.noise || faint ? "" : label });
+        if (faint && !one.noise) box.style.opacity = Math.max(one.score / SURE, 0.12);
+        picture.layers.boxes.append(box);
       }
     }
   }

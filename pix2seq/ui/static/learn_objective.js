@@ -140,6 +140,7 @@
       const column = this.view.columns[index];
       set(this.head, { x: index });
       const shown = token.best.some((one) => one.id === column.target.id);
+      const most = token.best[0].prob;
       const rows = shown ? token.best : [...token.best, { ...column.target, prob: token.prob }];
       clear(this.detail).append(
         h(
@@ -159,7 +160,7 @@
               "li",
               { class: one.id === column.target.id && column.weight > 0 ? "target" : null },
               h("span", { class: "p2s-mono" }, one.text),
-              h("i", { style: { width: `${Math.max(100 * one.prob, 0.5)}%` }, "data-role": one.kind === "noise" ? "noise" : column.slot }),
+              h("i", { style: { width: `${Math.max((100 * one.prob) / most, 0.5)}%` }, "data-role": one.kind === "noise" ? "noise" : column.slot }),
               h("span", { class: "p2s-mono p2s-soft" }, P2S.probability(one.prob))
             )
           )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 import json
 import re
 from pathlib import Path
@@ -324,6 +325,26 @@ def test_streaming_does_not_move_the_page(page):
     page.wait_for_function(f"{COUNT_TOKENS} >= 6")
     assert [page.evaluate(places, part) for part in parts] == before
     page.click("#stop")
+
+
+@pytest.mark.parametrize("colours", ["light", "dark"])
+def test_axe_finds_no_serious_problem(page, colours):
+    run_to_the_end(page)
+    page.click('[data-token="2"]')
+    page.wait_for_selector("[data-pipeline] tbody tr")
+    page.evaluate("(dark) => document.body.classList.toggle('dark', dark)", colours == "dark")
+    page.mouse.move(0, 0)
+    page.wait_for_timeout(800)  # colours fade
+    axe = Path(__file__).parent / "vendor" / "axe.min.js.gz"
+    page.evaluate(gzip.decompress(axe.read_bytes()).decode("utf-8"))
+    found = page.evaluate("() => axe.run().then((result) => result.violations)")
+    serious = [
+        f"{problem['id']}: {node['html'][:160]}"
+        for problem in found
+        if problem["impact"] in ("serious", "critical")
+        for node in problem["nodes"]
+    ]
+    assert not serious, "\n".join(serious)
 
 
 def test_the_pages_text_is_served_from_this_machine_only():

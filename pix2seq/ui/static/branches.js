@@ -31,7 +31,7 @@
       this.node = h(
         "section",
         { class: "p2s-section p2s-branches", "aria-label": "Branches", hidden: "" },
-        h("h3", {}, "Branches"),
+        h("h2", {}, "Branches"),
         this.list,
         h("div", { class: "p2s-row" }, this.undo, this.ghosts)
       );

@@ -11,7 +11,7 @@
       this.distribution = new P2S.Distribution(stage);
       this.attention = new P2S.Attention(stage);
       this.lens = new P2S.Lens(stage);
-      this.title = h("h3", { "data-inspector-title": "" });
+      this.title = h("h2", { "data-inspector-title": "" });
       this.numbers = h("p", { class: "p2s-small p2s-soft" });
       this.note = h("p", { class: "p2s-small p2s-whatif", "data-what-if": "" });
       this.pipeline = h("table", { class: "p2s-table p2s-pipeline", "data-pipeline": "" });
@@ -180,6 +180,8 @@
       const role = { coord: token.slot, class: "class", noise: "noise" }[kind] || "eos";
       const chosen = item.id === token.id;
       const label = `${item.text}: raw ${raw.toFixed(4)}, ${final > 0 ? `drawn with ${final.toFixed(4)}` : "cut"}`;
+      const numbers = `${P2S.probability(raw)} → ${final > 0 ? P2S.probability(final) : "cut"}`;
+      const shown = `${item.text} ${numbers}`;
       const row = h(
         "div",
         { class: "p2s-alternative-row", role: "listitem" },
@@ -191,7 +193,7 @@
             "data-alternative": item.id,
             "data-role": role,
             title: label,
-            "aria-label": `${label}${chosen ? ", written" : ", write on from it"}`,
+            "aria-label": `${shown}${chosen ? ", written" : ", write on from it"}`,
             "aria-current": chosen ? "true" : null,
             style: { "--share": `${100 * raw}%` },
             onclick: () => {
@@ -199,7 +201,7 @@
             },
           },
           h("span", { class: "p2s-alternative-text" }, item.text),
-          h("span", { class: "p2s-mono" }, `${P2S.probability(raw)} → ${final > 0 ? P2S.probability(final) : "cut"}`)
+          h("span", { class: "p2s-mono" }, numbers)
         )
       );
       if (kind === "class") {

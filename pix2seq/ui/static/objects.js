@@ -13,7 +13,7 @@
       this.node = h(
         "section",
         { class: "p2s-section p2s-objects", "aria-label": "Objects" },
-        h("h3", {}, "Objects"),
+        h("h2", {}, "Objects"),
         h(
           "div",
           { class: "p2s-table-scroll", tabindex: 0, role: "region", "aria-label": "Table of objects" },

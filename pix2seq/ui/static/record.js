@@ -63,6 +63,7 @@
       this.encoder = null;
       this.frame = null;
       this.tokens = [];
+      this.grouped = -1;
       this.objects = new Map();
       this.end = null;
     }
@@ -163,9 +164,14 @@
 
     /** Tokens of one object, by slot, among the first `shown`. */
     tokensOf(object, shown) {
+      if (this.grouped !== this.tokens.length) {
+        this.groups = [];
+        for (const token of this.tokens) (this.groups[token.object] ||= []).push(token);
+        this.grouped = this.tokens.length;
+      }
       const bySlot = {};
-      for (const token of this.tokens.slice(0, shown)) {
-        if (token.object === object && token.slot !== "eos") bySlot[token.slot] = token;
+      for (const token of this.groups[object] || []) {
+        if (token.index < shown && token.slot !== "eos") bySlot[token.slot] = token;
       }
       return bySlot;
     }

@@ -102,7 +102,7 @@
           "data-id": token.id,
           "data-slot": token.slot,
           "data-role": isNoise ? "noise" : null,
-          "aria-label": record.describe(token),
+          "aria-label": this.spoken(token),
           title: record.describe(token),
           style: { "--fill": `${Math.round(6 + 34 * token.raw)}%` },
           onclick: () => this.stage.select(token.index),
@@ -132,6 +132,16 @@
         row.classList.toggle("gone", Boolean(found && !["ok", "noise"].includes(found.state)));
         row.classList.toggle("focus", this.stage.focus() === object);
       }
+    }
+
+    /** The chip's own text first, then what it is and how sure. */
+    spoken(token) {
+      const { record } = this.stage;
+      const end = token.slot === "eos";
+      const text = end ? "EOS" : record.text_of(token.id);
+      const words = token.slot === "class" || end ? `${text} ${P2S.probability(token.raw)}` : text;
+      const place = end ? "end of the sentence" : `${token.slot} of object ${token.object + 1}`;
+      return `${words}, ${place}, ${record.describe(token)}`;
     }
 
     /** What is worth saying beside a line: its fate, that the model would rather have stopped, or what

@@ -44,7 +44,7 @@
       this.node = h(
         "details",
         { class: "p2s-section p2s-share" },
-        h("summary", {}, h("h3", {}, "Take it away")),
+        h("summary", {}, h("h2", {}, "Take it away")),
         h("div", { class: "p2s-row" }, h("span", { class: "p2s-small p2s-soft" }, "Save"), ...files),
         h("div", { class: "p2s-row" }, h("span", { class: "p2s-small p2s-soft" }, "Copy"), ...copies),
         h("div", { class: "p2s-row" }, h("span", { class: "p2s-small p2s-soft" }, "Open"), this.opener()),

@@ -164,7 +164,7 @@ def _or_discard(raw: Path, read: Callable[[], object]):
 
 
 class _Bar:
-    """Progress on the terminal, where the caller wants none of its own."""
+    """Progress on the terminal, where the caller has none of its own (silent in a log)."""
 
     def __init__(self, progress: Progress | None) -> None:
         self.progress = progress
@@ -182,6 +182,6 @@ class _Bar:
             self.progress(name, done, total)
             return
         if name not in self.bars:
-            self.bars[name] = tqdm(total=total, desc=name, unit="B", unit_scale=True)
+            self.bars[name] = tqdm(total=total, desc=name, unit="B", unit_scale=True, disable=None)
         bar = self.bars[name]
         bar.update(done - bar.n)

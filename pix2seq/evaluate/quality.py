@@ -83,7 +83,7 @@ def precision_recall_at(scores: CocoScores, threshold: float) -> tuple[float, fl
     right = shown = objects = 0
     for label in scores.labels:
         table = scores.table(label)
-        kept = (table.scores >= threshold) & ~table.ignored[0]
+        kept = (table.scores >= np.float32(threshold)) & ~table.ignored[0]  # as scores are
         right += int((table.hit[0] & kept).sum())
         shown += int(kept.sum())
         objects += int(table.objects.sum())

@@ -60,7 +60,7 @@ class Curve:
     def at(self, threshold: float) -> tuple[float, float]:
         """Precision and recall of the boxes that score at least ``threshold``; without any,
         precision is NaN and recall 0."""
-        shown = int(np.count_nonzero(self.scores >= threshold))
+        shown = int(np.count_nonzero(self.scores >= np.float32(threshold)))  # as scores are
         if not shown:
             return float("nan"), 0.0
         return float(self.precision[shown - 1]), float(self.recall[shown - 1])

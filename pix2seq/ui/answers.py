@@ -16,6 +16,7 @@ import torch
 from torch import Tensor
 
 from pix2seq.config import ConfigError, SamplingOptions
+from pix2seq.device import inference
 from pix2seq.sampling import explain_step
 from pix2seq.ui import exports, record
 from pix2seq.ui.context import AppContext
@@ -24,6 +25,7 @@ from pix2seq.ui.runs import Run
 
 _DISPLAY_SIDE = 1280
 _ALTERNATIVES = 12
+_LARGEST_ATTENTION = 1_000_000  # cells squared, per layer and head
 _LEAST_MODE = 0.02  # a peak with less probability is not worth drawing
 
 
@@ -65,6 +67,7 @@ class Answers:
             self.picture,
             self.explain,
             self.attention,
+            self.look_around,
             self.reread,
             self.export,
             self.snippets,
@@ -142,22 +145,29 @@ class Answers:
         run.step_at(index)
         encoding = run.picture.encoded_by(run.predictor)
         weights = run.predictor.cross_attention(encoding, run.token_ids[: index + 1])
-        layers, heads = weights.shape[:2]
-        picked = weights[:, :, index]  # (layers, heads, N): the position that predicts the token
-        layer, head = question.get("layer"), question.get("head")
-        picked = picked.mean(0) if layer is None else picked[int(layer)]  # (heads, N)
-        picked = picked.mean(0) if head is None else picked[int(head)]  # (N,)
+        # (layers, heads, N): the position that predicts the token
+        return _attention_map(weights[:, :, index], encoding.grid, question)
+
+    @_answer
+    def look_around(self, question: dict) -> dict:
+        """Where the encoder looks from the image cell under pixel (``x``, ``y``)."""
+        run = self.context.runs.get(question.get("run"))
+        x, y = float(question["x"]), float(question["y"])
+        encoding = run.picture.encoded_by(run.predictor)
         rows, columns = encoding.grid
-        peak = float(picked.max().clamp(min=1e-12))
-        grey = (picked / peak * 255).round().to(torch.uint8)
-        return {
-            "rows": rows,
-            "columns": columns,
-            "layers": layers,
-            "heads": heads,
-            "peak": peak,
-            "cells": base64.b64encode(bytes(grey.tolist())).decode("ascii"),
-        }
+        encoder = getattr(run.predictor.model, "encoder", None)
+        if not hasattr(encoder, "attention_weights"):
+            raise ConfigError("this checkpoint's encoder has no attention to show")
+        if (rows * columns) ** 2 > _LARGEST_ATTENTION:
+            raise ConfigError("this encoder's attention is too large to compute for display")
+        letterbox = encoding.letterbox
+        place = letterbox.apply_boxes(torch.tensor([[x, y, x, y]]))[0].clamp(0, 1 - 1e-6)
+        cell = int(place[1] * rows) * columns + int(place[0] * columns)
+        pixels = letterbox.apply_image(run.picture.image)[None].to(run.predictor.device)
+        with inference(run.predictor.device):
+            weights = encoder.attention_weights(pixels)[0]  # (layers, heads, N, N)
+        picked = weights[:, :, -rows * columns :, -rows * columns :][:, :, cell].float().cpu()
+        return _attention_map(picked, encoding.grid, question)
 
     @_answer
     def reread(self, question: dict) -> dict:
@@ -191,6 +201,24 @@ class Answers:
         if not isinstance(values, list) or len(values) != CONTROL_COUNT:
             raise ConfigError("settings must be the list of all control values")
         return options_from_values(run.predictor, *values)
+
+
+def _attention_map(weights: Tensor, grid: tuple[int, int], question: dict) -> dict:
+    """Weights (layers, heads, N) as grey levels, for one layer and head or their means."""
+    layers, heads = weights.shape[:2]
+    layer, head = question.get("layer"), question.get("head")
+    picked = weights.mean(0) if layer is None else weights[int(layer)]  # (heads, N)
+    picked = picked.mean(0) if head is None else picked[int(head)]  # (N,)
+    peak = float(picked.max().clamp(min=1e-12))
+    grey = (picked / peak * 255).round().to(torch.uint8)
+    return {
+        "rows": grid[0],
+        "columns": grid[1],
+        "layers": layers,
+        "heads": heads,
+        "peak": peak,
+        "cells": base64.b64encode(bytes(grey.tolist())).decode("ascii"),
+    }
 
 
 def _alternatives(

@@ -29,8 +29,22 @@ def build_header(context: AppContext, title: str) -> None:
             min_width=160,
         )
         gr.HTML(
+            f'<span class="p2s p2s-small p2s-soft" data-device>{_device(context)}</span>',
+            apply_default_css=False,
+            js_on_load=None,
+            elem_id="device",
+        )
+        gr.HTML(
             html_template=_ACTIONS,
             js_on_load="P2S.mountActions(element);",
             apply_default_css=False,
             elem_id="actions",
         )
+
+
+def _device(context: AppContext) -> str:
+    """Where the model runs, or that there is none; our own words only, this goes into markup."""
+    predictor = context.default_predictor()
+    if predictor is None:
+        return "no model here: recorded examples only"
+    return {"cpu": "on the CPU", "cuda": "on the GPU", "mps": "on the GPU"}[predictor.device.type]

@@ -1,5 +1,6 @@
-// Where the decoder looked when it wrote the inspected token: the photo is dimmed except there.
-// Fetched only while switched on; the mean over layers and heads, or any one of them.
+// Where the decoder looked when it wrote the inspected token: the photo is dimmed except there. Or,
+// from a place that is clicked on the photo, where the encoder looks. Fetched only while switched on;
+// the mean over layers and heads, or any one of them.
 
 (() => {
   const { h, clear } = P2S;
@@ -17,11 +18,30 @@
           "aria-pressed": "false",
           "data-attention": "",
           onclick: () => {
-            this.on = !this.on;
+            this.on = this.picking || !this.on;
+            this.picking = false;
             this.refresh();
           },
         },
         "Show on the photo"
+      );
+      this.place = null; // a point of the picture, for the encoder's view
+      this.around = h(
+        "button",
+        {
+          type: "button",
+          class: "p2s-button",
+          "aria-pressed": "false",
+          "data-look-around": "",
+          title: "Click a place on the photo: where does the encoder look from there?",
+          onclick: () => {
+            this.picking = !this.picking;
+            this.place = null;
+            this.on = this.picking || this.on;
+            this.refresh();
+          },
+        },
+        "Encoder, from a place"
       );
       const change = () => this.refresh();
       this.layer = h("select", { class: "p2s-select", "aria-label": "Layer", onchange: change });
@@ -30,7 +50,7 @@
       this.node = h(
         "div",
         { class: "p2s-attention-panel" },
-        h("div", { class: "p2s-row" }, this.toggle, this.layer, this.head),
+        h("div", { class: "p2s-row" }, this.toggle, this.around, this.layer, this.head),
         this.note
       );
       this.options(this.layer, "all layers", 0);
@@ -48,6 +68,12 @@
       if (select.selectedIndex < 0) select.selectedIndex = 0;
     }
 
+    /** A click on the photo while picking. */
+    pick(point) {
+      this.place = { x: Math.round(point.x), y: Math.round(point.y) };
+      this.refresh();
+    }
+
     refresh() {
       this.asked = null;
       this.stage.changed();
@@ -56,13 +82,22 @@
     draw(token) {
       const { canvas } = this;
       const { record } = this.stage;
-      P2S.set(this.toggle, { "aria-pressed": this.on ? "true" : "false" });
+      P2S.set(this.toggle, { "aria-pressed": this.on && !this.picking ? "true" : "false" });
+      P2S.set(this.around, { "aria-pressed": this.picking ? "true" : "false" });
+      if (!token) this.picking = false;
+      this.stage.photo.node.classList.toggle("picking", Boolean(this.picking));
       if (!token || !this.on) {
         canvas.style.opacity = "0";
         this.asked = null;
         return;
       }
-      const question = [record.run, token.index, this.layer.value, this.head.value].join();
+      if (this.picking && !this.place) {
+        this.note.textContent = "Click a place on the photo.";
+        canvas.style.opacity = "0";
+        return;
+      }
+      const subject = this.picking ? JSON.stringify(this.place) : token.index;
+      const question = [record.run, subject, this.layer.value, this.head.value].join();
       if (question === this.asked) return;
       this.asked = question;
       this.fetch(question, record, token);
@@ -74,9 +109,9 @@
 
     async fetch(question, record, token) {
       const number = (select) => (select.value === "" ? null : Number(select.value));
-      const answer = await this.stage.ask("attention", {
+      const answer = await this.stage.ask(this.picking ? "look_around" : "attention", {
         run: record.run,
-        index: token.index,
+        ...(this.picking ? this.place : { index: token.index }),
         layer: number(this.layer),
         head: number(this.head),
       });

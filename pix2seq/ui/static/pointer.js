@@ -47,6 +47,10 @@
         event.preventDefault();
         return;
       }
+      if (this.stage.inspector.attention.picking) {
+        if (point.inside) this.stage.inspector.attention.pick(point);
+        return;
+      }
       const edge = this.edgeAt(point);
       if (!edge || this.stage.busy()) return;
       this.drag = { ...edge, start: point, moved: false };
@@ -80,6 +84,7 @@
         return;
       }
       this.cancel();
+      if (this.stage.inspector.attention.picking) return;
       if (drag && drag.moved) {
         this.stage.writeOn({ index: drag.index, pixel: Math.round(10 * drag.pixel) / 10 });
         return;

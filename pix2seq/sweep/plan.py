@@ -69,7 +69,7 @@ KNOBS: dict[str, Knob] = {
     ),
     "num_bins": Knob(
         "Coordinate bins",
-        "How fine must coordinates be? (§3.1, figure 10)",
+        "How fine must coordinates be? (§3.1)",
         "AP50 forgives coarse bins, AP does not: it also asks for an overlap of 0.95.",
     ),
 }

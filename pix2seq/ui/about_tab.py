@@ -20,7 +20,7 @@ _TEMPLATE = '<div class="p2s p2s-about" data-about></div>'
 _ON_LOAD = "P2S.mountAbout(element, { props, watch });"
 
 _INTRO = """
-### A detector that writes
+## A detector that writes
 Pix2Seq reads an image and writes one sentence about it: four numbers and a word per object, then
 "end". No anchors, no regressed boxes, no suppression of duplicates: a sequence model and a
 vocabulary. The paper: Chen, Saxena, Li, Fleet, Hinton, *Pix2seq: A Language Modeling Framework for
@@ -28,7 +28,7 @@ Object Detection*, ICLR 2022, [arXiv 2109.10852](https://arxiv.org/abs/2109.1085
 """
 
 _LIMITS = """
-### What to keep in mind
+## What to keep in mind
 - It only knows the classes of its vocabulary, as photographers of the web showed them to
   annotators. A thing without a word there is left out or called by a wrong one.
 - A score is the probability of a word at its place in this sentence, not a promise. *P-R lab* shows
@@ -36,12 +36,12 @@ _LIMITS = """
 - Another seed is another sentence. What only one sample in eight contains may not be there.
 - Not for decisions about people: no identification, no surveillance, no safety functions.
 
-### Your pictures
+## Your pictures
 Everything runs on the computer that serves this page. A picture is kept in memory until newer ones
 push it out, is reachable only from the tab that sent it, and goes nowhere else; uploaded files are
 deleted within two hours. The page itself loads nothing from other servers.
 
-### Rights
+## Rights
 The code is Apache-2.0. Example photos are in the public domain (NASA; CC0 by their photographers,
 via scikit-image). Scenes are composed from Microsoft's *Fluent Emoji*, MIT licence. Weights have
 the licence that the table names.

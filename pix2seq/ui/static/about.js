@@ -20,13 +20,13 @@
       this.model = h(
         "section",
         { class: "p2s-section", "aria-label": "The loaded checkpoint" },
-        h("h3", {}, "The loaded checkpoint"),
+        h("h2", {}, "The loaded checkpoint"),
         this.facts
       );
       this.vocabulary = h(
         "section",
         { class: "p2s-section", "aria-label": "Its vocabulary" },
-        h("h3", {}, "Its vocabulary"),
+        h("h2", {}, "Its vocabulary"),
         this.ribbonFrame,
         this.legend
       );
@@ -36,7 +36,7 @@
         h(
           "section",
           { class: "p2s-section", "aria-label": "Checkpoints" },
-          h("h3", {}, "Checkpoints"),
+          h("h2", {}, "Checkpoints"),
           h(
             "div",
             { class: "p2s-about-table", tabindex: 0, role: "region", "aria-label": "Table of checkpoints" },

@@ -137,7 +137,8 @@
         );
         const text = first === last ? record.text_of(first) : "";
         if (text && width > LETTER * text.length + 8) {
-          node.append(svg("text", { x: x + width / 2, y: y + BAR / 2 + 4, "text-anchor": "middle" }, text));
+          const at = chosen ? this.beside(left + why.number * span, x, width, text) : x + width / 2;
+          node.append(svg("text", { x: at, y: y + BAR / 2 + 4, "text-anchor": "middle" }, text));
         }
         this.chart.append(node);
         if (chosen && width <= LETTER * text.length + 8) {
@@ -147,6 +148,15 @@
         }
         below += prob;
       });
+    }
+
+    /** The middle of a label in a segment, moved aside where the drawn number's line would cross it. */
+    beside(line, x, width, text) {
+      const half = (LETTER * text.length) / 2 + 5;
+      const middle = x + width / 2;
+      if (Math.abs(middle - line) >= half) return middle;
+      const sides = [line - half, line + half].filter((at) => at - half >= x && at + half <= x + width);
+      return sides.length ? sides[0] : middle;
     }
 
     meaning(record, first, last, prob) {

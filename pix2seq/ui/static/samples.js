@@ -46,7 +46,7 @@
           h(
             "section",
             { class: "p2s-section", "aria-label": "Objects and how many samples agree" },
-            h("h3", {}, "Agreement"),
+            h("h2", {}, "Agreement"),
             h("label", { class: "p2s-least" }, this.sliderText, this.slider),
             this.table()
           ),

@@ -13,7 +13,7 @@
       this.node = h(
         "section",
         { class: "p2s-section p2s-discovery", "aria-label": "What more samples find", hidden: "" },
-        h("h3", {}, "What more samples find"),
+        h("h2", {}, "What more samples find"),
         this.chart,
         this.legend
       );

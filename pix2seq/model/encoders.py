@@ -144,7 +144,8 @@ class OfficialEncoder(nn.Module):
 
     def embed(self, pixels: Tensor) -> Tensor:
         """Image tokens before the transformer (B, N, D)."""
-        tokens = self.positions(self.norm(self.stem(pixels)), self.grid(*pixels.shape[-2:]))
+        grid = self.grid(*pixels.shape[-2:])
+        tokens = self.positions(self.norm(self.stem(pixels)), grid)
         if self.class_token is None:
             return tokens
         return torch.cat([self.class_token.expand(len(tokens), 1, -1), tokens], dim=1)

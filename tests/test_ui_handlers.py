@@ -210,3 +210,10 @@ def test_a_bad_link_opens_the_page_with_a_toast(handlers, toasts, query):
     record, _, _, _, linked, *_ = handlers.open_page(Visitor(**query))
     assert len(toasts) == 1
     assert linked == "" and header(record)["image"] is not None
+
+
+@pytest.mark.parametrize("shown", [-1, "x", 1.5, None])
+def test_a_cursor_that_makes_no_sense_becomes_a_toast(handlers, toasts, photo, shown):
+    parent = run(handlers, photo)
+    go_on(handlers, parent, {"shown": shown})
+    assert "shown" in toasts[0]

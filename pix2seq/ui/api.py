@@ -23,9 +23,18 @@ from pix2seq.ui.controls import options_from_values, photo_input
 def build_api(context: AppContext) -> None:
     """Register both endpoints over the page's own controls; nothing of it is visible."""
 
+    # The widgets' defaults are those of the checkpoint that the page opens with; left alone, they
+    # mean "what the chosen checkpoint recommends".
+    usual_values = [widget.value for widget in context.controls.widgets()]
+
     def prepare(image, checkpoint, values):
         try:
             predictor = context.shelf.get(checkpoint)
+            if checkpoint != context.default_checkpoint:
+                values = [
+                    None if value == usual else value
+                    for value, usual in zip(values, usual_values, strict=True)
+                ]
             options = options_from_values(predictor, *values)
             return predictor, options, predictor.encode(load_image(image))
         except ConfigError as error:

@@ -37,7 +37,7 @@ class AppContext:
     default_checkpoint: str
     choices: list[tuple[str, str]]
     pictures: Store[Picture] = field(default_factory=lambda: Store("picture", capacity=48))
-    runs: Store[Run] = field(default_factory=lambda: Store("run", capacity=96))
+    runs: Store[Run] = field(default_factory=lambda: Store("run", capacity=48))
     sessions: Sessions = field(default_factory=lambda: Sessions(pace=DEFAULT_SPEED))
     problem: str = ""
     checkpoint: gr.Dropdown | None = None

@@ -187,9 +187,10 @@ class Handlers:
 
     def _next(self, current: Run, predictor: Predictor, options, request_data: dict) -> Run:
         """Go on in the same run if nothing changed, else branch off."""
-        shown = request_data.get("shown")
-        count = len(current.steps) if shown is None else min(int(shown), len(current.steps))
-        kept = current.token_ids[:count]
+        shown = request_data.get("shown", len(current.steps))
+        if not isinstance(shown, int) or shown < 0:
+            raise ConfigError(f"shown is {shown!r}; it must be a count of tokens")
+        kept = current.token_ids[:shown]
         same_model = predictor is current.predictor
         prompt = edited_prompt(current, kept, request_data) if same_model else ()
         unchanged = list(prompt) == current.token_ids and options == current.options

@@ -12,6 +12,7 @@ import pytest
 import torch
 
 import pix2seq
+from pix2seq.boxes import clip_boxes, is_degenerate
 from pix2seq.config import ConfigError, ModelConfig
 from pix2seq.convert import read_google
 from pix2seq.convert.converted import Converted, meta_state
@@ -86,12 +87,10 @@ def test_greedy_sentences_and_their_detections_are_the_official_ones(converted, 
     with torch.no_grad():
         memory = model.encode_image(pixels(record))
     objects = record["greedy_tokens"].shape[1] // 5
-    # The official loop may write its end token anywhere and goes on; random weights do that.
     options = checkpoint.sampling.replace(temperature=0.0, max_objects=objects)
     for row in range(len(memory)):
         official = record["greedy_tokens"][row].tolist()
-        forced = official if tokenizer.eos_id in official else []
-        assert not forced, "the recordings hold no end token"
+        assert tokenizer.eos_id not in official, "after which theirs goes on and ours may not"
         steps = list(sample_stream(model, memory[row : row + 1], tokenizer, options))
         assert [step.token_id for step in steps] == official
         class_logits = torch.stack([steps[i].logits for i in range(4, 5 * objects, 5)])
@@ -112,6 +111,38 @@ def test_sentences_are_read_as_the_official_decoder_reads_them(converted, kind, 
     scores, labels = real.max(-1)
     assert torch.equal(labels, record[f"{sentence}_det_classes"])
     torch.testing.assert_close(scores, record[f"{sentence}_det_scores"], atol=1e-6, rtol=1e-4)
+
+
+@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("row", [0, 1])
+def test_a_picture_becomes_the_official_detections(converted, models, kind, row):
+    """From 8-bit pixels to boxes in them, through the front door."""
+    checkpoint, record = converted[kind], recorded(kind)
+    predictor = pix2seq.Predictor(
+        models[kind],
+        Tokenizer(checkpoint.tokenizer, pix2seq.categories.COCO_91),
+        checkpoint.preprocess,
+        checkpoint.sampling,
+    )
+    encoding = predictor.encode(record[f"image_uint8_{row}"].numpy())
+    assert_close(encoding.memory[0], record["encoded"][row])
+    objects = record["greedy_det_classes"].shape[1]
+    options = pix2seq.SamplingOptions(temperature=0.0, max_objects=objects)
+    steps = list(predictor.stream(encoding, options))
+    assert [step.token_id for step in steps] == record["greedy_tokens"][row].tolist()
+    found = predictor.read(encoding, steps, options)
+    official = record["greedy_det_boxes_yxyx_orig_px"][row][:, [1, 0, 3, 2]]
+    # Theirs may reach beyond the image and may be empty or inverted; ours are clipped, and boxes
+    # without area are left out.
+    clipped = clip_boxes(official, encoding.orig_size)
+    kept = ~is_degenerate(clipped)
+    assert found.objects.tolist() == kept.nonzero()[:, 0].tolist()
+    assert found.degenerate == int((~kept).sum())
+    torch.testing.assert_close(found.boxes, clipped[kept], atol=1e-3, rtol=1e-5)
+    assert torch.equal(found.labels, record["greedy_det_classes"][row][kept])
+    torch.testing.assert_close(
+        found.scores, record["greedy_det_scores"][row][kept], atol=1e-6, rtol=1e-3
+    )
 
 
 @torch.no_grad()

@@ -42,28 +42,28 @@ class Knob:
 KNOBS: dict[str, Knob] = {
     "argument": Knob(
         "EOS and the noise class",
-        "Does writing on past EOS find more, and does the noise class keep it clean? (§3.4)",
+        "Does writing on past EOS find more, and does the noise class keep it clean? (§3.3)",
         "Keep going moves the curve to the right: more recall. Without the noise class the extra "
         "objects cost precision; with it they sink to the bottom of the ranking.",
     ),
     "top_p": Knob(
         "Top-p (nucleus)",
-        "How much of the distribution should a token be drawn from? (§3.3)",
+        "How much of the distribution should a token be drawn from? (§3.2)",
         "Argmax repeats itself, a wide nucleus loses precision; the best recall lies between.",
     ),
     "max_objects": Knob(
         "Objects at most",
-        "How long must a sentence be when the model may not stop? (§3.4)",
+        "How long must a sentence be when the model may not stop? (§3.3)",
         "Recall rises with every further object until all are found; AP stops rising first.",
     ),
     "eos": Knob(
         "End of sentence",
-        "Stop when the model says so, or keep going? (§3.4)",
+        "Stop when the model says so, or keep going? (§3.3)",
         "Models stop early, because annotators did; keep going finds what was left out.",
     ),
     "noise": Knob(
         "Noise objects",
-        "What to do with a box that the model itself calls noise? (§3.4)",
+        "What to do with a box that the model itself calls noise? (§3.3)",
         "The paper keeps the box and scores it by its likeliest real class, which puts it last; "
         "dropping it gives up the recall at the end of the curve.",
     ),

@@ -50,7 +50,8 @@ def test_rows_appear_one_by_one_and_both_figures_with_them():
         counts.append(len(data["rows"]))
         if hasattr(curves, "data"):
             figures += 1
-            assert len({trace.name for trace in curves.data}) == len(data["rows"])
+            drawn = {trace.name for trace in curves.data if trace.x != (None,)}
+            assert drawn == {row["name"] for row in data["rows"]}
     assert sorted(set(counts)) == [0, 1, 2, 3, 4]
     assert figures == 5
     assert data["state"] == "done"
@@ -203,10 +204,12 @@ def test_every_sweep_can_be_drawn_from_nothing_to_its_end(knob):
     settings = plan_sweep(knob, base, fakes.TINY_TOKENIZER)
     for count in (0, 1, len(settings)):
         outcomes = [outcome(setting) for setting in settings[:count]]
-        curves = plot_curves(outcomes, knob, len(settings), 0.5)
+        names = [setting.name for setting in settings]
+        curves = plot_curves(outcomes, knob, names, 0.5)
         lines = [trace for trace in curves.data if trace.mode == "lines"]
-        assert [trace.name for trace in lines] == [one.setting.name for one in outcomes]
-        averages = plot_averages(outcomes, knob)
+        assert [trace.name for trace in lines] == names, "the legend is whole from the start"
+        assert sum(trace.x != (None,) for trace in lines) == count
+        averages = plot_averages(outcomes, knob, names)
         assert [trace.name for trace in averages.data] == ["AP", "AP50", "AR100"]
         assert all(len(trace.y) == count for trace in averages.data)
     looks = {(trace.line.color, trace.line.dash) for trace in lines}
@@ -215,10 +218,10 @@ def test_every_sweep_can_be_drawn_from_nothing_to_its_end(knob):
 
 def test_a_number_that_could_not_be_measured_is_left_out():
     setting = plan_sweep("eos", resolved_base(), fakes.TINY_TOKENIZER)[0]
-    figure = plot_averages([outcome(setting, ap=float("nan"))], "eos")
+    figure = plot_averages([outcome(setting, ap=float("nan"))], "eos", [setting.name])
     assert figure.data[0].y == (None,)
     nothing = Outcome(setting, {}, Curve(np.zeros(0), np.zeros(0), np.zeros(0)), 0.0, 0.0)
-    assert len(plot_curves([nothing], "eos", 2, 0.5).data) == 1, "no dot without boxes"
+    assert len(plot_curves([nothing], "eos", [setting.name], 0.5).data) == 1, "no dot"
 
 
 def test_the_tab_stands_without_any_checkpoint():

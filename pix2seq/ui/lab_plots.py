@@ -24,19 +24,25 @@ _INK = "#767676"  # readable on light and dark; the page's style sheet sharpens 
 
 
 def plot_curves(
-    outcomes: Sequence[Outcome], knob: str, settings: int, threshold: float
+    outcomes: Sequence[Outcome], knob: str, settings: Sequence[str], threshold: float
 ) -> go.Figure:
     """Precision against recall at IoU 0.5, one curve per setting.
 
     Args:
-        settings: how many the whole sweep has, so that colours do not change while it runs.
+        outcomes: of the first so many settings.
+        settings: names of all of them; those to come are in the legend already, so that nothing
+            moves while the sweep runs.
         threshold: marks the point of each curve that *Write* shows.
     """
     figure = _figure("recall", "precision")
-    for place, outcome in enumerate(outcomes):
+    for place, name in enumerate(settings):
+        colour = _colour(place, len(settings), knob)
+        look = {"color": colour, "width": 2.5, "dash": _dash(place, knob)}
+        if place >= len(outcomes):
+            figure.add_scatter(x=[None], y=[None], name=name, mode="lines", line=look, opacity=0.4)
+            continue
+        outcome = outcomes[place]
         curve = outcome.curve.thinned()
-        colour = _colour(place, settings, knob)
-        name = outcome.setting.name
         figure.add_scatter(
             x=curve.recall.tolist(),
             y=curve.precision.tolist(),
@@ -44,7 +50,7 @@ def plot_curves(
             name=name,
             legendgroup=name,
             mode="lines",
-            line={"color": colour, "width": 2.5, "dash": _dash(place, knob)},
+            line=look,
             hovertemplate=(
                 "score at least %{customdata:.2f}<br>recall %{x:.3f}<br>precision %{y:.3f}"
             ),
@@ -69,13 +75,14 @@ def plot_curves(
     return figure
 
 
-def plot_averages(outcomes: Sequence[Outcome], knob: str) -> go.Figure:
+def plot_averages(outcomes: Sequence[Outcome], knob: str, settings: Sequence[str]) -> go.Figure:
     """AP, AP50 and AR100 by setting: lines for steps of one quantity, points for alternatives."""
     figure = _figure("", "")
-    names = [_wrapped(outcome.setting.name) for outcome in outcomes]
+    figure.update_layout(margin={"b": 72})  # names take up to three lines
+    names = [_wrapped(name) for name in settings]
     for metric, colour in _METRICS.items():
         figure.add_scatter(
-            x=names,
+            x=names[: len(outcomes)],
             y=[_number(outcome.metrics[metric]) for outcome in outcomes],
             name=metric,
             mode="lines+markers" if knob in IN_ORDER else "markers",
@@ -83,7 +90,13 @@ def plot_averages(outcomes: Sequence[Outcome], knob: str) -> go.Figure:
             marker={"color": colour, "size": 11, "symbol": _SYMBOLS[metric]},
             hovertemplate=f"{metric} %{{y:.3f}}",
         )
-    figure.update_xaxes(type="category", tickangle=0, showgrid=False)
+    figure.update_xaxes(
+        type="category",
+        categoryarray=names,
+        range=[-0.5, max(len(names), 1) - 0.5],
+        tickangle=0,
+        showgrid=False,
+    )
     figure.update_yaxes(rangemode="tozero")
     return figure
 

@@ -52,15 +52,18 @@ def make_recording(predictor: Predictor, checksum: str, images: int) -> dict:
     """Run every sweep that the checkpoint allows, with the settings that it recommends."""
     bench = Bench(predictor, Scenes(LAB_SEED, images))
     base = predictor.resolve()
-    sweeps = {}
+    plans = {}
     for knob in KNOBS:
         try:
-            settings = plan_sweep(knob, base, predictor.tokenizer.config)
+            plans[knob] = plan_sweep(knob, base, predictor.tokenizer.config)
         except ConfigError:
             continue  # nothing to see with this checkpoint
-        events = run_sweep(bench, settings)
-        outcomes = [event for event in events if isinstance(event, Outcome)]
-        sweeps[knob] = [_to_plain(outcome, base.score_threshold) for outcome in outcomes]
+    # All at once: sentences that several sweeps ask for are written once.
+    events = run_sweep(bench, [setting for plan in plans.values() for setting in plan])
+    outcomes = (
+        _to_plain(event, base.score_threshold) for event in events if isinstance(event, Outcome)
+    )
+    sweeps = {knob: [next(outcomes) for _ in plan] for knob, plan in plans.items()}
     return {
         "checkpoint": predictor.name,
         "weights": checksum,

@@ -73,8 +73,8 @@ class Sheet:
     def figures(self) -> tuple:
         """Curves and averages."""
         return (
-            plot_curves(self.outcomes, self.knob, len(self.settings), self.threshold),
-            plot_averages(self.outcomes, self.knob),
+            plot_curves(self.outcomes, self.knob, self.settings, self.threshold),
+            plot_averages(self.outcomes, self.knob, self.settings),
         )
 
     def _row(self, outcome: Outcome) -> dict:
@@ -99,7 +99,7 @@ def idle_text(knob: str) -> str:
 
 def empty_figures(knob: str) -> tuple:
     """Both figures without any curve."""
-    return plot_curves([], knob, 1, 0.0), plot_averages([], knob)
+    return plot_curves([], knob, (), 0.0), plot_averages([], knob, ())
 
 
 def _about(knob: str) -> dict:

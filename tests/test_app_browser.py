@@ -282,7 +282,7 @@ def test_text_from_a_record_is_never_evaluated(page):
 
 def test_a_link_opens_with_settings_and_runs(page, url):
     page.goto(f"{url}/?ex=chelsea&seed=11&t=0.5&n=2")
-    page.wait_for_function("P2S.stage?.()?.record.state === 'done'")
+    page.wait_for_function("window.P2S?.stage?.()?.record.state === 'done'")
     options = page.evaluate("P2S.stage().record.header.options")
     assert (options["seed"], options["temperature"], options["max_objects"]) == (11, 0.5, 2)
     assert page.evaluate("P2S.stage().record.image.example") == "chelsea"

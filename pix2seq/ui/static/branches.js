@@ -93,10 +93,19 @@
 
     name(other) {
       const { parent, fork, options } = other.header;
-      if (!parent) return `from the start, seed ${options ? options.seed : "?"}`;
+      if (!parent) return this.settings(options || {});
       const token = other.tokens[fork];
       if (!token) return `from token ${fork}`;
       return `token ${fork}: ${token.slot} ${other.text_of(token.id)}`;
+    }
+
+    /** What a sentence from the start was written with. */
+    settings(options) {
+      const parts = [`seed ${options.seed}`, `T ${options.temperature}`, `top-p ${options.top_p}`];
+      if (options.top_k) parts.push(`top-k ${options.top_k}`);
+      if (options.eos === "delay") parts.push("keep going");
+      if (options.grammar === false) parts.push("no grammar");
+      return parts.join(" · ");
     }
 
     /** Objects of the parent that the current branch does not share, dashed. */

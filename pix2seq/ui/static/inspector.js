@@ -212,7 +212,7 @@
             {
               type: "button",
               class: "p2s-button p2s-forbid",
-              "aria-label": `Forbid the class ${item.text} and write again from here`,
+              "aria-label": `never ${item.text}: forbid the class and write again from here`,
               title: `never “${item.text}”, from here on`,
               "data-forbid": labelId,
               onclick: () => this.stage.forbid(labelId, token.index),

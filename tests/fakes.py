@@ -27,6 +27,34 @@ from pix2seq.tokenizer import Tokenizer
 TINY_TOKENIZER = TokenizerConfig.compact(num_bins=32, num_classes=80, max_objects=8)
 TINY_PREPROCESS = PreprocessConfig(image_size=(64, 64))
 
+OFFICIAL_LAYOUT = TokenizerConfig(
+    num_bins=1000,
+    num_classes=900,
+    coord_offset=1000,
+    class_offset=100,
+    vocab_size=3000,
+    bos_id=10,
+    eos_id=0,
+    pad_id=0,
+    noise_id=30,
+)
+"""Google's released models: specials below 100, classes by category id, bins from 1000 on."""
+
+VOC_LAYOUT = TokenizerConfig(
+    num_bins=384,
+    num_classes=20,
+    coord_offset=0,
+    class_offset=384,
+    vocab_size=407,
+    bos_id=404,
+    eos_id=405,
+    pad_id=406,
+    box_order="xyxy",
+    quantizer="floor",
+    max_objects=59,
+)
+"""moein-shariatnia's VOC model: coordinates first, x before y, truncated."""
+
 
 def tiny_config(**changes) -> ModelConfig:
     """A model of some 150,000 weights for 64 x 64 images; ``changes`` replace its settings."""

@@ -12,35 +12,17 @@ from pix2seq.config import TokenizerConfig
 from pix2seq.tokenizer import Tokenizer
 from pix2seq.ui.about_tab import about_text, model_card
 from pix2seq.ui.about_vocabulary import vocabulary_stretches
+from tests import fakes
 from tests.served import scripted_predictor
-
-OFFICIAL = TokenizerConfig(
-    num_bins=2000,
-    num_classes=91,
-    coord_offset=1000,
-    class_offset=100,
-    vocab_size=3000,
-    bos_id=10,
-    eos_id=0,
-    pad_id=0,
-    noise_id=30,
-)
-VOC = TokenizerConfig(
-    num_bins=224,
-    num_classes=20,
-    coord_offset=0,
-    class_offset=224,
-    vocab_size=247,
-    bos_id=244,
-    eos_id=245,
-    pad_id=246,
-    box_order="xyxy",
-)
 
 
 @pytest.mark.parametrize(
     ("config", "categories"),
-    [(TokenizerConfig.compact(32, 80), COCO_80), (OFFICIAL, COCO_91), (VOC, VOC_20)],
+    [
+        (TokenizerConfig.compact(32, 80), COCO_80),
+        (fakes.OFFICIAL_LAYOUT, COCO_91),
+        (fakes.VOC_LAYOUT, VOC_20),
+    ],
 )
 def test_stretches_cover_the_vocabulary_without_gap_or_overlap(config, categories):
     stretches = vocabulary_stretches(Tokenizer(config, categories))
@@ -54,7 +36,8 @@ def test_stretches_cover_the_vocabulary_without_gap_or_overlap(config, categorie
 
 
 def test_stretches_say_what_ids_mean():
-    texts = {s.first: s.text for s in vocabulary_stretches(Tokenizer(OFFICIAL, COCO_91))}
+    official = fakes.OFFICIAL_LAYOUT.replace(num_classes=91, num_bins=2000)
+    texts = {s.first: s.text for s in vocabulary_stretches(Tokenizer(official, COCO_91))}
     assert texts[0] == "EOS and padding, one id for both"
     assert texts[100] == "80 class names (and 11 ids without one)"
     assert texts[1000] == "2000 coordinate bins, shared by x and y"

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from pix2seq.boxes import box_iou
 from pix2seq.categories import COCO_80, VOC_20
-from pix2seq.config import AugmentConfig, ConfigError, PreprocessConfig, TokenizerConfig
+from pix2seq.config import AugmentConfig, ConfigError, PreprocessConfig
 from pix2seq.detections import Detections
 from pix2seq.predictor import Predictor
 from pix2seq.tokenizer import Tokenizer
@@ -129,20 +129,7 @@ def test_objects_beyond_the_models_limit_are_counted_out(tokenizer):
     assert (len(view["order"]), view["left_out"]) == (8, 3)
 
 
-OFFICIAL = TokenizerConfig(
-    num_bins=1000,
-    num_classes=900,
-    coord_offset=1000,
-    class_offset=100,
-    vocab_size=3000,
-    bos_id=10,
-    eos_id=0,
-    pad_id=0,
-    noise_id=30,
-)
-
-
-@pytest.mark.parametrize("config", [fakes.TINY_TOKENIZER, OFFICIAL])
+@pytest.mark.parametrize("config", [fakes.TINY_TOKENIZER, fakes.OFFICIAL_LAYOUT])
 def test_the_vocabulary_picture_covers_every_id_once(config):
     layout = lessons.vocabulary_layout(Tokenizer(config, COCO_80))
     covered = [i for part in layout for i in range(part["first"], part["last"] + 1)]

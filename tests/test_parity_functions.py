@@ -24,11 +24,12 @@ from pix2seq.augment import (
 )
 from pix2seq.boxes import box_area, swap_xy
 from pix2seq.categories import COCO_91, VOC_20
-from pix2seq.config import AugmentConfig, PreprocessConfig, TokenizerConfig
+from pix2seq.config import AugmentConfig, PreprocessConfig
 from pix2seq.model.positions import sincos_codes, sincos_codes_2d
 from pix2seq.objective import token_losses, weighted_mean
 from pix2seq.tokenizer import Tokenizer
 from pix2seq.transforms import Letterbox, ScaleCrop, to_tensor
+from tests import fakes
 
 FIXTURES = Path(__file__).parent / "fixtures"
 FUNCTIONS = FIXTURES / "official" / "functions"
@@ -36,17 +37,7 @@ JSON = json.loads((FUNCTIONS / "functions.json").read_text())
 
 
 def official_tokenizer(num_bins: int = 1000) -> Tokenizer:
-    config = TokenizerConfig(
-        num_bins=num_bins,
-        num_classes=900,
-        coord_offset=1000,
-        class_offset=100,
-        vocab_size=1000 + num_bins,
-        bos_id=10,
-        eos_id=0,
-        pad_id=0,
-        noise_id=30,
-    )
+    config = fakes.OFFICIAL_LAYOUT.replace(num_bins=num_bins, vocab_size=1000 + num_bins)
     return Tokenizer(config, COCO_91)
 
 
@@ -343,20 +334,7 @@ VOC = json.loads((FIXTURES / "shariatnia" / "tokenizer_fixtures.json").read_text
 
 @pytest.fixture
 def voc_tokenizer() -> Tokenizer:
-    config = TokenizerConfig(
-        num_bins=384,
-        num_classes=20,
-        coord_offset=0,
-        class_offset=384,
-        vocab_size=407,
-        bos_id=404,
-        eos_id=405,
-        pad_id=406,
-        box_order="xyxy",
-        quantizer="floor",
-        max_objects=59,
-    )
-    return Tokenizer(config, VOC_20)
+    return Tokenizer(fakes.VOC_LAYOUT, VOC_20)
 
 
 def test_voc_coordinates_are_truncated(voc_tokenizer):

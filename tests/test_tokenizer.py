@@ -7,38 +7,10 @@ from pix2seq.boxes import box_area
 from pix2seq.categories import COCO_80, COCO_91, VOC_20
 from pix2seq.config import TokenizerConfig
 from pix2seq.tokenizer import Tokenizer, object_order
+from tests import fakes
 
-# Google's released models: specials below 100, classes by COCO id, a thousand bins from 1000 on.
-OFFICIAL = Tokenizer(
-    TokenizerConfig(
-        num_bins=1000,
-        num_classes=91,
-        coord_offset=1000,
-        class_offset=100,
-        vocab_size=3000,
-        bos_id=10,
-        eos_id=0,
-        pad_id=0,
-        noise_id=30,
-    ),
-    COCO_91,
-)
-# The VOC model: coordinates first, x before y, truncated.
-VOC = Tokenizer(
-    TokenizerConfig(
-        num_bins=224,
-        num_classes=20,
-        coord_offset=0,
-        class_offset=224,
-        vocab_size=247,
-        bos_id=244,
-        eos_id=245,
-        pad_id=246,
-        box_order="xyxy",
-        quantizer="floor",
-    ),
-    VOC_20,
-)
+OFFICIAL = Tokenizer(fakes.OFFICIAL_LAYOUT, COCO_91)
+VOC = Tokenizer(fakes.VOC_LAYOUT, VOC_20)
 OURS = Tokenizer(TokenizerConfig.compact(num_bins=192, num_classes=80), COCO_80)
 LAYOUTS = pytest.mark.parametrize("tokenizer", [OFFICIAL, VOC, OURS], ids=["official", "voc", "us"])
 
@@ -71,7 +43,7 @@ def test_official_layout_by_hand():
 def test_voc_layout_by_hand():
     box = torch.tensor([[0.25, 0.5, 0.75, 1.0]])
     ids = VOC.encode(box, torch.tensor([11]), eos=True)
-    assert ids.tolist() == [55, 111, 167, 223, 235, 245]  # 223 * (0.25, 0.5, 0.75, 1), truncated
+    assert ids.tolist() == [95, 191, 287, 383, 395, 405]  # 383 * (0.25, 0.5, 0.75, 1), truncated
 
 
 @LAYOUTS
@@ -120,7 +92,7 @@ def test_every_id_has_a_meaning_that_leads_back_to_it(tokenizer):
 
 def test_an_id_shared_by_padding_and_eos_reads_as_eos():
     assert OFFICIAL.describe(0).kind == "eos"
-    assert VOC.describe(246).kind == "pad"
+    assert VOC.describe(406).kind == "pad"
     assert OFFICIAL.describe(99).kind == "other"
 
 

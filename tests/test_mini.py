@@ -1,0 +1,51 @@
+"""The bundled checkpoint keeps what the README promises of it."""
+
+from __future__ import annotations
+
+import re
+
+import pytest
+
+import pix2seq
+from pix2seq import checkpoints
+from pix2seq.categories import COCO_80
+from pix2seq.data import Scenes
+from pix2seq.evaluate import evaluate
+from pix2seq.predictor import Predictor
+from tests.test_architecture import ROOT
+
+FOLDER = ROOT / "checkpoints" / "mini"
+PHOTOS = ROOT / "assets" / "examples"
+
+
+@pytest.fixture(scope="module")
+def mini() -> Predictor:
+    return pix2seq.load("mini", device="cpu")
+
+
+def test_it_is_bundled_and_small():
+    assert checkpoints.find("mini") == FOLDER
+    assert (FOLDER / "model.safetensors").stat().st_size < 25e6
+
+
+def test_its_model_card_states_data_recipe_and_numbers():
+    card = (FOLDER / "README.md").read_text()
+    for subject in ("AP50", "COCO", "Fluent Emoji", "python -m pix2seq train", "licen"):
+        assert re.search(subject, card, re.IGNORECASE), f"the card does not mention {subject}"
+
+
+def test_it_speaks_coco_with_a_noise_class(mini):
+    assert mini.name == "mini" and mini.categories == COCO_80
+    assert mini.tokenizer.noise_id is not None
+
+
+@pytest.mark.slow
+def test_it_finds_the_objects_of_unseen_scenes(mini):
+    result = evaluate(mini, Scenes(seed=12345, count=24))
+    assert result.metrics["AP50"] > 0.55
+    assert result.violations == 0
+
+
+def test_it_finds_the_person_in_the_example_that_the_page_opens_with(mini):
+    found = mini.detect(PHOTOS / "astronaut.jpg")
+    assert "person" in [mini.categories.name(label) for label in found.labels.tolist()]

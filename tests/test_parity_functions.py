@@ -24,9 +24,10 @@ from pix2seq.augment import (
 )
 from pix2seq.boxes import box_area, swap_xy
 from pix2seq.categories import COCO_91, VOC_20
-from pix2seq.config import AugmentConfig, PreprocessConfig
+from pix2seq.config import AugmentConfig, PreprocessConfig, SamplingOptions
 from pix2seq.model.positions import sincos_codes, sincos_codes_2d
 from pix2seq.objective import token_losses, weighted_mean
+from pix2seq.sampling.filters import build_chain
 from pix2seq.tokenizer import Tokenizer
 from pix2seq.transforms import Letterbox, ScaleCrop, to_tensor
 from tests import fakes
@@ -368,3 +369,23 @@ def test_voc_images_are_squashed_to_whole_grey_levels():
     # OpenCV's fixed-point arithmetic differs by one grey level at some pixels.
     assert np.abs(levels - wanted).max() <= 1
     assert (levels != wanted).mean() < 0.2
+
+
+def test_voc_coordinates_of_whole_pixels_fall_into_the_same_bins(voc_tokenizer):
+    pixels = torch.arange(385, dtype=torch.float64) / 384
+    wanted = VOC["quantize_pixel_grid"]["tokens"]
+    assert voc_tokenizer.quantize(pixels).tolist() == wanted
+
+
+@pytest.mark.parametrize(
+    "case", VOC["top_k_top_p"], ids=lambda case: f"k {case['top_k']} p {case['top_p']}"
+)
+def test_voc_top_k_and_nucleus_keep_the_same_tokens(voc_tokenizer, case):
+    """Theirs came from transformers 4.21: the smallest set with at least mass p."""
+    logits = torch.from_numpy(np.load(FIXTURES / "shariatnia" / "filter_logits.npz")["logits"])
+    options = SamplingOptions(top_k=case["top_k"], top_p=float(case["top_p"]), grammar=False)
+    options = options.resolve(SamplingOptions(), voc_tokenizer.config)
+    chain = build_chain(voc_tokenizer, options, torch.device("cpu"))
+    for final, wanted in zip(chain.final(logits, index=0), case["kept"], strict=True):
+        kept = final.nonzero()[:, 0].tolist()
+        assert kept == wanted if isinstance(wanted, list) else len(kept) == wanted

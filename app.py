@@ -9,6 +9,9 @@ from collections.abc import Sequence
 
 os.environ.setdefault("GRADIO_ANALYTICS_ENABLED", "False")  # no request leaves the machine
 
+from pix2seq.checkpoints import CHECKPOINTS, locate
+from pix2seq.config import ConfigError
+from pix2seq.device import pick_device
 from pix2seq.ui import build_demo, launch_options
 
 
@@ -24,15 +27,22 @@ def parse_arguments(argv: Sequence[str] | None = None) -> argparse.Namespace:
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """Build, queue, launch; blocks until interrupted."""
+    """Build, queue, launch; blocks until interrupted. Returns 2 where it cannot start."""
     arguments = parse_arguments(argv)
-    demo = build_demo(arguments.checkpoint, arguments.device)
-    demo.launch(
-        server_name=arguments.host,
-        server_port=arguments.port,
-        share=arguments.share,
-        **launch_options(),
-    )
+    try:
+        pick_device(arguments.device)
+        if arguments.checkpoint not in CHECKPOINTS:  # those may come later, by download
+            locate(arguments.checkpoint)
+        demo = build_demo(arguments.checkpoint, arguments.device)
+        demo.launch(
+            server_name=arguments.host,
+            server_port=arguments.port,
+            share=arguments.share,
+            **launch_options(),
+        )
+    except (ConfigError, OSError) as error:  # OSError: the port is taken, the address is not ours
+        print(f"app.py: {' '.join(str(error).split())}", file=sys.stderr)
+        return 2
     return 0
 
 

@@ -9,7 +9,7 @@ import pytest
 from gradio_client import Client, handle_file
 from gradio_client.exceptions import AppError
 
-from app import parse_arguments
+from app import main, parse_arguments
 from pix2seq.config import SamplingOptions
 from tests import fakes
 from tests.served import SENTENCE, load, served_app
@@ -118,3 +118,13 @@ def test_the_command_line_has_the_documented_options():
     assert (arguments.host, arguments.port, arguments.checkpoint) == ("0.0.0.0", 8000, "x")
     assert arguments.device == "cpu" and arguments.share
     assert parse_arguments([]).checkpoint == "mini"
+
+
+@pytest.mark.parametrize(
+    ("line", "named"),
+    [(["--checkpoint", "nowhere"], "nowhere"), (["--device", "abacus"], "abacus")],
+)
+def test_a_start_that_cannot_work_is_one_line_and_code_2(capsys, line, named):
+    assert main(line) == 2
+    message = capsys.readouterr().err
+    assert named in message and message.count("\n") == 1

@@ -83,6 +83,7 @@ def launch_options() -> dict:
         "max_file_size": MAX_FILE_SIZE,
         "ssr_mode": False,
         "footer_links": [],
+        "favicon_path": str(assets.STATIC / "favicon.svg"),
     }
 
 

@@ -99,6 +99,7 @@
       this.answered();
       const head = text.slice(0, text.indexOf("\n") + 1);
       const known = this.record.text.startsWith(head) && head.length > 0;
+      if (!known && this.busy() && head.includes('"replay":true')) return; // came too late
       if (!known) {
         const late = [...this.records.values()].find((old) => old.text.startsWith(head));
         if (late && late.run !== null) {
@@ -158,7 +159,7 @@
       this.share.draw();
       this.resume.hidden = !(this.record.state === "stopped" && this.record.run);
       this.prompt.button.disabled = !this.record.image || this.busy();
-      this.status.textContent = this.statusLine();
+      this.status.textContent = P2S.statusLine(this);
       P2S.emit("drawn", this);
     }
 
@@ -173,56 +174,10 @@
     }
 
     stateMessage() {
-      const { record } = this;
-      if (record.state === "error") {
-        return { tone: "error", title: "This did not work", text: record.end.message };
-      }
-      if (record.header.message && !record.run) {
-        return { tone: "note", title: record.header.message };
-      }
-      if (!record.image) {
-        return {
-          title: "No picture yet",
-          text: "Drop a photo into the box on the left, paste one, or pick an example.",
-        };
-      }
-      const wroteNothing = record.state === "done" && record.tokens.length === 1;
-      if (wroteNothing && record.tokens[0].slot === "eos") {
-        const p = P2S.probability(record.tokens[0].raw);
-        return {
-          tone: "note",
-          title: `The model wrote EOS at once: p = ${p}.`,
-          text: "It sees no object it has a word for. Try “keep going”.",
-        };
-      }
-      return null;
+      return P2S.stateMessage(this);
     }
 
-    statusLine() {
-      const { record } = this;
-      const encoder = record.encoder ? `looked for ${(1000 * record.encoder.seconds).toFixed(0)} ms` : "";
-      const end = record.end;
-      switch (this.waiting ? "waiting" : record.state) {
-        case "waiting":
-          return "Waiting for a free place in the queue…";
-        case "encoding":
-          return "Looking at the picture…";
-        case "writing":
-          return `${encoder} · writing token ${record.tokens.length}…`;
-        case "stopped":
-          return this.midObject()
-            ? "Stopped in the middle of an object. Step writes one more token, Write on finishes."
-            : "Stopped. Step writes one more token, Write on goes on.";
-        case "done": {
-          const why = end.reason === "eos" ? "the model said EOS" : "as many objects as you asked for";
-          const rate = end.rate ? ` · ${end.rate} tokens/s` : "";
-          return `${encoder} · ${P2S.count(record.tokens.length, "token")}${rate} · ${why}`;
-        }
-        default:
-          return "";
-      }
-    }
-
+    /** Whether the sentence ends inside an object. */
     midObject() {
       const last = this.record.tokens[this.record.tokens.length - 1];
       return Boolean(last && last.slot !== "class" && last.slot !== "eos");

@@ -74,7 +74,8 @@
         return null;
       }
       const unknown = answer.unknown || [];
-      this.say(unknown.length ? `This checkpoint has no class ${unknown.join(", ")}.` : "");
+      if (unknown.length) this.say(`This checkpoint has no class ${unknown.join(", ")}.`);
+      else this.say(this.state.boxes.length ? "" : "No box yet. Drag on the picture to draw one.");
       return answer;
     }
 

@@ -7,6 +7,7 @@ import re
 import pytest
 from playwright.sync_api import expect
 
+from tests.axe import serious_problems
 from tests.browser import browser_page, running_app
 
 pytestmark = pytest.mark.browser
@@ -163,9 +164,30 @@ def test_about_names_the_loaded_checkpoint_and_draws_its_vocabulary(page):
     assert "goes nowhere else" in page.inner_text("body")
 
 
+@pytest.mark.parametrize("colours", ["light", "dark"])
+def test_axe_finds_no_serious_problem(page, colours):
+    dark = colours == "dark"
+    page.evaluate("(dark) => document.body.classList.toggle('dark', dark)", dark)
+    compare(page)
+    problems = {}
+    for name in ("Two settings", "Many samples"):
+        page.get_by_role("tab", name=name).click()
+        page.mouse.move(0, 0)
+        page.wait_for_timeout(800)  # colours fade
+        problems[name] = serious_problems(page)
+    for name, part in (("P-R lab", "#lab-curves .js-plotly-plot"), ("About the model", "#about")):
+        open_tab(page, name)
+        page.wait_for_selector(part)
+        page.wait_for_timeout(800)
+        problems[name] = serious_problems(page)
+    page.evaluate("document.body.classList.remove('dark')")
+    assert {name: found for name, found in problems.items() if found} == {}
+
+
 @pytest.mark.parametrize("width", [1280, 390])
 def test_nothing_sticks_out_sideways(page, width):
     page.set_viewport_size({"width": width, "height": 844})
+    page.wait_for_timeout(800)  # tabs that no longer fit move into a menu
     for name, part in (
         ("Compare", "#compare-tabs"),
         ("P-R lab", "#lab-curves .js-plotly-plot"),

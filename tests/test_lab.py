@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import gc
 import json
+import weakref
 from pathlib import Path
 
 import numpy as np
@@ -112,7 +114,8 @@ def test_before_a_sweep_its_question_is_shown(knob):
 
 
 def test_only_benches_that_have_seen_everything_are_kept():
-    benches, predictor = Benches(capacity=1), scripted_predictor()
+    predictor = scripted_predictor()
+    benches = Benches({"scripted": predictor}.get, capacity=1)
     half = benches.get(predictor, 2)
     next(half.look())
     benches.keep(half)
@@ -125,6 +128,22 @@ def test_only_benches_that_have_seen_everything_are_kept():
     list(other.look())
     benches.keep(other)
     assert benches.get(predictor, 2) is not half, "the oldest one had to go"
+
+
+def test_an_unloaded_model_is_not_kept_in_memory():
+    loaded = {"scripted": scripted_predictor()}
+    benches = Benches(loaded.get)
+    model = weakref.ref(loaded["scripted"])
+    bench = benches.get(loaded["scripted"], 1)
+    list(bench.look())
+    benches.keep(bench)
+    del bench
+    gc.collect()
+    assert model() is not None
+    loaded.clear()
+    benches.get(scripted_predictor("other"), 1)
+    gc.collect()
+    assert model() is None
 
 
 def test_the_labs_scenes_are_not_those_of_the_bundled_recipes():

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import time
 from collections import OrderedDict
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from threading import Lock
 
 import gradio as gr
@@ -32,9 +32,15 @@ _ON_LOAD = "P2S.mountLab(element, { props, watch });"
 
 
 class Benches:
-    """Sets of scenes that a model has looked at in full, the most recently used ones."""
+    """Sets of scenes that a model has looked at in full, the most recently used ones.
 
-    def __init__(self, capacity: int = 4) -> None:
+    Args:
+        loaded: the predictor of a name, ``None`` if it has been unloaded: its benches go, too, so
+            that they do not keep its weights in memory.
+    """
+
+    def __init__(self, loaded: Callable[[str], Predictor | None], capacity: int = 4) -> None:
+        self._loaded = loaded
         self._kept: OrderedDict[tuple[str, int], Bench] = OrderedDict()
         self._capacity = capacity
         self._lock = Lock()
@@ -42,10 +48,16 @@ class Benches:
     def get(self, predictor: Predictor, images: int) -> Bench:
         """A bench of that many scenes; a kept one, or one that has to look first."""
         with self._lock:
+            self._forget_the_unloaded()
             kept = self._kept.get((predictor.name, images))
         if kept is not None and kept.predictor is predictor:
             return kept
         return Bench(predictor, Scenes(LAB_SEED, images))
+
+    def _forget_the_unloaded(self) -> None:
+        for key, bench in list(self._kept.items()):
+            if self._loaded(key[0]) is not bench.predictor:
+                del self._kept[key]
 
     def keep(self, bench: Bench) -> None:
         """Remember a bench for the next sweep if it has looked at all of its images."""
@@ -64,7 +76,7 @@ class LabHandlers:
     def __init__(self, context: AppContext) -> None:
         self.context = context
         self.jobs = Jobs()
-        self.benches = Benches()
+        self.benches = Benches(context.shelf.peek)
 
     def run(self, knob, images, checkpoint, *values, request: gr.Request) -> Iterator[tuple]:
         """Sweep; yields (the lab's text, curves, averages) whenever there is something new."""

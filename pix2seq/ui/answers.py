@@ -8,8 +8,6 @@ unguessable id is what entitles a caller to its data.
 from __future__ import annotations
 
 import base64
-import functools
-import io
 from collections.abc import Callable
 
 import torch
@@ -21,37 +19,13 @@ from pix2seq.sampling import explain_step
 from pix2seq.ui import exports, record
 from pix2seq.ui.context import AppContext
 from pix2seq.ui.controls import CONTROL_COUNT, options_from_values
+from pix2seq.ui.questions import answering, data_url, server_function
 from pix2seq.ui.runs import Run
 
 _DISPLAY_SIDE = 1280
 _ALTERNATIVES = 12
 _LARGEST_ATTENTION = 1_000_000  # cells squared, per layer and head
 _LEAST_MODE = 0.02  # a peak with less probability is not worth drawing
-
-
-def _answer(method: Callable[[Answers, dict], dict]) -> Callable[[Answers, dict], dict]:
-    @functools.wraps(method)
-    def guarded(self: Answers, question: object) -> dict:
-        try:
-            if not isinstance(question, dict):
-                raise ConfigError("a question must be an object")
-            return method(self, question)
-        except ConfigError as error:
-            return {"error": str(error)}
-        except (TypeError, ValueError, LookupError) as error:
-            return {"error": f"the question cannot be read: {error!r}"}
-
-    return guarded
-
-
-def _plain_function(method: Callable[[dict], dict]) -> Callable[[dict], dict]:
-    """Gradio marks server functions with an attribute, which a bound method cannot carry."""
-
-    def answer(question: dict) -> dict:
-        return method(question)
-
-    answer.__name__ = method.__name__
-    return answer
 
 
 class Answers:
@@ -72,19 +46,15 @@ class Answers:
             self.export,
             self.snippets,
         )
-        return [_plain_function(method) for method in methods]
+        return [server_function(method) for method in methods]
 
-    @_answer
+    @answering
     def picture(self, question: dict) -> dict:
         """The picture as a data URL, at most 1280 px on its longer side."""
-        image = self.context.pictures.get(question.get("id")).image.copy()
-        image.thumbnail((_DISPLAY_SIDE, _DISPLAY_SIDE))
-        buffer = io.BytesIO()
-        image.save(buffer, "JPEG", quality=90)
-        data = base64.b64encode(buffer.getvalue()).decode("ascii")
-        return {"src": f"data:image/jpeg;base64,{data}"}
+        image = self.context.pictures.get(question.get("id")).image
+        return {"src": data_url(image, _DISPLAY_SIDE)}
 
-    @_answer
+    @answering
     def explain(self, question: dict) -> dict:
         """One token's distribution, stage by stage, under the given or the run's own settings."""
         run = self.context.runs.get(question.get("run")).restore()
@@ -134,7 +104,7 @@ class Answers:
             },
         }
 
-    @_answer
+    @answering
     def attention(self, question: dict) -> dict:
         """Where the decoder looked when it wrote a token: a grid over the model's input.
 
@@ -148,7 +118,7 @@ class Answers:
         # (layers, heads, N): the position that predicts the token
         return _attention_map(weights[:, :, index], encoding.grid, question)
 
-    @_answer
+    @answering
     def look_around(self, question: dict) -> dict:
         """Where the encoder looks from the image cell under pixel (``x``, ``y``)."""
         run = self.context.runs.get(question.get("run"))
@@ -169,7 +139,7 @@ class Answers:
         picked = weights[:, :, -rows * columns :, -rows * columns :][:, :, cell].float().cpu()
         return _attention_map(picked, encoding.grid, question)
 
-    @_answer
+    @answering
     def reread(self, question: dict) -> dict:
         """Read the same tokens under another noise mode or threshold: ``B`` lines, no model."""
         run = self.context.runs.get(question.get("run")).restore()
@@ -179,7 +149,7 @@ class Answers:
         lines = record.object_lines(run.predictor, encoding, list(run.steps), options)
         return {"lines": "".join(lines)}
 
-    @_answer
+    @answering
     def export(self, question: dict) -> dict:
         """A file to take away; see ``exports.export``."""
         run = self.context.runs.get(question.get("run")).restore()
@@ -190,7 +160,7 @@ class Answers:
             run, str(question.get("kind")), None if shown is None else int(shown), options
         )
 
-    @_answer
+    @answering
     def snippets(self, question: dict) -> dict:
         """The run as code and as a link."""
         return exports.snippets(self.context.runs.get(question.get("run")).restore())

@@ -56,7 +56,7 @@ class CompareHandlers:
 
     def picture(self, path: str | None, example: str | None) -> Picture:
         """The picture that is on the stage of *Write*."""
-        return self._write.open(example) if example else self._write.picture_of(path)
+        return self.context.example_picture(example) if example else self._write.picture_of(path)
 
     def look(self, path: str | None, example: str | None) -> str:
         """Show the picture before anything is written about it."""

@@ -13,6 +13,7 @@ import gradio as gr
 from pix2seq.config import ConfigError
 from pix2seq.predictor import Predictor
 from pix2seq.ui.controls import DEFAULT_SPEED, Controls
+from pix2seq.ui.examples import open_example
 from pix2seq.ui.runs import Picture, Run, Sessions, Store
 from pix2seq.ui.shelf import ModelShelf
 
@@ -45,6 +46,14 @@ class AppContext:
     example: gr.Textbox | None = None
     controls: Controls | None = None
     stage: gr.HTML | None = None
+
+    def example_picture(self, name: str) -> Picture:
+        """An example's picture, remembered under its name; raises what ``open_example`` raises."""
+        picture = self.pictures.find(name)
+        if picture is None:
+            picture = open_example(name)
+            self.pictures.add(picture, name)
+        return self.pictures.add(picture)
 
     def default_predictor(self) -> Predictor | None:
         """The checkpoint that the page opens with; ``None``, and ``problem`` says why, if it

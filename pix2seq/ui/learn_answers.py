@@ -6,21 +6,16 @@ single pass, and one at a time. What writes whole sentences goes through the que
 
 from __future__ import annotations
 
-import base64
-import functools
-import io
 from collections.abc import Callable
 from threading import Lock
 
-from PIL import Image
-
 from pix2seq.augment import TrainingSequence
 from pix2seq.compare import first_divergence
-from pix2seq.config import AugmentConfig, ConfigError, SamplingOptions
+from pix2seq.config import AugmentConfig, SamplingOptions
 from pix2seq.transforms import Letterbox
 from pix2seq.ui import lessons, lessons_model
 from pix2seq.ui.context import AppContext
-from pix2seq.ui.examples import open_example, scene_name
+from pix2seq.ui.examples import scene_name
 from pix2seq.ui.learn_subject import (
     Subject,
     find_predictor,
@@ -28,7 +23,7 @@ from pix2seq.ui.learn_subject import (
     read_subject,
     vocabulary_of,
 )
-from pix2seq.ui.runs import Picture
+from pix2seq.ui.questions import answering, data_url, server_function
 
 _DISPLAY_SIDE = 1024
 _AUGMENT_SETTINGS = (
@@ -41,23 +36,6 @@ _AUGMENT_SETTINGS = (
 )
 
 
-def _answer(method: Callable[[Teacher, dict], dict]) -> Callable[[Teacher, object], dict]:
-    """A person's mistake comes back as a sentence, not as a server error."""
-
-    @functools.wraps(method)
-    def guarded(self: Teacher, question: object) -> dict:
-        try:
-            if not isinstance(question, dict):
-                raise ConfigError("a question must be an object")
-            return method(self, question)
-        except ConfigError as error:
-            return {"error": str(error)}
-        except (TypeError, ValueError, KeyError, OverflowError) as error:
-            return {"error": f"the question cannot be read: {error!r}"}
-
-    return guarded
-
-
 class Teacher:
     """The server functions of the *Learn* tab over one ``AppContext``."""
 
@@ -66,45 +44,29 @@ class Teacher:
         self._network = Lock()
 
     def functions(self) -> list[Callable[[dict], dict]]:
-        """What the component registers; their names are the page's ``server.<name>``."""
+        """What the component registers; their names are the page's ``server.learn_<name>``."""
+        methods = (
+            self.open,
+            self.quantize,
+            self.sentence,
+            self.pair,
+            self.objective,
+            self.read,
+        )
+        return [server_function(method, prefix="learn_") for method in methods]
 
-        def learn_open(question: dict) -> dict:
-            return self.open(question)
-
-        def learn_quantize(question: dict) -> dict:
-            return self.quantize(question)
-
-        def learn_sentence(question: dict) -> dict:
-            return self.sentence(question)
-
-        def learn_pair(question: dict) -> dict:
-            return self.pair(question)
-
-        def learn_objective(question: dict) -> dict:
-            return self.objective(question)
-
-        def learn_read(question: dict) -> dict:
-            return self.read(question)
-
-        return [
-            learn_open,
-            learn_quantize,
-            learn_sentence,
-            learn_pair,
-            learn_objective,
-            learn_read,
-        ]
-
-    @_answer
+    @answering
     def open(self, question: dict) -> dict:
-        """A picture to learn on: ``scene`` (a seed) or ``picture`` (an id of the *Write* tab).
+        """A picture to learn on: ``scene`` (a seed), ``example`` (a name) or ``picture`` (an id).
 
         Tells its true boxes where they are known, and the checkpoint's vocabulary.
         """
         predictor = find_predictor(self.context, question.get("checkpoint"))
         tokenizer, preprocess = vocabulary_of(predictor)
         if "scene" in question:
-            picture = self._scene(scene_name(int(question["scene"])))
+            picture = self.context.example_picture(scene_name(int(question["scene"])))
+        elif "example" in question:
+            picture = self.context.example_picture(str(question["example"]))
         else:
             picture = self.context.pictures.get(question.get("picture"))
         config = tokenizer.config
@@ -118,7 +80,7 @@ class Teacher:
                 "id": picture.id,
                 "w": picture.image.width,
                 "h": picture.image.height,
-                "src": _data_url(picture.image),
+                "src": data_url(picture.image, _DISPLAY_SIDE),
             },
             "frame": lessons.frame(letterbox),
             "truth": known_truth(picture),
@@ -136,15 +98,7 @@ class Teacher:
             },
         }
 
-    def _scene(self, name: str) -> Picture:
-        """A generated scene, remembered under its name."""
-        picture = self.context.pictures.find(name)
-        if picture is None:
-            picture = open_example(name)
-            self.context.pictures.add(picture, name)
-        return self.context.pictures.add(picture)
-
-    @_answer
+    @answering
     def quantize(self, question: dict) -> dict:
         """Page 1; ``curve`` asks for the plot, too (it depends on the boxes alone)."""
         subject = read_subject(self.context, question)
@@ -154,7 +108,7 @@ class Teacher:
             view["curve"] = lessons.error_curve(subject.boxes, subject.letterbox)
         return view | subject.about()
 
-    @_answer
+    @answering
     def sentence(self, question: dict) -> dict:
         """Page 2."""
         subject = read_subject(self.context, question)
@@ -168,7 +122,7 @@ class Teacher:
         )
         return view | subject.about()
 
-    @_answer
+    @answering
     def pair(self, question: dict) -> dict:
         """Page 3."""
         subject = read_subject(self.context, question)
@@ -176,7 +130,7 @@ class Teacher:
         view = lessons.pair_view(pair, subject.letterbox, subject.tokenizer)
         return view | subject.about()
 
-    @_answer
+    @answering
     def objective(self, question: dict) -> dict:
         """Page 4: page 3's sequence, priced by the model."""
         subject = read_subject(self.context, question)
@@ -189,7 +143,7 @@ class Teacher:
         view |= lessons_model.objective(logits, pair, subject.tokenizer)
         return view | subject.about()
 
-    @_answer
+    @answering
     def read(self, question: dict) -> dict:
         """Page 5: read finished runs under a noise mode and threshold, against the true boxes."""
         subject = read_subject(self.context, question)
@@ -227,12 +181,3 @@ def _training_sequence(subject: Subject, question: dict) -> TrainingSequence:
         int(question["objects"]),
         int(question.get("seed", 0)),
     )
-
-
-def _data_url(image: Image.Image) -> str:
-    """A JPEG for the page, at most 1024 px on its longer side."""
-    shown = image.copy()
-    shown.thumbnail((_DISPLAY_SIDE, _DISPLAY_SIDE))
-    buffer = io.BytesIO()
-    shown.save(buffer, "JPEG", quality=90)
-    return "data:image/jpeg;base64," + base64.b64encode(buffer.getvalue()).decode("ascii")

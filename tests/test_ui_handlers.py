@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import json
-from pathlib import Path
 
 import gradio as gr
 import pytest
 
+from pix2seq.config import SamplingOptions
 from pix2seq.ui import handlers as module
+from pix2seq.ui import recordings
 from pix2seq.ui.controls import CONTROL_COUNT
 from pix2seq.ui.handlers import Handlers
+from pix2seq.ui.recordings import OPENING, make_recording, recording_path
 from tests import fakes
 from tests.served import SENTENCE, Visitor, app_context, control_values, scripted_predictor
 
@@ -180,10 +182,19 @@ def test_another_checkpoint_brings_its_limits_and_defaults(handlers):
 
 def test_the_page_opens_with_an_example(handlers):
     record, picture, name, checkpoint, linked, *controls = handlers.open_page(Visitor())
-    assert header(record)["image"]["example"] == name
-    assert Path(picture).name == f"{name}.jpg"
+    opened = header(record)["image"]
+    assert opened["example"] == name
+    assert picture.size == (opened["w"], opened["h"])
     assert linked == "" and len(controls) == CONTROL_COUNT
     assert checkpoint == gr.skip()
+
+
+def test_the_opening_example_plays_without_any_checkpoint(handlers, tmp_path, monkeypatch):
+    recording = make_recording(scripted_predictor("elsewhere"), OPENING, SamplingOptions())
+    recording_path(OPENING, tmp_path).write_text(json.dumps(recording))
+    monkeypatch.setattr(recordings, "FOLDER", tmp_path)
+    record, *_ = handlers.open_page(Visitor())
+    assert header(record)["replay"] and record.count("\nT") == len(SENTENCE)
 
 
 def test_a_link_sets_example_settings_and_seed(handlers):

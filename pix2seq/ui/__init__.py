@@ -5,6 +5,17 @@ scripts: Gradio 6 takes those there). Handlers read widgets into ``SamplingOptio
 predictor's stream and write a text record; the browser draws it. Nothing here computes a box.
 """
 
-from pix2seq.ui.demo import build_demo, launch_options
+from __future__ import annotations
+
+from typing import Any
 
 __all__ = ["build_demo", "launch_options"]
+
+
+def __getattr__(name: str) -> Any:
+    # Imported on first use, so that `python -m pix2seq.ui.recordings` runs its module only once.
+    if name not in __all__:
+        raise AttributeError(f"module 'pix2seq.ui' has no attribute {name!r}")
+    from pix2seq.ui import demo
+
+    return getattr(demo, name)

@@ -25,9 +25,9 @@ from pix2seq.ui.controls import (
     resolved_defaults,
 )
 from pix2seq.ui.edits import edited_prompt
-from pix2seq.ui.examples import PHOTOS, open_example, scene_name
+from pix2seq.ui.examples import PHOTOS, scene_name
 from pix2seq.ui.exports import options_of_link
-from pix2seq.ui.recordings import recorded_run, recorded_text
+from pix2seq.ui.recordings import OPENING, recorded_run, recorded_text
 from pix2seq.ui.runs import Picture, Run
 from pix2seq.ui.writer import write
 
@@ -60,22 +60,14 @@ class Handlers:
             self.context.pictures.add(picture)
         return picture
 
-    def open(self, name: str) -> Picture:
-        """An example, remembered under its name."""
-        picture = self.context.pictures.find(name)
-        if picture is None:
-            picture = open_example(name)
-            self.context.pictures.add(picture, name)
-        return self.context.pictures.add(picture)
-
     @property
     def opening_example(self) -> str:
         """Name of the example that the page opens with."""
-        return PHOTOS[0].name
+        return OPENING
 
     def opening_record(self) -> str:
         """The stage before the page has asked for anything."""
-        return record.picture_line(self.open(self.opening_example))
+        return record.picture_line(self.context.example_picture(self.opening_example))
 
     def open_page(self, request: gr.Request) -> list:
         """A visitor arrives: play the opening example, or set up what a link asks for.
@@ -93,7 +85,7 @@ class Handlers:
             checkpoint = str(query.get("ckpt") or self.context.default_checkpoint)[:200]
             if checkpoint not in [choice for _, choice in self.context.choices]:
                 raise ConfigError(f"the link asks for checkpoint {checkpoint!r}, which is not here")
-            picture = self.open(name)
+            picture = self.context.example_picture(name)
             predictor = self.context.shelf.get(checkpoint)
             options = predictor.resolve(options_of_link(query))
         except ConfigError as error:
@@ -111,11 +103,11 @@ class Handlers:
 
     def _widget_value(self, name: str) -> str | Image.Image:
         photos = {photo.name: str(photo.path) for photo in PHOTOS}
-        return photos.get(name) or self.open(name).image
+        return photos.get(name) or self.context.example_picture(name).image
 
     def _play(self, name: str) -> str:
         """The example's recording, or just its picture if it has none."""
-        picture = self.open(name)
+        picture = self.context.example_picture(name)
         predictor = self.context.shelf.peek(self.context.default_checkpoint)
         run = recorded_run(picture, predictor) if predictor is not None else None
         if run is not None:
@@ -131,7 +123,7 @@ class Handlers:
     def compose_scene(self, seed: int, request: gr.Request) -> tuple[str, Image.Image, str]:
         """A new generated scene: its name, its picture for the widget, and the stage's record."""
         name = scene_name(seed)
-        return name, self.open(name).image, self.show_example(name, request)
+        return name, self.context.example_picture(name).image, self.show_example(name, request)
 
     def show_picture(self, path: str | None, request: gr.Request) -> str:
         """Put a new picture on the stage, before anything is written about it."""
@@ -150,7 +142,7 @@ class Handlers:
         """Run: a new sentence from its first token."""
         try:
             predictor = self.context.shelf.get(checkpoint)
-            picture = self.open(example) if example else self.picture_of(path)
+            picture = self.context.example_picture(example) if example else self.picture_of(path)
             options = options_from_values(predictor, *values)
         except ConfigError as error:
             toast(error)
@@ -174,7 +166,9 @@ class Handlers:
             if current is not None:
                 current.restore()
             if current is None:
-                picture = self.open(example) if example else self.picture_of(path)
+                picture = (
+                    self.context.example_picture(example) if example else self.picture_of(path)
+                )
                 run = Run(picture, predictor, options)
                 run.prompt = edited_prompt(run, [], request_data)
             else:

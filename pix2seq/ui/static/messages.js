@@ -53,7 +53,7 @@
           end.reason === "eos" ? "the model said EOS" : "as many objects as you asked for"
         );
       default:
-        return "";
+        return record.image ? "Run: the model looks at the picture and writes about it." : "";
     }
   };
 })();

@@ -7,10 +7,14 @@ import re
 import pytest
 from playwright.sync_api import expect
 
+from pix2seq.categories import Categories
+from pix2seq.tokenizer import Tokenizer
 from tests.axe import serious_problems
-from tests.browser import browser_page, running_app
+from tests.browser import browser_page, running_app, storyteller
 
 pytestmark = pytest.mark.browser
+
+HOSTILE = "${window.pwned = 1}<img src=x onerror='window.pwned = 1'>{{pwned}}"
 
 
 @pytest.fixture(scope="module")
@@ -162,6 +166,31 @@ def test_about_names_the_loaded_checkpoint_and_draws_its_vocabulary(page):
     assert page.locator(".p2s-ribbon-part").count() == 6
     assert "32 coordinate bins" in page.inner_text(".p2s-ribbon-legend")
     assert "goes nowhere else" in page.inner_text("body")
+
+
+def test_hostile_class_names_are_only_text(page):
+    def evil(_):
+        predictor = storyteller()
+        names = tuple(f"{HOSTILE} {number}" for number in range(80))
+        categories = Categories.contiguous(names)
+        predictor.tokenizer = Tokenizer(predictor.tokenizer.config, categories)
+        return predictor
+
+    with running_app(evil) as url:
+        victim = page.context.browser.new_page()
+        victim.goto(url)
+        victim.wait_for_function("window.P2S && P2S.stage && P2S.stage()")
+        compare(victim)
+        assert HOSTILE in victim.inner_text("[data-compare]")
+        victim.get_by_role("tab", name="Many samples").click()
+        victim.click("#samples-run")
+        victim.wait_for_selector("[data-samples][data-state='done']")
+        victim.wait_for_selector("[data-clusters] tbody tr")
+        assert HOSTILE in victim.inner_text("[data-clusters]")
+        open_tab(victim, "About the model")
+        victim.wait_for_selector("[data-checkpoint]")
+        assert victim.evaluate("window.pwned") is None
+        victim.close()
 
 
 @pytest.mark.parametrize("colours", ["light", "dark"])

@@ -11,6 +11,7 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
+import pix2seq
 from pix2seq.boxes import box_iou
 from pix2seq.categories import COCO_80, VOC_20
 from pix2seq.config import AugmentConfig, ConfigError, PreprocessConfig
@@ -332,6 +333,8 @@ def test_scenes_and_example_photos_come_with_their_true_boxes(tiny_model):
     opened = make_teacher(tiny_model).open({"scene": 6})
     assert len(opened["truth"]) >= 1
     assert opened["truth"][0][4] in opened["vocabulary"]["classes"]
+    assert make_teacher(tiny_model).open({"example": "coffee"})["truth"][0][4] == "cup"
+    assert "no example" in make_teacher(tiny_model).open({"example": "../secret"})["error"]
     for photo in PHOTOS:
         for *box, name in known_truth(Picture(fakes.draw_picture(), example=photo.name)):
             assert box[0] < box[2] and box[1] < box[3]
@@ -387,3 +390,22 @@ def test_a_failed_sentence_ends_with_a_message():
     lines = lines_of(make_teacher(None).context, ask(ask="compare"))
     assert [x["k"] for x in lines] == ["start", "error"]
     assert "no checkpoint" in lines[-1]["message"]
+
+
+@pytest.mark.slow
+def test_the_bundled_checkpoint_prices_true_boxes_and_noise_far_below_chance():
+    teacher = Teacher(
+        AppContext(
+            shelf=ModelShelf(lambda name: pix2seq.load(name, "cpu")),
+            default_checkpoint="mini",
+            choices=[("Mini", "mini")],
+        )
+    )
+    prices = []
+    for seed in range(20, 26):
+        opened = teacher.open({"scene": seed})
+        question = {"picture": opened["picture"]["id"], "boxes": opened["truth"], "objects": 12}
+        prices.append(teacher.objective(question))
+    for kind, share in (("coord", 0.8), ("class", 0.4)):
+        mean = sum(price[kind] for price in prices) / len(prices)
+        assert mean < share * prices[0]["uniform"]

@@ -11,6 +11,7 @@ from pix2seq.tokenizer import Tokenizer
 from pix2seq.transforms import Letterbox
 from pix2seq.ui import lessons
 from tests import fakes
+from tests.axe import serious_problems
 from tests.browser import browser_page, running_app, storyteller
 
 # A machine that trains at the same time takes its time.
@@ -163,6 +164,20 @@ def test_on_a_phone_and_in_the_dark_nothing_sticks_out(chromium, url):
                 ".every((node) => node.getBoundingClientRect().right <= 390)"
             )
             assert inside, name
+
+
+@pytest.mark.parametrize("colours", ["light", "dark"])
+def test_axe_finds_no_serious_problem(chromium, url, colours):
+    with browser_page(chromium, url) as page:
+        page.evaluate("(dark) => document.body.classList.toggle('dark', dark)", colours == "dark")
+        open_learn(page)
+        problems = []
+        for name in ("quantize", "sentence", "augment", "objective", "infer"):
+            open_lesson(page, name)
+            page.mouse.move(0, 0)
+            page.wait_for_timeout(800)  # answers arrive, colours fade
+            problems += [f"{name}: {line}" for line in serious_problems(page)]
+        assert problems == []
 
 
 HOSTILE = ("${window.pwned = 1}", "<img src=x onerror='window.pwned = 1'>", "{{pwned}}")

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import pytest
 
+import pix2seq
+from tests.axe import serious_problems
 from tests.browser import browser_page, running_app
 
 # A machine that trains at the same time takes its time.
@@ -95,6 +97,7 @@ def test_keys_turn_its_pages_and_it_resumes_where_it_was_left(chromium, url):
         page.locator("[data-tour]").focus()
         page.keyboard.press("Enter")
         at_step(page, "idea")
+        assert [line for line in serious_problems(page) if "tour" in line] == []
         page.keyboard.press("ArrowRight")
         at_step(page, "run")
         page.keyboard.press("ArrowRight")
@@ -108,3 +111,20 @@ def test_keys_turn_its_pages_and_it_resumes_where_it_was_left(chromium, url):
         page.wait_for_function("window.P2S && P2S.stage && P2S.stage()")
         page.click("[data-tour]")
         at_step(page, "run")
+
+
+@pytest.mark.slow
+def test_the_tour_also_works_with_the_bundled_checkpoint(chromium):
+    def load(_):
+        return pix2seq.load("mini", "cpu")
+
+    with running_app(load) as address, browser_page(chromium, address) as page:
+        page.set_default_timeout(180_000)
+        page.click("[data-tour]")
+        for step in STEPS:
+            at_step(page, step)
+            if step != "photo" and page.locator("[data-tour-act]").is_visible():
+                act(page, step)
+                assert page.get_attribute("[data-stage]", "data-state") == "done"
+            page.click("[data-tour-next]")
+        assert page.locator(".tour-card").count() == 0

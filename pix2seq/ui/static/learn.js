@@ -123,14 +123,23 @@
       const source = image ? image.id : null;
       if (this.state.picture && (!source || source === this.state.source)) return;
       this.state.source = source;
-      this.open(image ? { picture: image.id } : { scene: this.state.scene });
+      this.open(image ? { picture: image.id } : {}, false, image && image.example);
     }
 
-    async open(where, keepBoxes) {
-      let answer = await this.bridge.server.learn_open({ checkpoint: this.state.checkpoint, ...where });
-      if (answer.error && !("scene" in where)) {
-        answer = await this.bridge.server.learn_open({ scene: this.state.scene });
+    /** The picture that is asked for; if the server has forgotten it, its example; else a scene. */
+    async find(where, example) {
+      const ways = [where, example ? { example } : {}, { scene: this.state.scene }];
+      let answer = { error: "there is no picture" };
+      for (const way of ways) {
+        if (!Object.keys(way).length) continue;
+        answer = await this.bridge.server.learn_open({ checkpoint: this.state.checkpoint, ...way });
+        if (!answer.error) break;
       }
+      return answer;
+    }
+
+    async open(where, keepBoxes, example) {
+      const answer = await this.find(where, example);
       if (answer.error) {
         this.say(answer.error, true);
         return;

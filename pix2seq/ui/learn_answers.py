@@ -148,7 +148,7 @@ class Teacher:
         """Page 5: read finished runs under a noise mode and threshold, against the true boxes."""
         subject = read_subject(self.context, question)
         runs = [self.context.runs.get(key) for key in question["runs"]]
-        panes = []
+        panes, flat = [], []
         for run in runs:
             options = SamplingOptions(
                 noise=question.get("noise", "paper"),
@@ -157,10 +157,12 @@ class Teacher:
             encoding = run.picture.encoded_by(run.predictor)
             found = run.predictor.read(encoding, run.steps, options)
             hits = lessons_model.matches(found, subject.boxes, subject.labels)
+            flat.append(found.degenerate)
             panes.append(lessons_model.found_view(found, hits, run.predictor.categories))
         ids = [run.token_ids for run in runs]
         return {
             "panes": panes,
+            "flat": flat,
             "true": len(subject.boxes),
             "diverge": [first_divergence(ids[0], other) for other in ids],
         } | subject.about()

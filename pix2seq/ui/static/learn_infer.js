@@ -53,12 +53,13 @@
     }
 
     /** What was found, read under the page's filters. */
-    read(found, truth, diverge) {
+    read(found, flat, truth, diverge) {
       this.found = found;
       const real = found.filter((one) => !one.noise);
       const hits = found.filter((one) => one.hit !== null).length;
       const parts = [
         P2S.kit.plural(real.length, "object", "objects"),
+        flat ? `${flat} without area` : "",
         truth ? `${hits} of ${truth} boxes found` : "",
         `${P2S.kit.plural(this.written, "token", "tokens")}, ${this.ended || "stopped at the limit"}`,
         diverge === null ? "" : `parts from argmax at token ${diverge + 1}`,
@@ -195,7 +196,7 @@
       const more = { runs: this.runs, noise: this.noise, threshold: this.threshold };
       const view = await this.lesson.ask("learn_read", more);
       if (!view) return;
-      view.panes.forEach((found, i) => this.panes[i].read(found, view.true, view.diverge[i]));
+      view.panes.forEach((found, i) => this.panes[i].read(found, view.flat[i], view.true, view.diverge[i]));
     }
   }
 

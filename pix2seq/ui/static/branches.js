@@ -37,11 +37,14 @@
       );
     }
 
-    /** Runs about the picture on view, oldest first. */
+    /** Runs about the picture on view, oldest first. The example's recording counts only where it is
+        on view or was written on from. */
     family() {
       const { record, records } = this.stage;
       const id = record.image && record.image.id;
-      return [...records.values()].filter((other) => other.image && other.image.id === id);
+      const all = [...records.values()].filter((other) => other.image && other.image.id === id);
+      const wrote = new Set(all.map((other) => other.header.parent));
+      return all.filter((r) => !r.header.replay || r === record || wrote.has(r.run));
     }
 
     parent() {

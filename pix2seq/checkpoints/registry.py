@@ -27,6 +27,8 @@ CHECKPOINTS: dict[str, CheckpointInfo] = {
             title="mini: small, bundled, trained here on generated scenes and COCO photos",
             source="python -m pix2seq train",
             licence="Apache-2.0",
+            ap=0.027,
+            ap_note="measured here on 300 photos of coco3k; 53.2 on generated scenes",
             label_space="coco80",
         ),
         *PUBLISHED,

@@ -204,6 +204,20 @@ def test_a_checkpoint_that_is_not_here_has_no_recording(recording, tmp_path):
     assert [len(figure.data) for figure in figures] == [0, 3]
 
 
+def test_the_bundled_recording_is_of_the_bundled_weights():
+    recording = load_recording("mini")
+    assert recording is not None, "run `python -m pix2seq.ui.lab_recordings`"
+    assert list(recording["sweeps"]) == list(KNOBS)
+
+
+def test_the_page_opens_with_the_recording():
+    text, curves, averages = LabHandlers(app_context()).describe("argument", "mini")
+    data = json.loads(text)
+    assert data["state"] == "recorded"
+    assert len(data["rows"]) == len(averages.data[0].x) == 4
+    assert len(curves.data) == 8, "a curve and a dot per setting"
+
+
 # ---- plots --------------------------------------------------------------------------------------
 
 

@@ -82,6 +82,8 @@ def launch_options() -> dict:
         "head": assets.head(),
         "max_file_size": MAX_FILE_SIZE,
         "ssr_mode": False,
+        # Else Gradio gives up where its own page takes more than three seconds on a busy machine.
+        "_frontend": False,
         "footer_links": [],
         "favicon_path": str(assets.STATIC / "favicon.svg"),
     }

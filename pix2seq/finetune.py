@@ -54,6 +54,7 @@ def finetune_config(
         "data": (DataConfig(annotations=str(annotations), images=str(images)),),
         "categories": None,
         "init": init,
+        "sampling": source.defaults,
         "steps": 500,
         "batch_size": 8,
         "sequences_per_image": 4,

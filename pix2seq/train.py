@@ -254,6 +254,7 @@ def _save(
             config.tokenizer,
             config.preprocess,
             tokenizer.categories,
+            defaults=config.sampling,
             state_dict=model.state_dict() | average.values,
         )
 

@@ -74,5 +74,6 @@ def test_own_data_with_new_classes_trains_and_detects(tiny_checkpoint, cells, tm
     predictor = pix2seq.load(folder, device="cpu")
     assert predictor.categories.names == ("platelet", "person")
     assert predictor.categories.ids == (1, 2)
+    assert predictor.defaults == checkpoints.load(tiny_checkpoint, device="cpu").defaults
     found = predictor.detect(picture, pix2seq.SamplingOptions(max_objects=2, eos="delay"))
     assert set(found.labels.tolist()) <= {0, 1}

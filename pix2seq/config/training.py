@@ -7,6 +7,7 @@ from typing import Literal
 
 from pix2seq.config.base import Config, one_of, require
 from pix2seq.config.model import ModelConfig, PreprocessConfig
+from pix2seq.config.sampling import SamplingOptions
 from pix2seq.config.tokenizer import SLOTS_PER_OBJECT, TokenizerConfig
 
 Corruption = Literal["rand_n_fake", "rand", "real_n_fake", "real_n_rand_n_fake", "none"]
@@ -85,6 +86,7 @@ class TrainConfig(Config):
         ema: decay of the exponential moving average of the weights, which is what is saved.
         mixed_precision: Accelerate's setting, ``no`` or ``bf16``.
         init: a checkpoint (name or folder) to start from.
+        sampling: the options that the finished checkpoint recommends.
     """
 
     model: ModelConfig
@@ -111,6 +113,7 @@ class TrainConfig(Config):
     seed: int = 0
     save_every: int = 200
     init: str | None = None
+    sampling: SamplingOptions = field(default_factory=SamplingOptions)
 
     def __post_init__(self) -> None:
         one_of("backbone_weights", self.backbone_weights, BackboneWeights)

@@ -63,6 +63,7 @@ def choose_speed(page, text):
 def upload(page, path):
     if page.locator("#image button[aria-label='Remove Image']").count():
         page.click("#image button[aria-label='Remove Image']")
+        page.wait_for_function("P2S.stage().record.image === null")
     page.set_input_files("#image input[type=file]", path)
     page.wait_for_function("P2S.stage().record.image?.w === 120")
 
@@ -109,6 +110,14 @@ def test_upload_run_stop_and_run_again(page, photo):
     assert slots == ["ymin", "xmin", "ymax", "xmax", "class"] * 3 + ["eos"]
     labels = page.eval_on_selector_all("[data-box]", "nodes => nodes.map(n => n.dataset.label)")
     assert labels == ["person", "cat", "dog"]
+
+
+def test_removing_the_picture_empties_the_stage(page):
+    page.click("#image button[aria-label='Remove Image']")
+    page.wait_for_function("P2S.stage().record.image === null")
+    assert "No picture yet" in page.inner_text(".p2s-photo-message")
+    page.click("#run")
+    page.get_by_text("there is no picture yet").first.wait_for()
 
 
 def test_the_box_grows_with_every_token(page):

@@ -7,6 +7,7 @@ import json
 import gradio as gr
 
 from pix2seq.config import SamplingOptions, TokenizerConfig
+from pix2seq.ui import record
 from pix2seq.ui.answers import Answers
 from pix2seq.ui.context import AppContext
 from pix2seq.ui.controls import (
@@ -164,12 +165,11 @@ def build_write_tab(context: AppContext) -> None:
     scene.click(
         compose, seed_of_scene, [context.image, example, context.stage, seed_of_scene], **quiet
     )
-    gr.on(
-        [context.image.input, context.image.clear],
-        own_photo,
-        context.image,
-        [context.stage, example],
-        **quiet,
+    # Uploads, the webcam and the clipboard all fire `upload`. `input` would also fire when the
+    # picture is removed, still with the old value.
+    context.image.upload(own_photo, context.image, [context.stage, example], **quiet)
+    context.image.clear(
+        lambda: (record.picture_line(None), ""), None, [context.stage, example], **quiet
     )
     # The page's scripts follow the controls: the inspector and the filters react at once.
     gr.on(

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
 import torch
-from playwright.sync_api import Page, sync_playwright
+from playwright.sync_api import ConsoleMessage, Page, sync_playwright
 
 from pix2seq.checkpoints import CheckpointInfo
 from pix2seq.predictor import Predictor
@@ -66,6 +66,15 @@ def running_app(
         demo.close()
 
 
+_LEAVING = ("AbortError: signal is aborted", "Unexpected error Connection errored out")
+"""What Gradio's client logs when a page is left while its event stream is open."""
+
+
+def _note(message: ConsoleMessage, problems: list[str]) -> None:
+    if message.type == "error" and not message.text.startswith(_LEAVING):
+        problems.append(message.text)
+
+
 @contextmanager
 def browser_page(chromium: str, url: str, width: int = 1440, height: int = 900) -> Iterator[Page]:
     """Open the app; whatever the page logs as an error fails the test that opened it."""
@@ -75,10 +84,7 @@ def browser_page(chromium: str, url: str, width: int = 1440, height: int = 900) 
         page = browser.new_page(viewport={"width": width, "height": height})
         page.set_default_timeout(PATIENCE)
         page.on("pageerror", lambda error: problems.append(str(error)))
-        page.on(
-            "console",
-            lambda message: problems.append(message.text) if message.type == "error" else None,
-        )
+        page.on("console", lambda message: _note(message, problems))
         page.goto(url)
         page.wait_for_function("window.P2S && P2S.stage && P2S.stage()")
         try:

@@ -42,7 +42,11 @@ def page(browser_tab, url):
     browser_tab.goto(url)
     browser_tab.wait_for_function("window.P2S && P2S.stage && P2S.stage()?.record.image")
     browser_tab.wait_for_selector("#image img")  # the arrival has been served
-    return browser_tab
+    yield browser_tab
+    # A run that goes on in the server would slow the next test down.
+    if browser_tab.evaluate("P2S.stage().busy()"):
+        browser_tab.click("#stop")
+    browser_tab.wait_for_function("!P2S.stage().busy()")
 
 
 @pytest.fixture

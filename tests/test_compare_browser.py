@@ -216,7 +216,7 @@ def test_axe_finds_no_serious_problem(page, colours):
 @pytest.mark.parametrize("width", [1280, 390])
 def test_nothing_sticks_out_sideways(page, width):
     page.set_viewport_size({"width": width, "height": 844})
-    page.wait_for_timeout(800)  # tabs that no longer fit move into a menu
+    page.wait_for_timeout(2500)  # tabs that no longer fit move into a menu
     for name, part in (
         ("Compare", "#compare-tabs"),
         ("P-R lab", "#lab-curves .js-plotly-plot"),

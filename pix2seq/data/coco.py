@@ -87,6 +87,13 @@ class CocoDetection:
                 continue
             self._objects[item["image_id"]].append((box, label, bool(item.get("iscrowd", 0))))
 
+    def classes_by_photo(self) -> list[set[int]]:
+        """The labels that occur in each photo, crowds not counted."""
+        return [
+            {label for _, label, crowd in self._objects[record["id"]] if not crowd}
+            for record in self.records
+        ]
+
     def __len__(self) -> int:
         return len(self.records)
 

@@ -7,6 +7,7 @@ resumable to the step.
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -17,11 +18,13 @@ from torch import Tensor
 from torch.utils.data import Dataset
 
 from pix2seq.augment import TrainingSequence, build_training_sequence
+from pix2seq.boxes import scale_boxes
 from pix2seq.categories import Categories
-from pix2seq.config import DataConfig, TrainConfig
+from pix2seq.config import SLOTS_PER_OBJECT, DataConfig, TrainConfig
 from pix2seq.data.coco import CocoDetection
 from pix2seq.data.sample import Sample
-from pix2seq.data.scenes import Scenes, make_scene
+from pix2seq.data.scenes import Scenes, make_scene, paste_objects
+from pix2seq.dense import cell_targets
 from pix2seq.tokenizer import Tokenizer
 from pix2seq.transforms import ColorJitter, ScaleCrop
 
@@ -37,23 +40,36 @@ class TrainingExample:
         pixels: (3, H, W) uint8, padded, not normalised.
         input_ids, target_ids: (S, L) int64.
         token_weights: (S, L) float32.
+        cell_ids: (N, 5) int64 from ``dense.cell_targets``; (0, 5) where nobody asked for them.
     """
 
     pixels: Tensor
     input_ids: Tensor
     target_ids: Tensor
     token_weights: Tensor
+    cell_ids: Tensor
 
 
 class TrainingMixture(Dataset[TrainingExample]):
-    """``steps * batch_size`` examples, drawn from ``config.data`` by weight."""
+    """``steps * batch_size`` examples, drawn from ``config.data`` by weight.
 
-    def __init__(self, config: TrainConfig, tokenizer: Tokenizer) -> None:
+    Args:
+        grid: rows and columns of the memory, for targets of its tokens; ``None`` leaves them out.
+    """
+
+    def __init__(
+        self, config: TrainConfig, tokenizer: Tokenizer, grid: tuple[int, int] | None = None
+    ) -> None:
         self.config = config
         self.tokenizer = tokenizer
+        self.grid = grid
         weights = np.array([source.weight for source in config.data])
         self._shares = weights / weights.sum()
         self._photos = [_open(source, tokenizer.categories) for source in config.data]
+        self._photo_shares = [
+            None if photos is None else repeat_shares(photos, source.balance)
+            for photos, source in zip(self._photos, config.data, strict=True)
+        ]
         self._backgrounds = [
             photos.images / record["file_name"]
             for photos in self._photos
@@ -73,7 +89,9 @@ class TrainingMixture(Dataset[TrainingExample]):
             sample = make_scene(source.seed, index, max(target), self._backgrounds)
             crop = ScaleCrop(target, ratio=1.0)
         else:
-            sample = photos[rng.integers(len(photos))]
+            sample = photos[rng.choice(len(photos), p=self._photo_shares[number])]
+            if source.paste:
+                sample = paste_objects(rng, sample, int(rng.integers(source.paste + 1)))
             crop = ScaleCrop(
                 target,
                 ratio=rng.uniform(*source.scale_jitter),
@@ -95,8 +113,8 @@ class TrainingMixture(Dataset[TrainingExample]):
         keep = ~sample.is_crowd & crop.visible(
             sample.boxes, sample.size, _MIN_VISIBLE, _MIN_SIDE * height
         )
-        boxes_norm = crop.apply_boxes(sample.boxes[keep], sample.size)
-        boxes_norm = boxes_norm / boxes_norm.new_tensor([width, height, width, height])
+        all_norm = scale_boxes(crop.apply_boxes(sample.boxes, sample.size), (1 / height, 1 / width))
+        boxes_norm = all_norm[keep]
         rows, columns = crop.content_size(sample.size)
         generator = torch.Generator().manual_seed(seed)
         sequences = [
@@ -111,16 +129,23 @@ class TrainingMixture(Dataset[TrainingExample]):
             )
             for _ in range(self.config.sequences_per_image)
         ]
-        return TrainingExample(pixels, *_stack(sequences))
+        cell_ids = torch.zeros(0, SLOTS_PER_OBJECT, dtype=torch.long)
+        if self.grid is not None:
+            cell_ids = cell_targets(
+                boxes_norm, sample.labels[keep], all_norm[~keep], self.grid, self.tokenizer
+            )
+        return TrainingExample(pixels, *_stack(sequences), cell_ids)
 
 
 def collate(examples: Sequence[TrainingExample]) -> dict[str, Tensor]:
-    """B examples to one batch: ``pixels`` (B, 3, H, W), the sequences (B * S, L)."""
+    """B examples to one batch: ``pixels`` (B, 3, H, W), the sequences (B * S, L), ``cell_ids``
+    (B, N, 5)."""
     return {
         "pixels": torch.stack([e.pixels for e in examples]),
         "input_ids": torch.cat([e.input_ids for e in examples]),
         "target_ids": torch.cat([e.target_ids for e in examples]),
         "token_weights": torch.cat([e.token_weights for e in examples]),
+        "cell_ids": torch.stack([e.cell_ids for e in examples]),
     }
 
 
@@ -130,6 +155,17 @@ def _stack(sequences: list[TrainingSequence]) -> tuple[Tensor, Tensor, Tensor]:
         torch.stack([s.target_ids for s in sequences]),
         torch.stack([s.token_weights for s in sequences]),
     )
+
+
+def repeat_shares(photos: CocoDetection, balance: float) -> np.ndarray:
+    """How often each photo is drawn, (len(photos),) summing to 1; see ``DataConfig.balance``."""
+    classes = photos.classes_by_photo()
+    seen = Counter(label for labels in classes for label in labels)
+    weights = [
+        max([1.0, *((balance * len(photos) / seen[label]) ** 0.5 for label in labels)])
+        for labels in classes
+    ]
+    return np.array(weights) / sum(weights)
 
 
 def _open(source: DataConfig, categories: Categories) -> CocoDetection | None:

@@ -56,17 +56,56 @@ def make_scene(seed: int, index: int = 0, size: int = 256, photos: Sequence[Path
     """
     rng = np.random.default_rng([seed, index])
     canvas = _background(rng, size, photos)
-    owner = np.full((size, size), -1, dtype=np.int16)  # which object a pixel shows
+    count = 1 + rng.choice(len(_COUNT_WEIGHTS), p=_COUNT_WEIGHTS)
+    boxes, labels = _compose(rng, canvas, count, taken=[])
+    return Sample(
+        image=canvas,
+        boxes=boxes,
+        labels=labels,
+        image_id=index,
+        is_crowd=torch.zeros(len(labels), dtype=torch.bool),
+    )
+
+
+def paste_objects(rng: np.random.Generator, sample: Sample, count: int) -> Sample:
+    """Put up to ``count`` objects into the free parts of a photo and label them, too.
+
+    An object that finds no place, because the photo's own objects fill it, is left out.
+    """
+    canvas = sample.image.copy()
+    taken = [tuple(box) for box in sample.boxes.round().int().tolist()]
+    boxes, labels = _compose(rng, canvas, count, taken)
+    return Sample(
+        image=canvas,
+        boxes=torch.cat([sample.boxes, boxes]),
+        labels=torch.cat([sample.labels, labels]),
+        image_id=sample.image_id,
+        is_crowd=torch.cat([sample.is_crowd, torch.zeros(len(labels), dtype=torch.bool)]),
+    )
+
+
+def _compose(
+    rng: np.random.Generator,
+    canvas: Image.Image,
+    count: int,
+    taken: list[tuple[int, int, int, int]],
+) -> tuple[torch.Tensor, torch.Tensor]:
+    """Paste objects into ``canvas``, away from boxes already ``taken``: boxes (N, 4), labels (N,).
+
+    Boxes enclose what is still visible of each object after later ones covered it.
+    """
+    owner = np.full((canvas.height, canvas.width), -1, dtype=np.int16)  # which object a pixel shows
     labels: list[int] = []
-    placed: list[tuple[int, int, int, int]] = []
+    placed = list(taken)
     by_label = object_images()
     all_labels = list(by_label)
-    for _ in range(1 + rng.choice(len(_COUNT_WEIGHTS), p=_COUNT_WEIGHTS)):
+    for _ in range(count):
         label = all_labels[rng.integers(len(all_labels))]
         if rng.random() < 0.1:
             label = all_labels[0]  # people are the commonest class in photos
-        thing = _vary(rng, by_label[label][rng.integers(len(by_label[label]))], size)
-        corner = _place(rng, thing.size, size, placed)
+        picture = by_label[label][rng.integers(len(by_label[label]))]
+        thing = _vary(rng, picture, min(canvas.size))
+        corner = _place(rng, thing.size, canvas.size, placed)
         if corner is None:
             continue
         x, y = corner
@@ -78,12 +117,9 @@ def make_scene(seed: int, index: int = 0, size: int = 256, photos: Sequence[Path
         labels.append(label)
     boxes = [_extent(owner == number) for number in range(len(labels))]
     kept = [number for number, box in enumerate(boxes) if box is not None]
-    return Sample(
-        image=canvas,
-        boxes=torch.tensor([boxes[k] for k in kept], dtype=torch.float32).reshape(-1, 4),
-        labels=torch.tensor([labels[k] for k in kept], dtype=torch.long),
-        image_id=index,
-        is_crowd=torch.zeros(len(kept), dtype=torch.bool),
+    return (
+        torch.tensor([boxes[k] for k in kept], dtype=torch.float32).reshape(-1, 4),
+        torch.tensor([labels[k] for k in kept], dtype=torch.long),
     )
 
 
@@ -150,15 +186,16 @@ def _vary(rng: np.random.Generator, thing: Image.Image, size: int) -> Image.Imag
 def _place(
     rng: np.random.Generator,
     thing_size: tuple[int, int],
-    size: int,
+    canvas_size: tuple[int, int],
     placed: list[tuple[int, int, int, int]],
 ) -> tuple[int, int] | None:
     """A corner (x, y) where the object covers little of the others, or ``None``."""
     width, height = thing_size
-    if width > size or height > size:
+    slack_x, slack_y = canvas_size[0] - width, canvas_size[1] - height
+    if slack_x < 0 or slack_y < 0:
         return None
     for _ in range(_TRIES):
-        x, y = int(rng.integers(size - width + 1)), int(rng.integers(size - height + 1))
+        x, y = int(rng.integers(slack_x + 1)), int(rng.integers(slack_y + 1))
         for left, top, right, bottom in placed:
             across = min(x + width, right) - max(x, left)
             down = min(y + height, bottom) - max(y, top)

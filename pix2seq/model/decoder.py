@@ -56,6 +56,10 @@ class Decoder(nn.Module):
             nn.LayerNorm(stack.dim, eps=stack.norm_eps) if stack.norm_first else nn.Identity()
         )
 
+    def output_table(self) -> Tensor:
+        """The rows that hidden states are compared with to give logits, (V, D)."""
+        return (self.embedding if self.output is None else self.output)()
+
     def project_memory(self, memory: Tensor) -> list[tuple[Tensor, Tensor]]:
         """Every layer's cross-attention keys and values, computed once per image."""
         return [layer.cross_attention.project_memory(memory) for layer in self.layers]

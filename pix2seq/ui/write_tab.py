@@ -179,6 +179,10 @@ def build_write_tab(context: AppContext) -> None:
         api_visibility=_PRIVATE,
     )
     sheet.click(None, js="() => P2S.toggleSheet()", api_visibility=_PRIVATE)
+    # Listeners of one event run one after the other, so the stage hears of the choice first.
+    context.checkpoint.change(
+        None, context.checkpoint, js="(name) => P2S.loading(name)", api_visibility=_PRIVATE
+    )
     # Not `input`, which fires for the choice and again when the menu loses the focus; not `select`,
     # which misses choices by the keyboard. What Python put into the menu is loaded already.
     context.checkpoint.change(
@@ -190,6 +194,3 @@ def build_write_tab(context: AppContext) -> None:
         concurrency_id="load",
         api_visibility=_PRIVATE,
     ).then(None, js="() => P2S.loaded()", api_visibility=_PRIVATE)
-    context.checkpoint.change(
-        None, context.checkpoint, js="(name) => P2S.loading(name)", api_visibility=_PRIVATE
-    )

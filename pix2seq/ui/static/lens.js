@@ -141,7 +141,7 @@
       const name = found.label >= 0
         ? `${record.className(found.label)} ${P2S.probability(found.score)}`
         : record.text_of(word.id);
-      const fate = [isNoise ? "noise" : "", FATES[found.state]].filter(Boolean).join(" · ");
+      const fate = [isNoise && found.label >= 0 ? "noise" : "", FATES[found.state]].filter(Boolean).join(" · ");
       return h(
         "li",
         { "data-added": found.object, "data-fate": found.state },

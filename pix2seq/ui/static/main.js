@@ -16,7 +16,7 @@
   };
 
   P2S.stage = () => stage;
-  P2S.settings = (values) => stage && stage.settings(values);
+  P2S.settings = (values, checkpoint) => stage && stage.settings(values, checkpoint);
   P2S.settled = () => stage && stage.waiting.end("run");
   P2S.loading = (name) => {
     if (!stage) return;

@@ -12,7 +12,6 @@
     constructor(stage) {
       this.stage = stage;
       this.active = false;
-      this.asked = false;
       this.button = h(
         "button",
         {
@@ -144,7 +143,6 @@
       }
       const given = {};
       for (const slot of slots) given[slot] = Math.round(box[slot] * 10) / 10;
-      this.asked = true;
       stage.writeOn({ box: given, shown: this.place() });
     }
 
@@ -153,18 +151,6 @@
       const { record } = this.stage;
       const last = Math.max(-1, ...this.stage.visibleObjects().map((found) => found.object));
       return record.tokens.filter((token) => token.object <= last && token.slot !== "eos").length;
-    }
-
-    /** Open the answer under the glass as soon as it is written: the class of the drawn object. */
-    answered(record) {
-      if (!this.asked || !record.run) return;
-      const first = record.tokens.find((token) => token.forced && token.index >= (record.header.fork || 0));
-      const answer = first && record.tokensOf(first.object, record.tokens.length).class;
-      if (record.state === "error" || record.state === "done") this.asked = false;
-      if (!answer) return;
-      this.asked = false;
-      this.stage.select(answer.index);
-      this.stage.aside.scrollTop = 0;
     }
   };
 })();

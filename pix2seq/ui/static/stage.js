@@ -115,8 +115,21 @@
       this.filtered = null;
       this.changed();
       if (!known && this.record.header.replay) this.togglePlay();
-      this.prompt.answered(this.record);
+      this.showAnswer();
       P2S.emit("record", this.record);
+    }
+
+    /** The class that a person gave, or asked for by drawing, goes under the glass once it stands
+        there: its box may well be one that the filters hide. */
+    showAnswer() {
+      const { record } = this;
+      if (!this.questioned || !record.run) return;
+      const given = record.tokens.find((t) => t.forced && t.index >= (record.header.fork || 0));
+      const answer = given && record.tokensOf(given.object, record.tokens.length).class;
+      if (answer || !this.busy()) this.questioned = false;
+      if (!answer) return;
+      this.select(answer.index);
+      this.aside.scrollTop = 0;
     }
 
     /** Put another record on view: a new one, a branch, a replay. */
@@ -146,7 +159,9 @@
       this.share.draw();
       this.resume.hidden = !(this.record.state === "stopped" && this.record.run);
       this.prompt.button.disabled = !this.record.image || this.busy();
-      this.status.textContent = P2S.statusLine(this);
+      const status = P2S.statusLine(this);
+      this.status.textContent = status;
+      this.status.title = status; // it may be cut off
       P2S.emit("drawn", this);
     }
 
@@ -278,6 +293,8 @@
 
     /** Ask for another continuation: an edit (see ui/edits.py), or none to go on. */
     writeOn(edit) {
+      const token = this.record.tokens[edit.index];
+      this.questioned = "box" in edit || (token && token.slot === "class" && !("forbid" in edit));
       this.pause();
       this.waiting.begin("run");
       this.bridge.trigger("write_on", { run: this.record.run, shown: this.shown, ...edit });

@@ -75,9 +75,11 @@ def build_write_tab(context: AppContext) -> None:
             else:
                 config = predictor.tokenizer.config
                 controls = build_sampling_controls(
-                    resolved_defaults(predictor), config.num_bins, config.max_objects
+                    resolved_defaults(predictor),
+                    config.num_bins,
+                    config.max_objects,
+                    class_choices(predictor),
                 )
-                controls.forbid.choices = class_choices(predictor)
         opening = handlers.opening_record()
         context.stage = build_stage(opening, Answers(context).functions())
     context.controls = controls

@@ -36,22 +36,29 @@
       if (!answer.axis) return;
       const [raw, , tempered, final] = answer.axis;
       const peak = Math.max(...raw, ...final, 1e-9);
-      const chosen = answer.token - answer.first;
+      const chosen = this.written();
       const x = (bin) => ((bin + 0.5) / raw.length) * WIDTH;
       P2S.set(this.plot, {
         "data-slot": answer.slot,
-        "aria-label": `Distribution of ${answer.slot} over ${raw.length} bins; bin ${chosen} was written. Arrow keys look at others, Enter writes on from one`,
+        "aria-label": `Distribution of ${answer.slot} over ${raw.length} bins; ${chosen === null ? "none" : `bin ${chosen}`} was written. Arrow keys look at others, Enter writes on from one`,
         "aria-valuemax": raw.length - 1,
       });
       this.plot.append(
         svg("path", { class: "cut", d: P2S.areaPath(raw, WIDTH, HEIGHT, peak) }),
         svg("path", { class: "tempered", d: P2S.areaPath(tempered, WIDTH, HEIGHT, peak) }),
         svg("path", { class: "kept", d: P2S.areaPath(final, WIDTH, HEIGHT, peak) }),
-        svg("line", { class: "chosen", x1: x(chosen), x2: x(chosen), y1: 0, y2: HEIGHT })
+        chosen === null ? "" : svg("line", { class: "chosen", x1: x(chosen), x2: x(chosen), y1: 0, y2: HEIGHT })
       );
       this.pointer = svg("line", { class: "pointer", y1: 0, y2: HEIGHT });
       this.plot.append(this.pointer);
       this.point(null);
+    }
+
+    /** The written token's bin; `null` for EOS, or a token that the grammar would not have let in. */
+    written() {
+      const { token, first, axis } = this.answer;
+      const bin = token - first;
+      return bin >= 0 && bin < axis[0].length ? bin : null;
     }
 
     binUnder(event) {
@@ -67,10 +74,14 @@
       if (!answer || !answer.axis) return;
       const [raw, , , final] = answer.axis;
       this.at = event ? this.binUnder(event) : at;
-      const bin = this.at ?? answer.token - answer.first;
+      const bin = this.at ?? this.written();
+      this.pointer.style.visibility = this.at === null ? "hidden" : "visible";
+      if (bin === null) {
+        this.readout.textContent = "Written here: no bin. Point at one to read its probability.";
+        return;
+      }
       const x = ((bin + 0.5) / raw.length) * WIDTH;
       P2S.set(this.pointer, { x1: x, x2: x });
-      this.pointer.style.visibility = this.at === null ? "hidden" : "visible";
       const what = final[bin] > 0 ? `can be drawn with p ${final[bin].toFixed(4)}` : "is cut";
       const text = `bin ${bin}: raw p ${raw[bin].toFixed(4)}, ${what}`;
       P2S.set(this.plot, { "aria-valuenow": bin, "aria-valuetext": text });
@@ -81,11 +92,11 @@
     key(event) {
       const { answer } = this;
       if (!answer || !answer.axis) return;
-      const written = answer.token - answer.first;
+      const written = this.written();
       if (event.key in STEPS) {
         event.preventDefault();
         const last = answer.axis[0].length - 1;
-        this.point(null, Math.min(Math.max((this.at ?? written) + STEPS[event.key], 0), last));
+        this.point(null, Math.min(Math.max((this.at ?? written ?? 0) + STEPS[event.key], 0), last));
       } else if (event.key === "Enter" && this.at !== null && this.at !== written) {
         this.choose(this.at);
       }

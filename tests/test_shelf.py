@@ -54,6 +54,14 @@ def test_loaded_checkpoints_stay_in_use_while_another_is_loading():
     assert loads.names == ["a", "slow"]
 
 
+def test_a_late_report_of_a_finished_load_is_not_kept():
+    shelf = ModelShelf(Loads())
+    report = shelf.report("a")
+    shelf.get("a")
+    report("weights", 1, 2)
+    assert shelf.loading("a") is None
+
+
 def test_a_failed_load_can_be_tried_again():
     loads = Loads()
     shelf = ModelShelf(loads)
@@ -61,4 +69,5 @@ def test_a_failed_load_can_be_tried_again():
         with pytest.raises(ConfigError, match="it is broken"):
             shelf.get("broken")
     assert loads.names == ["broken", "broken"]
+    assert shelf.loading("broken") is None
     assert shelf.get("a") == "predictor a"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import io
+import math
 
 import pytest
 from PIL import Image
@@ -65,6 +66,80 @@ def test_other_settings_are_tried_without_running_the_model(answers, run):
     assert run.predictor.model.forwards == forwards
     same = answers.explain({"run": run.id, "index": 2, "values": control_values(run.predictor)})
     assert not same["whatIf"]
+
+
+def test_filters_of_finished_objects_are_no_what_if(answers, run):
+    values = control_values(run.predictor, noise="drop", score_threshold=0.3, max_objects=2)
+    assert not answers.explain({"run": run.id, "index": 2, "values": values})["whatIf"]
+    values = control_values(run.predictor, seed=5)
+    assert answers.explain({"run": run.id, "index": 2, "values": values})["whatIf"]
+
+
+def test_the_same_seed_is_drawn_again_under_the_tried_settings(answers):
+    """The page says what a moved slider would have written: it must be what a run writes."""
+    predictor = scripted_predictor(peak=2.0)
+    hot = predictor.resolve(SamplingOptions(temperature=1.5, top_p=1.0, seed=3))
+    run = Run(Picture(fakes.draw_picture()), predictor, hot)
+    for _ in write(run):
+        pass
+    answers.context.runs.add(run)
+    for index, step in enumerate(run.steps):
+        assert answers.explain({"run": run.id, "index": index})["drawn"] == step.token_id
+    values = control_values(predictor, temperature=0.0, seed=3)
+    encoding = predictor.encode(run.picture.image)
+    # The scripted model does not look at what was written, so each token can be compared.
+    cold = list(predictor.stream(encoding, hot.replace(temperature=0.0, top_p=0.9)))
+    pairs = list(zip(cold, run.steps, strict=False))
+    assert any(c.token_id != w.token_id for c, w in pairs)
+    for index, (step, _) in enumerate(pairs):
+        answer = answers.explain({"run": run.id, "index": index, "values": values})
+        assert answer["drawn"] == step.token_id
+
+
+def test_coarse_bins_are_explained_cell_by_cell(answers):
+    predictor = scripted_predictor(peak=2.0)
+    options = predictor.resolve(SamplingOptions(num_bins=4, top_p=1.0, seed=1))
+    run = answers.context.runs.add(Run(Picture(fakes.draw_picture()), predictor, options))
+    for _ in write(run):
+        pass
+    answer = answers.explain({"run": run.id, "index": 0})
+    coordinates = [item for item in answer["best"] if item["kind"] == "coord"]
+    assert answer["cells"] == 4
+    assert len([item for item in coordinates if item["stages"][0] > 0]) == 4
+    step = run.steps[0]
+    assert answer["chosen"][0] == pytest.approx(math.exp(step.logprob))
+    fine = answers.explain({"run": run.id, "index": 4})
+    assert fine["chosen"][0] == pytest.approx(math.exp(run.steps[4].logprob))
+
+
+def test_controls_of_another_checkpoint_leave_a_token_as_it_was(answers, run):
+    """With another checkpoint in the menu, its 1000 bins once made the shown token an error."""
+    values = control_values(run.predictor, temperature=0.0)
+    values[3] = 1000
+    question = {"run": run.id, "index": 2, "values": values}
+    answer = answers.explain({**question, "checkpoint": "blind"})
+    assert "scripted" in answer["note"] and not answer["whatIf"]
+    assert "num_bins" in answers.explain({**question, "checkpoint": "scripted"})["error"]
+    lines = answers.reread({"run": run.id, "values": values})["lines"]
+    assert lines.count("\n") == 3
+
+
+def test_a_load_is_told_while_it_lasts(answers):
+    shelf = answers.context.shelf
+    told = []
+
+    def load(name):
+        told.append(answers.loading({"checkpoint": name}))
+        shelf.report(name)("weights", 31_000_000, 147_000_000)
+        told.append(answers.loading({"checkpoint": name}))
+        return scripted_predictor(name)
+
+    shelf._load = load
+    shelf.get("blind")
+    assert told[0] == {"loading": True, "done": 0, "total": None}
+    assert told[1] == {"loading": True, "done": 31_000_000, "total": 147_000_000}
+    assert answers.loading({"checkpoint": "blind"}) == {"loading": False}
+    assert answers.loading({"checkpoint": "../../etc"}) == {"loading": False}
 
 
 def test_attention_is_a_grid_by_layer_and_head(answers, run):
@@ -147,5 +222,5 @@ def test_a_question_that_makes_no_sense_is_an_error_line(answers, run, name, mor
 
 def test_every_server_function_has_its_name(answers):
     names = [function.__name__ for function in answers.functions()]
-    assert names[:3] == ["picture", "explain", "attention"]
+    assert names[:4] == ["picture", "loading", "explain", "attention"]
     assert len(set(names)) == len(names) and "answer" not in names

@@ -60,6 +60,13 @@ def test_a_drawn_prompt_follows_the_complete_objects(run):
     assert prompt[:5] == tuple(SENTENCE[:5]) and len(prompt) == 6
 
 
+def test_a_drawn_prompt_takes_the_last_place_of_a_full_sentence(run):
+    """A sentence of as many objects as may be once had no room for a question."""
+    prompt = edited_prompt(run, SENTENCE, {"box": {"ymin": 10}}, 3)
+    assert prompt[:10] == tuple(SENTENCE[:10]) and len(prompt) == 11
+    assert len(edited_prompt(run, SENTENCE, {"box": {"ymin": 10}}, 1)) == 1
+
+
 @pytest.mark.parametrize(
     "edit",
     [

@@ -167,6 +167,37 @@ def test_stop_only_stops_the_visitor_who_asked(handlers, photo):
     assert list(mine)[-1].splitlines()[-1].startswith("Eeos")
 
 
+def test_an_edit_behind_the_longest_sentence_is_a_toast_and_the_stage_stays(
+    handlers, toasts, photo
+):
+    parent = run(handlers, photo)
+    data = {"run": header(parent)["run"], "index": 12, "token": SENTENCE[2]}
+    values = settings(max_objects=2)
+    answer = list(handlers.write_on(data, None, "", "scripted", *values, request=Visitor()))
+    assert answer == [gr.skip()]
+    assert "2 objects at most" in toasts[0]
+
+
+def test_going_on_past_eos_keeps_the_tokens_before_it(handlers, photo):
+    parent = run(handlers, photo)
+    branch = go_on(handlers, parent, {"index": 15, "eos": "delay"})
+    assert header(branch)["options"]["eos"] == "delay" and header(branch)["fork"] == 15
+    assert branch.count("\nT") > len(SENTENCE)
+
+
+def test_forbidden_classes_follow_the_stage(handlers):
+    handlers.context.shelf.get("scripted")
+    assert handlers.forbidden({"label": 16}, "scripted", [0]) == [0, 16]
+    assert handlers.forbidden({"labels": [15]}, "scripted", [0, 16]) == [15]
+    assert handlers.forbidden({"labels": []}, "scripted", [0]) == []
+    assert handlers.forbidden({"labels": [15, "${x}", 999, None]}, "scripted", []) == [15]
+
+
+def test_the_menu_going_back_loads_nothing(handlers, toasts):
+    assert handlers.choose_checkpoint("missing", "missing")[0] == gr.skip()
+    assert toasts == []
+
+
 def test_a_checkpoint_that_fails_keeps_the_running_one(handlers, toasts):
     menu, loaded, *controls = handlers.choose_checkpoint("missing", "scripted")
     assert menu["value"] == loaded == "scripted"
@@ -181,12 +212,12 @@ def test_another_checkpoint_brings_its_limits_and_defaults(handlers):
 
 
 def test_the_page_opens_with_an_example(handlers):
-    record, picture, name, checkpoint, linked, *controls = handlers.open_page(Visitor())
+    record, picture, name, checkpoint, loaded, linked, *controls = handlers.open_page(Visitor())
     opened = header(record)["image"]
     assert opened["example"] == name
     assert picture.size == (opened["w"], opened["h"])
     assert linked == "" and len(controls) == CONTROL_COUNT
-    assert checkpoint == gr.skip()
+    assert checkpoint == loaded == gr.skip()
 
 
 def test_the_opening_example_plays_without_any_checkpoint(handlers, tmp_path, monkeypatch):
@@ -199,8 +230,8 @@ def test_the_opening_example_plays_without_any_checkpoint(handlers, tmp_path, mo
 
 def test_a_link_sets_example_settings_and_seed(handlers):
     query = {"ex": "chelsea", "seed": "7", "t": "0.8", "p": "0.4", "eos": "delay", "n": "3"}
-    _, _, name, checkpoint, linked, *controls = handlers.open_page(Visitor(**query))
-    assert (name, checkpoint, linked) == ("chelsea", "scripted", "run")
+    _, _, name, checkpoint, loaded, linked, *controls = handlers.open_page(Visitor(**query))
+    assert (name, checkpoint, loaded, linked) == ("chelsea", "scripted", "scripted", "run")
     values = [update["value"] for update in controls]
     assert values[0] == 0.8 and values[1] == 0.4 and values[4] == 3
     assert values[5] == "delay" and values[9] == 7
@@ -218,7 +249,7 @@ def test_a_link_sets_example_settings_and_seed(handlers):
     ],
 )
 def test_a_bad_link_opens_the_page_with_a_toast(handlers, toasts, query):
-    record, _, _, _, linked, *_ = handlers.open_page(Visitor(**query))
+    record, _, _, _, _, linked, *_ = handlers.open_page(Visitor(**query))
     assert len(toasts) == 1
     assert linked == "" and header(record)["image"] is not None
 

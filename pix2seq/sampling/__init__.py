@@ -1,13 +1,14 @@
 """Writing: logits -> rules -> one token at a time. No pixels here."""
 
 from pix2seq.sampling.steps import Candidate, SampledBatch, SamplingStep, StepPipeline
-from pix2seq.sampling.stream import explain_step, sample_batch, sample_stream
+from pix2seq.sampling.stream import drawn_token, explain_step, sample_batch, sample_stream
 
 __all__ = [
     "Candidate",
     "SampledBatch",
     "SamplingStep",
     "StepPipeline",
+    "drawn_token",
     "explain_step",
     "sample_batch",
     "sample_stream",

@@ -71,6 +71,9 @@ class StepPipeline:
 
     Attributes:
         raw: over the model's own bins, before any rule.
+        cells: the same at the resolution that is written: a token that stands for a coarse cell
+            has its cell's probability, the cell's other bins have none. With the model's own bins
+            it is ``raw``.
         allowed: after grammar, forbidden ids and coarse bins, at temperature 1.
         tempered: after the temperature.
         kept: bool, what top-k and top-p leave (of what is allowed).
@@ -78,6 +81,7 @@ class StepPipeline:
     """
 
     raw: Tensor
+    cells: Tensor
     allowed: Tensor
     tempered: Tensor
     kept: Tensor

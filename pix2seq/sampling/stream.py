@@ -172,12 +172,23 @@ def explain_step(
     return _pipeline(chain, logits[None].double(), index)
 
 
+def drawn_token(stages: StepPipeline, seed: int, index: int) -> int:
+    """What a run with that seed writes at ``index`` when this is its distribution there.
+
+    Together with ``explain_step`` it tells what a moved slider would have changed about a token,
+    without running the model.
+    """
+    return int(draw(stages.final[None], uniforms(seed, index + 1)[index:])[0])
+
+
 def _pipeline(chain: FilterChain, logits: Tensor, index: int) -> StepPipeline:
     allowed = chain.allowed(logits, index)
     tempered = chain.temperature(allowed, index)
     final = chain.cut(tempered, index)
+    raw = logits.softmax(-1)[0]
     return StepPipeline(
-        raw=logits.softmax(-1)[0],
+        raw=raw,
+        cells=raw if chain.coarse is None else chain.coarse(logits, index).softmax(-1)[0],
         allowed=allowed.softmax(-1)[0],
         tempered=tempered.softmax(-1)[0],
         kept=final[0] > -math.inf,

@@ -173,14 +173,14 @@ def build_about_tab(context: AppContext) -> None:
     def follow(name: str):
         try:
             text = about_text(context.shelf.get(name), "", names)
-        except ConfigError:  # the menu has said so already and goes back
+        except ConfigError:  # pushed off the shelf meanwhile, and gone from the disk
             return gr.skip(), gr.skip(), gr.skip()
         shown = model_card(name)
         return text, shown, gr.update(visible=bool(shown))
 
-    context.checkpoint.change(
+    context.loaded.change(
         follow,
-        context.checkpoint,
+        context.loaded,
         [sheet, card, card_frame],
         show_progress="hidden",
         api_visibility="private",

@@ -9,16 +9,17 @@ from __future__ import annotations
 
 import base64
 from collections.abc import Callable
+from dataclasses import asdict
 
 import torch
 from torch import Tensor
 
 from pix2seq.config import ConfigError, SamplingOptions
 from pix2seq.device import inference
-from pix2seq.sampling import explain_step
+from pix2seq.sampling import drawn_token, explain_step
 from pix2seq.ui import exports, record
 from pix2seq.ui.context import AppContext
-from pix2seq.ui.controls import CONTROL_COUNT, options_from_values
+from pix2seq.ui.controls import CONTROL_COUNT, Controls, options_from_values
 from pix2seq.ui.questions import answering, data_url, server_function
 from pix2seq.ui.runs import Run
 
@@ -39,6 +40,7 @@ class Answers:
         them in threads, so a slow one (a GIF) does not hold up the server."""
         methods = (
             self.picture,
+            self.loading,
             self.explain,
             self.attention,
             self.look_around,
@@ -55,21 +57,29 @@ class Answers:
         return {"src": data_url(image, _DISPLAY_SIDE)}
 
     @answering
+    def loading(self, question: dict) -> dict:
+        """Whether a checkpoint is being loaded right now, and what its download has so far."""
+        known = {name for _, name in self.context.choices}
+        name = question.get("checkpoint")
+        now = self.context.shelf.loading(name) if name in known else None
+        return {"loading": now is not None} | ({} if now is None else asdict(now))
+
+    @answering
     def explain(self, question: dict) -> dict:
         """One token's distribution, stage by stage, under the given or the run's own settings."""
         run = self.context.runs.get(question.get("run")).restore()
         step = run.step_at(int(question["index"]))
-        options = self._options(run, question.get("values"))
+        options, note = self._tried(run, question)
         tokenizer = run.predictor.tokenizer
         stages = explain_step(step.logits, tokenizer, step.index, options)
-        stage_list = (stages.raw, stages.allowed, stages.tempered, stages.final)
+        # A bin that is no cell's centre has no probability of its own among the cells.
+        before = stages.cells if float(stages.cells[step.token_id]) > 0 else stages.raw
+        stage_list = (before, stages.allowed, stages.tempered, stages.final)
         coordinate = tokenizer.slot(step.index) != "class"
         shown = list(tokenizer.coord_ids) if coordinate else []
-        order = stages.raw.argsort(descending=True, stable=True)
+        order = before.argsort(descending=True, stable=True)
         rank = int((order == step.token_id).nonzero()[0, 0]) + 1
-        best = _alternatives(
-            stages.raw, stages.final, step.token_id, tokenizer.noise_id, coordinate
-        )
+        best = _alternatives(before, stages.final, step.token_id, tokenizer.noise_id, coordinate)
         kinds = {
             "coord": tokenizer.coord_mask,
             "class": tokenizer.class_mask,
@@ -93,14 +103,15 @@ class Answers:
             ],
             "kinds": {name: float(stages.raw[mask].sum()) for name, mask in kinds.items()},
             "modes": _modes(stages.raw[shown], shown) if shown else [],
-            "coarse": options.num_bins < tokenizer.num_bins,
-            "whatIf": options != run.options,
+            "cells": options.num_bins if options.num_bins < tokenizer.num_bins else None,
+            "drawn": drawn_token(stages, options.seed, step.index),
+            "whatIf": _decides(options) != _decides(run.options),
+            "note": note,
             "settings": {
                 "temperature": options.temperature,
                 "top_k": options.top_k,
                 "top_p": options.top_p,
-                "grammar": options.grammar,
-                "num_bins": options.num_bins,
+                "seed": options.seed,
             },
         }
 
@@ -143,8 +154,7 @@ class Answers:
     def reread(self, question: dict) -> dict:
         """Read the same tokens under another noise mode or threshold: ``B`` lines, no model."""
         run = self.context.runs.get(question.get("run")).restore()
-        options = self._options(run, question.get("values"))
-        options = run.options.replace(noise=options.noise, score_threshold=options.score_threshold)
+        options = _read_with(run, question.get("values"))
         encoding = run.picture.encoded_by(run.predictor)
         lines = record.object_lines(run.predictor, encoding, list(run.steps), options)
         return {"lines": "".join(lines)}
@@ -153,8 +163,7 @@ class Answers:
     def export(self, question: dict) -> dict:
         """A file to take away; see ``exports.export``."""
         run = self.context.runs.get(question.get("run")).restore()
-        wanted = self._options(run, question.get("values"))
-        options = run.options.replace(noise=wanted.noise, score_threshold=wanted.score_threshold)
+        options = _read_with(run, question.get("values"))
         shown = question.get("shown")
         return exports.export(
             run, str(question.get("kind")), None if shown is None else int(shown), options
@@ -165,12 +174,35 @@ class Answers:
         """The run as code and as a link."""
         return exports.snippets(self.context.runs.get(question.get("run")).restore())
 
-    def _options(self, run: Run, values: object) -> SamplingOptions:
+    def _tried(self, run: Run, question: dict) -> tuple[SamplingOptions, str]:
+        """Settings to look at a token with, and what there is to say about them: the controls',
+        or the run's own where the controls belong to another checkpoint."""
+        values, checkpoint = question.get("values"), question.get("checkpoint")
         if values is None:
-            return run.options
-        if not isinstance(values, list) or len(values) != CONTROL_COUNT:
-            raise ConfigError("settings must be the list of all control values")
-        return options_from_values(run.predictor, *values)
+            return run.options, ""
+        chosen = self.context.shelf.peek(checkpoint) if isinstance(checkpoint, str) else None
+        name = checkpoint if chosen is None else chosen.name
+        if name not in (None, run.predictor.name):
+            return run.options, (
+                f"Written by {run.predictor.name}: shown with the settings it was written with, "
+                "the controls now belong to another checkpoint."
+            )
+        return options_from_values(run.predictor, **_by_name(values)), ""
+
+
+def _read_with(run: Run, values: object) -> SamplingOptions:
+    """The run's options with the controls' filters of finished objects, whichever checkpoint the
+    other controls belong to."""
+    if values is None:
+        return run.options
+    wanted = _by_name(values)
+    return run.options.replace(noise=wanted["noise"], score_threshold=wanted["score_threshold"])
+
+
+def _by_name(values: object) -> dict:
+    if not isinstance(values, list) or len(values) != CONTROL_COUNT:
+        raise ConfigError("settings must be the list of all control values")
+    return dict(zip(Controls.__dataclass_fields__, values, strict=True))
 
 
 def _attention_map(weights: Tensor, grid: tuple[int, int], question: dict) -> dict:
@@ -218,6 +250,17 @@ def _modes(axis: Tensor, ids: list[int]) -> list[dict]:
             continue
         peaks.append((low + int(axis[low:high].argmax()), mass))
     return [{"id": ids[i], "mass": mass} for i, mass in peaks[:4]]
+
+
+def _decides(options: SamplingOptions) -> SamplingOptions:
+    """Only what decides which token is drawn at one place: filters of finished objects and the
+    sentence's length do not."""
+    usual = SamplingOptions()
+    return options.replace(
+        noise=usual.noise,
+        score_threshold=usual.score_threshold,
+        max_objects=usual.max_objects,
+    )
 
 
 def _only(token_id: int | None, size: int) -> Tensor:

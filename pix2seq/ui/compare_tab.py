@@ -100,7 +100,7 @@ class CompareHandlers:
         """Another checkpoint: its defaults and limits."""
         try:
             predictor = self.context.shelf.get(checkpoint)
-        except ConfigError:  # the menu has said so already and goes back
+        except ConfigError:  # pushed off the shelf meanwhile, and gone from the disk
             return [gr.skip()] * (2 * len(Side.names()))
         return _updates(preset, resolved_defaults(predictor), predictor)
 
@@ -189,6 +189,6 @@ def build_two_settings(context: AppContext) -> None:
     preset.input(
         handlers.choose_preset, [preset, context.checkpoint, *base_widgets], side_widgets, **quiet
     )
-    context.checkpoint.change(
-        handlers.follow_checkpoint, [preset, context.checkpoint], side_widgets, **quiet
+    context.loaded.change(
+        handlers.follow_checkpoint, [preset, context.loaded], side_widgets, **quiet
     )

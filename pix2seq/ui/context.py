@@ -27,7 +27,9 @@ class AppContext:
         default_checkpoint: the name that the page opens with.
         choices: (shown, name) of every checkpoint in the menu.
         pictures, runs, sessions: what visitors put on the stage, wrote, and are writing.
-        checkpoint: the menu in the header; its value is a name.
+        checkpoint: the menu in the header; its value is a name, loaded or not.
+        loaded: the name of the visitor's loaded checkpoint. What depends on a checkpoint follows
+            this one, so that a choice that cannot be loaded is tried, and reported, once.
         image: the picture widget; its value is a file's path, or ``None``.
         example: the name of the example on the stage, empty for a visitor's own picture.
         controls: the sampling widgets.
@@ -42,6 +44,7 @@ class AppContext:
     sessions: Sessions = field(default_factory=lambda: Sessions(pace=DEFAULT_SPEED))
     problem: str = ""
     checkpoint: gr.Dropdown | None = None
+    loaded: gr.State | None = None
     image: gr.Image | None = None
     example: gr.Textbox | None = None
     controls: Controls | None = None

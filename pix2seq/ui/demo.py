@@ -55,7 +55,7 @@ def build_demo(
     if load is None:
 
         def load(name: str) -> Predictor:
-            return pix2seq.load(name, device)
+            return pix2seq.load(name, device, context.shelf.report(name))
 
         names = names or list(CHECKPOINTS)
     context = AppContext(

@@ -17,18 +17,25 @@ from pix2seq.transforms import Letterbox
 from pix2seq.ui.runs import Run
 
 
-def edited_prompt(run: Run, kept: Sequence[int], edit: Mapping) -> tuple[int, ...]:
+def edited_prompt(
+    run: Run, kept: Sequence[int], edit: Mapping, max_objects: int | None = None
+) -> tuple[int, ...]:
     """Token ids to go on from.
 
     Args:
         run: tells vocabulary and picture.
         kept: the tokens on view; those behind an edited place are dropped.
+        max_objects: the longest sentence that will be written, by default the run's. A drawn
+            prompt takes the last object's place where it would not fit behind the others.
 
     Raises:
         ConfigError: the edit names a place, token or class that does not exist.
     """
     if "box" in edit:
-        return (*_whole_objects(run, kept), *_box_tokens(run, edit["box"]))
+        before = run.predictor.tokenizer.sequence_length(
+            (max_objects or run.options.max_objects) - 1
+        )
+        return (*_whole_objects(run, kept[:before]), *_box_tokens(run, edit["box"]))
     if "index" not in edit:
         return tuple(kept)
     index = _number("index", edit["index"])

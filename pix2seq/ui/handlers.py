@@ -72,14 +72,14 @@ class Handlers:
     def open_page(self, request: gr.Request) -> list:
         """A visitor arrives: play the opening example, or set up what a link asks for.
 
-        Returns the stage's record, the picture widget's value, the example's name, the checkpoint,
-        whether to run at once, and an update for every control.
+        Returns the stage's record, the picture widget's value, the example's name, the checkpoint
+        for the menu and as the loaded one, whether to run at once, and an update for every control.
         """
         query = dict(request.query_params) if request is not None else {}
-        unchanged = [gr.skip()] * CONTROL_COUNT
+        usual = [gr.skip(), gr.skip(), "", *[gr.skip()] * CONTROL_COUNT]
         if "ex" not in query:
             name = self.opening_example
-            return [self._play(name), self._widget_value(name), name, gr.skip(), "", *unchanged]
+            return [self._play(name), self._widget_value(name), name, *usual]
         try:
             name = str(query["ex"])[:60]
             checkpoint = str(query.get("ckpt") or self.context.default_checkpoint)[:200]
@@ -91,11 +91,12 @@ class Handlers:
         except ConfigError as error:
             toast(error)
             name = self.opening_example
-            return [self._play(name), self._widget_value(name), name, gr.skip(), "", *unchanged]
+            return [self._play(name), self._widget_value(name), name, *usual]
         return [
             record.picture_line(picture),
             self._widget_value(name),
             picture.example,
+            checkpoint,
             checkpoint,
             "run",
             *controls_as_updates(predictor, options),
@@ -162,7 +163,7 @@ class Handlers:
         try:
             current = self.context.runs.find(str(request_data.get("run")))
             predictor = self.context.shelf.get(checkpoint)
-            options = _with_forbidden(options_from_values(predictor, *values), request_data)
+            options = _as_asked(options_from_values(predictor, *values), request_data)
             if current is not None:
                 current.restore()
             if current is None:
@@ -170,7 +171,7 @@ class Handlers:
                     self.context.example_picture(example) if example else self.picture_of(path)
                 )
                 run = Run(picture, predictor, options)
-                run.prompt = edited_prompt(run, [], request_data)
+                run.prompt = edited_prompt(run, [], request_data, options.max_objects)
             else:
                 run = self._next(current, predictor, options, request_data)
         except ConfigError as error:
@@ -186,7 +187,15 @@ class Handlers:
             raise ConfigError(f"shown is {shown!r}; it must be a count of tokens")
         kept = current.token_ids[:shown]
         same_model = predictor is current.predictor
-        prompt = edited_prompt(current, kept, request_data) if same_model else ()
+        prompt = ()
+        if same_model:
+            prompt = edited_prompt(current, kept, request_data, options.max_objects)
+            if len(prompt) > predictor.tokenizer.sequence_length(options.max_objects):
+                last = (len(prompt) - 1) // len(predictor.tokenizer.slots) + 1
+                raise ConfigError(
+                    f"this would go on in object {last}, but there may be {options.max_objects} "
+                    "objects at most; raise that first"
+                )
         unchanged = list(prompt) == current.token_ids and options == current.options
         if same_model and unchanged:
             if not current.ended:
@@ -220,11 +229,23 @@ class Handlers:
         """Speed: also takes effect in the middle of a sentence."""
         self.context.sessions.set_pace(session_of(request), float(tokens_per_second or 0))
 
+    def forbidden(self, request_data: dict, checkpoint: str, chosen: list[int]) -> list[int]:
+        """Forbidden classes after one more (``label``), or those of a sentence that is put on view
+        again (``labels``); classes that the checkpoint does not have are left out."""
+        labels = request_data.get("labels")
+        if not isinstance(labels, list):
+            labels = [*chosen, request_data.get("label")]
+        predictor = self.context.shelf.peek(checkpoint)
+        known = set() if predictor is None else set(predictor.categories.named_labels())
+        return [label for label in dict.fromkeys(labels) if label in known]
+
     # ---- checkpoints ------------------------------------------------------------------------
 
     def choose_checkpoint(self, name: str, loaded: str) -> list:
         """Load another checkpoint: new vocabulary, limits and defaults; on failure the running
         one stays. Returns the menu's value, the loaded name and every control."""
+        if name == loaded:
+            return [gr.skip()] * (2 + CONTROL_COUNT)
         try:
             predictor = self.context.shelf.get(name)
         except ConfigError as error:
@@ -233,8 +254,11 @@ class Handlers:
         return [gr.update(), name, *controls_as_updates(predictor, resolved_defaults(predictor))]
 
 
-def _with_forbidden(options: SamplingOptions, request_data: dict) -> SamplingOptions:
-    """Add the class that the page asks never to see again."""
+def _as_asked(options: SamplingOptions, request_data: dict) -> SamplingOptions:
+    """Add what the page asks for on the stage, before the controls have followed: a class never to
+    see again, or to keep going past EOS."""
+    if request_data.get("eos") == "delay":
+        options = options.replace(eos="delay")
     label = request_data.get("forbid")
     if isinstance(label, bool) or not isinstance(label, int):
         return options

@@ -184,9 +184,9 @@ def build_lab_tab(context: AppContext) -> None:
     )
     stop.click(handlers.stop, None, None, queue=False, api_visibility="private")
     gr.on(
-        [knob.input, context.checkpoint.change],
+        [knob.input, context.loaded.change],
         handlers.describe,
-        [knob, context.checkpoint],
+        [knob, context.loaded],
         [sheet, curves, averages],
         **quiet,
     )

@@ -61,8 +61,8 @@ def build_learn_tab(context: AppContext) -> None:
         trigger_mode="once",
         api_visibility="private",
     )
-    if context.checkpoint is not None:
-        context.checkpoint.change(
+    if context.loaded is not None:
+        context.loaded.change(
             None,
             context.checkpoint,
             js="(name) => P2S.emit('checkpoint', name)",

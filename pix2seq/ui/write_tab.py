@@ -75,9 +75,11 @@ def build_write_tab(context: AppContext) -> None:
             else:
                 config = predictor.tokenizer.config
                 controls = build_sampling_controls(
-                    resolved_defaults(predictor), config.num_bins, config.max_objects
+                    resolved_defaults(predictor),
+                    config.num_bins,
+                    config.max_objects,
+                    class_choices(predictor),
                 )
-                controls.forbid.choices = class_choices(predictor)
         opening = handlers.opening_record()
         context.stage = build_stage(opening, Answers(context).functions())
     context.controls = controls
@@ -86,6 +88,7 @@ def build_write_tab(context: AppContext) -> None:
     cursor = gr.Textbox("{}", visible=False)
     linked = gr.Textbox("", visible=False)
     seed_of_scene = gr.State(1)
+    loaded = context.loaded = gr.State(context.default_checkpoint)
 
     widgets = controls.widgets()
     sources = [context.image, example, context.checkpoint, *widgets]
@@ -101,8 +104,8 @@ def build_write_tab(context: AppContext) -> None:
         data = dict(event._data or {})
         yield from handlers.write_on(data, path, example, checkpoint, *values, request=request)
 
-    def forbid(event: gr.EventData, chosen: list[int]) -> list[int]:
-        return list(dict.fromkeys([*chosen, event._data["label"]]))
+    def forbid(event: gr.EventData, checkpoint: str, chosen: list[int]) -> list[int]:
+        return handlers.forbidden(dict(event._data or {}), checkpoint, chosen)
 
     writing = dict(
         outputs=context.stage,
@@ -112,22 +115,19 @@ def build_write_tab(context: AppContext) -> None:
         trigger_mode="multiple",
         api_visibility=_PRIVATE,
     )
-    run.click(start, sources, **writing)
+    # However a request ends, the stage stops saying that it waits.
+    settled = dict(js="() => P2S.settled()", api_visibility=_PRIVATE)
+    run.click(start, sources, **writing).then(None, **settled)
     step.click(
         go_on,
         [cursor, *sources],
         js="(_, ...rest) => [P2S.cursor({ limit: 1 }), ...rest]",
         **writing,
-    )
-    context.stage.write_on(edit, sources, **writing)
-    context.stage.forbid(
-        forbid,
-        controls.forbid,
-        controls.forbid,
-        queue=False,
-        show_progress="hidden",
-        api_visibility=_PRIVATE,
-    )
+    ).then(None, **settled)
+    context.stage.write_on(edit, sources, **writing).then(None, **settled)
+    at_once = dict(queue=False, show_progress="hidden", api_visibility=_PRIVATE)
+    context.stage.forbid(forbid, [context.checkpoint, controls.forbid], controls.forbid, **at_once)
+    context.stage.keep_going(lambda: "delay", None, controls.eos, **at_once)
 
     def start_if_linked(request: gr.Request, wanted, *values):
         if wanted:
@@ -139,7 +139,7 @@ def build_write_tab(context: AppContext) -> None:
         None,
         handlers.open_page,
         None,
-        [context.stage, context.image, example, context.checkpoint, linked, *widgets],
+        [context.stage, context.image, example, context.checkpoint, loaded, linked, *widgets],
         show_progress="hidden",
         api_visibility=_PRIVATE,
     )
@@ -173,16 +173,21 @@ def build_write_tab(context: AppContext) -> None:
     )
     # The page's scripts follow the controls: the inspector and the filters react at once.
     gr.on(
-        [widget.change for widget in widgets],
+        [widget.change for widget in [context.checkpoint, *widgets]],
         None,
-        widgets,
+        [context.checkpoint, *widgets],
         None,
-        js="(...values) => P2S.settings(values)",
+        js="(checkpoint, ...values) => P2S.settings(values, checkpoint)",
         api_visibility=_PRIVATE,
     )
     sheet.click(None, js="() => P2S.toggleSheet()", api_visibility=_PRIVATE)
-    loaded = gr.State(context.default_checkpoint)
-    context.checkpoint.input(
+    # Listeners of one event run one after the other, so the stage hears of the choice first.
+    context.checkpoint.change(
+        None, context.checkpoint, js="(name) => P2S.loading(name)", api_visibility=_PRIVATE
+    )
+    # Not `input`, which fires for the choice and again when the menu loses the focus; not `select`,
+    # which misses choices by the keyboard. What Python put into the menu is loaded already.
+    context.checkpoint.change(
         handlers.choose_checkpoint,
         [context.checkpoint, loaded],
         [context.checkpoint, loaded, *widgets],
@@ -190,4 +195,4 @@ def build_write_tab(context: AppContext) -> None:
         show_progress_on=context.checkpoint,
         concurrency_id="load",
         api_visibility=_PRIVATE,
-    )
+    ).then(None, js="() => P2S.loaded()", api_visibility=_PRIVATE)

@@ -3,7 +3,11 @@
 // the mean over layers and heads, or any one of them.
 
 (() => {
-  const { h, clear } = P2S;
+  const { h, svg, clear } = P2S;
+  const STEP = 0.04; // of the picture, per key press
+  const MOVES = { ArrowLeft: [-1, 0], ArrowRight: [1, 0], ArrowUp: [0, -1], ArrowDown: [0, 1] };
+  const FROM_TOKEN = "Where the decoder looked when it wrote this token.";
+  const FROM_PLACE = "Where the encoder looks from the ring. Click another place, or move it with the arrow keys.";
 
   P2S.Attention = class Attention {
     constructor(stage) {
@@ -33,10 +37,11 @@
           class: "p2s-button",
           "aria-pressed": "false",
           "data-look-around": "",
-          title: "Click a place on the photo: where does the encoder look from there?",
+          title: "Where does the encoder look from a place on the photo?",
+          onkeydown: (event) => this.key(event),
           onclick: () => {
             this.picking = !this.picking;
-            this.place = null;
+            this.place = this.picking ? this.start() : null;
             this.on = this.picking || this.on;
             this.refresh();
           },
@@ -53,6 +58,8 @@
         h("div", { class: "p2s-row" }, this.toggle, this.around, this.layer, this.head),
         this.note
       );
+      this.mark = svg("circle", { class: "p2s-place", r: 6, visibility: "hidden", "data-place": "" });
+      stage.photo.layers.prompt.append(this.mark);
       this.options(this.layer, "all layers", 0);
       this.options(this.head, "all heads", 0);
     }
@@ -66,6 +73,26 @@
       }
       select.value = kept;
       if (select.selectedIndex < 0) select.selectedIndex = 0;
+    }
+
+    /** The middle of the inspected object, or of the picture. */
+    start() {
+      const { stage } = this;
+      const focus = stage.focus();
+      const found = focus === null ? null : stage.objectOnView(focus);
+      const { w, h: tall } = stage.record.image;
+      const [x0, y0, x1, y1] = found && found.state !== "flat" ? found.box : [0, 0, w, tall];
+      return { x: Math.round((x0 + x1) / 2), y: Math.round((y0 + y1) / 2) };
+    }
+
+    /** Arrow keys move the place. */
+    key(event) {
+      const [right, down] = MOVES[event.key] || [0, 0];
+      if (!this.picking || (!right && !down)) return;
+      event.preventDefault();
+      const { w, h: tall } = this.stage.record.image;
+      const within = (value, most) => Math.min(Math.max(value, 0), most);
+      this.pick({ x: within(this.place.x + right * w * STEP, w), y: within(this.place.y + down * tall * STEP, tall) });
     }
 
     /** A click on the photo while picking. */
@@ -85,15 +112,13 @@
       P2S.set(this.toggle, { "aria-pressed": this.on && !this.picking ? "true" : "false" });
       P2S.set(this.around, { "aria-pressed": this.picking ? "true" : "false" });
       if (!token) this.picking = false;
+      const { photo } = this.stage;
+      if (this.picking) P2S.set(this.mark, { cx: photo.x(this.place.x), cy: photo.y(this.place.y) });
+      P2S.set(this.mark, { visibility: this.picking ? "visible" : "hidden" });
       this.stage.photo.node.classList.toggle("picking", Boolean(this.picking));
       if (!token || !this.on) {
         canvas.style.opacity = "0";
         this.asked = null;
-        return;
-      }
-      if (this.picking && !this.place) {
-        this.note.textContent = "Click a place on the photo.";
-        canvas.style.opacity = "0";
         return;
       }
       const subject = this.picking ? JSON.stringify(this.place) : token.index;
@@ -118,8 +143,12 @@
       if (this.asked !== question) return;
       this.note.textContent = answer.error
         ? answer.error
-        : `Brightest cell holds ${(100 * answer.peak).toFixed(1)} % of the attention.`;
-      if (answer.error) return;
+        : `${this.picking ? FROM_PLACE : FROM_TOKEN} The brightest cell holds ` +
+          `${(100 * answer.peak).toFixed(1)} % of the attention.`;
+      if (answer.error) {
+        this.canvas.style.opacity = "0";
+        return;
+      }
       this.options(this.layer, "all layers", answer.layers);
       this.options(this.head, "all heads", answer.heads);
       this.paint(record, answer);

@@ -38,7 +38,7 @@
         this.places.clear();
         this.run = record.run;
       }
-      const visible = stage.visibleObjects();
+      const visible = [...stage.visibleObjects(), ...this.peek(stage)];
       const wanted = new Set(visible.map((found) => found.object));
       for (const [object, node] of this.nodes) {
         if (!wanted.has(object)) {
@@ -50,6 +50,13 @@
       for (const found of visible) this.place(record, found);
       this.focus(stage.focus());
       this.stale = false;
+    }
+
+    /** An object that the filters hide, as long as somebody looks at its tokens. */
+    peek(stage) {
+      const focus = stage.focus();
+      const found = focus === null ? null : stage.objectOnView(focus);
+      return found && ["below", "dropped"].includes(found.state) ? [found] : [];
     }
 
     place(record, found) {
@@ -66,12 +73,14 @@
       let node = this.nodes.get(found.object);
       if (node && node.p2sKey === key) return;
       if (node) node.remove();
-      const text = `${found.object + 1}  ${name} ${P2S.probability(found.score)}`;
+      const peeked = ["below", "dropped"].includes(found.state);
+      const fate = peeked ? " · hidden" : "";
+      const text = `${found.object + 1}  ${name} ${P2S.probability(found.score)}${fate}`;
       node = svg(
         "g",
         {
           class: `p2s-box ${found.state}`,
-          "data-box": found.object,
+          [peeked ? "data-peek" : "data-box"]: found.object,
           "data-label": name,
           "data-score": found.score.toFixed(4),
           "data-state": found.state,

@@ -13,6 +13,12 @@
         { type: "button", class: "p2s-button", "data-undo": "", onclick: () => this.back() },
         "Undo"
       );
+      this.redo = h(
+        "button",
+        { type: "button", class: "p2s-button", "data-redo": "", onclick: () => this.forward() },
+        "Redo"
+      );
+      this.left = new Map(); // run id -> the branch that Undo left
       this.ghosts = h(
         "button",
         {
@@ -33,8 +39,9 @@
         { class: "p2s-section p2s-branches", "aria-label": "Branches", hidden: "" },
         h("h2", {}, "Branches"),
         this.list,
-        h("div", { class: "p2s-row" }, this.undo, this.ghosts)
+        h("div", { class: "p2s-row" }, this.undo, this.redo, this.ghosts)
       );
+      document.addEventListener("keydown", (event) => this.key(event));
     }
 
     /** Runs about the picture on view, oldest first. The example's recording counts only where it is
@@ -53,8 +60,45 @@
     }
 
     back() {
+      const { record } = this.stage;
       const parent = this.parent();
-      if (parent) this.stage.open(parent);
+      if (!parent) return;
+      this.left.set(parent.run, record.run);
+      this.go(parent);
+    }
+
+    next() {
+      const { record, records } = this.stage;
+      return records.get(this.left.get(record.run)) || null;
+    }
+
+    forward() {
+      const next = this.next();
+      if (next) this.go(next);
+    }
+
+    /** Put another sentence on view, with the classes that were forbidden in it. */
+    go(record) {
+      const { stage } = this;
+      const before = stage.record.header;
+      stage.open(record);
+      const { checkpoint, options } = record.header;
+      const labels = (options && options.forbidden_labels) || [];
+      const changed = String(labels) !== String((before.options || {}).forbidden_labels || []);
+      if (changed && checkpoint === before.checkpoint) stage.bridge.trigger("forbid", { labels });
+    }
+
+    /** Ctrl+Z and Ctrl+Shift+Z (or Ctrl+Y), except where a text is edited. */
+    key(event) {
+      if (!(event.ctrlKey || event.metaKey) || event.altKey) return;
+      if (event.target.closest("input, textarea, select, [contenteditable]")) return;
+      if (!this.stage.root.offsetParent) return; // another tab of the page
+      const key = event.key.toLowerCase();
+      const redo = key === "y" || (key === "z" && event.shiftKey);
+      if (key !== "z" && key !== "y") return;
+      event.preventDefault();
+      if (redo) this.forward();
+      else this.back();
     }
 
     draw() {
@@ -63,6 +107,7 @@
       this.node.hidden = family.length < 2;
       const parent = this.parent();
       this.undo.hidden = !parent;
+      this.redo.hidden = !this.next();
       this.ghosts.hidden = !parent;
       P2S.set(this.ghosts, { "aria-pressed": this.showGhosts ? "true" : "false" });
       const key = family.map((r) => `${r.run}${r.tokens.length}${r.state}`).join() + record.run;
@@ -85,7 +130,7 @@
             class: "p2s-branch",
             "data-branch": other.run,
             "aria-current": other === current ? "true" : null,
-            onclick: () => this.stage.open(other),
+            onclick: () => this.go(other),
           },
           h("span", { class: "p2s-mono" }, `${number + 1}`),
           h("span", {}, this.name(other)),

@@ -12,10 +12,10 @@
       this.attention = new P2S.Attention(stage);
       this.lens = new P2S.Lens(stage);
       this.title = h("h2", { "data-inspector-title": "" });
-      this.numbers = h("p", { class: "p2s-small p2s-soft" });
+      this.numbers = h("dl", { class: "p2s-numbers" });
       this.note = h("p", { class: "p2s-small p2s-whatif", "data-what-if": "" });
       this.pipeline = h("table", { class: "p2s-table p2s-pipeline", "data-pipeline": "" });
-      this.list = h("div", { class: "p2s-alternatives", role: "list" });
+      this.alternatives = new P2S.Alternatives(stage);
       this.detail = h(
         "div",
         { class: "p2s-detail" },
@@ -23,7 +23,7 @@
         this.distribution.node,
         this.note,
         this.fold("From logits to the token", true, this.pipeline),
-        this.fold("It could have written", true, this.list),
+        this.fold("It could have written", true, this.alternatives.node),
         this.fold("Where it looked", false, this.attention.node),
         this.lens.node
       );
@@ -33,7 +33,7 @@
           type: "button",
           class: "p2s-button p2s-close",
           "aria-label": "Close the inspector",
-          onclick: () => stage.select(null),
+          onclick: () => this.leave(),
         },
         "Close"
       );
@@ -43,7 +43,19 @@
         h("div", { class: "p2s-panel-head" }, this.title, this.close),
         this.detail
       );
-      this.asked = null;
+      this.node.addEventListener("keydown", (event) => {
+        if (event.key === "Escape" && stage.selected !== null) this.leave();
+      });
+      this.version = 0; // of the settings
+      this.subject = null; // what is asked about
+      this.answer = null;
+    }
+
+    /** Close, and leave the keyboard where it came from. */
+    leave() {
+      const { selected, sentence } = this.stage;
+      this.stage.select(null);
+      sentence.chips[selected]?.focus();
     }
 
     fold(title, open, ...content) {
@@ -51,7 +63,7 @@
     }
 
     settingsChanged() {
-      this.asked = null;
+      this.version += 1;
       this.stage.changed();
     }
 
@@ -64,9 +76,8 @@
       if (!token) {
         this.title.textContent = "Inspector";
         this.node.classList.add("empty");
-        this.asked = null;
-        this.distribution.answer = null;
-        this.distribution.drawOnPhoto();
+        this.subject = null;
+        this.distribution.drawOnPhoto(null);
         this.attention.draw(null);
         this.empty();
         return;
@@ -74,14 +85,14 @@
       this.hint?.remove();
       this.node.classList.remove("empty");
       this.title.textContent = this.heading(record, token);
-      const question = `${record.run}:${selected}`;
-      if (this.asked !== question) {
-        this.asked = question;
-        this.fetch(question, record, token);
-      }
-      this.distribution.drawOnPhoto();
+      const place = `${record.run}:${selected}`;
+      this.subject = { place, key: `${place}:${this.version}`, record, token };
+      this.catchUp();
+      const answer = this.answerOnView();
+      this.detail.classList.toggle("stale", this.shownPlace !== place);
+      this.distribution.drawOnPhoto(answer);
       this.attention.draw(token);
-      this.lens.draw(record, token);
+      this.lens.draw(record, token, answer);
     }
 
     empty() {
@@ -103,56 +114,83 @@
       return `Token ${token.index} · ${token.slot} · ${what}`;
     }
 
-    async fetch(question, record, token) {
-      const answer = await this.stage.ask("explain", {
-        run: record.run,
-        index: token.index,
-        values: this.stage.values,
-      });
-      if (this.asked !== question) return;
-      if (answer.error) {
-        this.fallback(record, token, answer.error);
-        return;
+    /** What the server said about the token on view; `null` while it has not, or cannot. */
+    answerOnView() {
+      return this.subject && this.subject.place === this.shownPlace ? this.answer : null;
+    }
+
+    /** One question at a time; whatever changed meanwhile is asked next. */
+    async catchUp() {
+      if (this.asking) return;
+      this.asking = true;
+      while (this.subject && this.subject.key !== this.asked) {
+        const { key, place, record, token } = this.subject;
+        this.asked = key;
+        const answer = await this.stage.ask("explain", {
+          run: record.run,
+          index: token.index,
+          values: this.stage.values,
+          checkpoint: this.stage.waiting.checkpoint,
+        });
+        if (!this.subject || this.subject.place !== place) continue;
+        this.shownPlace = place;
+        if (answer.error) this.fallback(record, token, answer.error);
+        else this.show(record, token, answer);
+        this.stage.changed();
       }
-      this.show(record, token, answer);
-      this.stage.changed();
+      this.asking = false;
     }
 
     /** Without the server's memory of this run, the record itself still knows five candidates. */
     fallback(record, token, message) {
+      this.answer = null;
       this.distribution.show({ axis: null });
       clear(this.pipeline);
-      clear(this.list);
-      this.numbers.textContent = record.describe(token);
-      this.note.textContent = message;
-      for (const candidate of token.candidates) {
-        this.list.append(
-          this.alternative(record, token, {
-            id: candidate.id,
-            text: record.text_of(candidate.id),
-            stages: [candidate.prob, candidate.prob, candidate.prob, candidate.final],
-          })
-        );
-      }
+      this.measures(token, token.raw, null, token.entropy);
+      this.note.textContent =
+        `Only what the record itself holds: ${message}`;
+      const best = token.candidates.map((candidate) => ({
+        id: candidate.id,
+        text: record.text_of(candidate.id),
+        stages: [candidate.prob, candidate.prob, candidate.prob, candidate.final],
+      }));
+      this.alternatives.show(record, token, { best });
+    }
+
+    measures(token, raw, rank, entropy) {
+      const items = [
+        ["probability", token.forced ? `${raw.toFixed(4)}, given` : raw.toFixed(4), "What the model itself gave this token"],
+        ["rank", rank === null ? "–" : rank, "1: no token was likelier"],
+        ["surprise", P2S.nats(-Math.log(raw)), "−ln of the probability: the rarer, the more surprising"],
+        ["entropy", P2S.nats(entropy), "How undecided the model was between all tokens"],
+      ];
+      clear(this.numbers).append(
+        ...items.map(([name, value, title]) => h("div", { title }, h("dt", {}, name), h("dd", {}, value)))
+      );
     }
 
     show(record, token, answer) {
       this.answer = answer;
-      const raw = answer.chosen[0];
-      this.numbers.textContent =
-        `p ${raw.toFixed(4)} · rank ${answer.rank} · surprise ${P2S.nats(-Math.log(raw))} · ` +
-        `entropy ${P2S.nats(answer.entropies[0])}${token.forced ? " · given, not sampled" : ""}`;
-      const { settings } = answer;
-      this.note.textContent = answer.whatIf
-        ? `What if: recomputed with the controls' values (temperature ${settings.temperature}, ` +
-          `top-p ${settings.top_p}, top-k ${settings.top_k || "off"}), without running the model.`
-        : "";
+      this.measures(token, answer.chosen[0], answer.rank, answer.entropies[0]);
+      this.note.textContent = [answer.note, answer.whatIf ? this.whatIf(record, token, answer) : ""]
+        .filter(Boolean)
+        .join(" ");
       this.distribution.show(answer);
       this.showPipeline(answer);
-      clear(this.list).append(
-        h("p", { class: "p2s-small p2s-soft" }, "Probability before → after the settings; click to write on.")
+      this.alternatives.show(record, token, answer);
+    }
+
+    /** What the moved controls would have changed here: the same seed, another distribution. */
+    whatIf(record, token, answer) {
+      const { temperature, top_p: topP, top_k: topK, seed } = answer.settings;
+      const outcome =
+        answer.drawn === token.id
+          ? `seed ${seed} would still write ${record.text_of(token.id)} here.`
+          : `seed ${seed} would write ${record.text_of(answer.drawn)} here, not ${record.text_of(token.id)}.`;
+      return (
+        `What if, without running the model: with temperature ${temperature}, top-p ${topP}, ` +
+        `top-k ${topK || "off"}, ${outcome}`
       );
-      for (const item of answer.best) this.list.append(this.alternative(record, token, item));
     }
 
     showPipeline(answer) {
@@ -172,56 +210,6 @@
         );
       });
       clear(this.pipeline).append(h("thead", {}, head), h("tbody", {}, ...rows));
-    }
-
-    alternative(record, token, item) {
-      const [raw, , , final] = item.stages;
-      const kind = record.kind(item.id);
-      const role = { coord: token.slot, class: "class", noise: "noise" }[kind] || "eos";
-      const chosen = item.id === token.id;
-      const label = `${item.text}: raw ${raw.toFixed(4)}, ${final > 0 ? `drawn with ${final.toFixed(4)}` : "cut"}`;
-      const numbers = `${P2S.probability(raw)} → ${final > 0 ? P2S.probability(final) : "cut"}`;
-      const shown = `${item.text} ${numbers}`;
-      const row = h(
-        "div",
-        { class: "p2s-alternative-row", role: "listitem" },
-        h(
-          "button",
-          {
-            type: "button",
-            class: `p2s-alternative${final > 0 ? "" : " cut"}`,
-            "data-alternative": item.id,
-            "data-role": role,
-            title: label,
-            "aria-label": `${shown}${chosen ? ", written" : ", write on from it"}`,
-            "aria-current": chosen ? "true" : null,
-            style: { "--share": `${100 * raw}%` },
-            onclick: () => {
-              if (!chosen) this.stage.writeOn({ index: token.index, token: item.id });
-            },
-          },
-          h("span", { class: "p2s-alternative-text" }, item.text),
-          h("span", { class: "p2s-mono" }, numbers)
-        )
-      );
-      if (kind === "class") {
-        const labelId = item.id - record.vocab.cls;
-        row.append(
-          h(
-            "button",
-            {
-              type: "button",
-              class: "p2s-button p2s-forbid",
-              "aria-label": `never ${item.text}: forbid the class and write again from here`,
-              title: `never “${item.text}”, from here on`,
-              "data-forbid": labelId,
-              onclick: () => this.stage.forbid(labelId, token.index),
-            },
-            "never"
-          )
-        );
-      }
-      return row;
     }
   };
 })();

@@ -10,6 +10,14 @@
     ["eos", "EOS", "eos"],
   ];
 
+  const FATES = {
+    ok: "stays",
+    noise: "shown as noise",
+    dropped: "dropped",
+    below: "below score",
+    flat: "no area",
+  };
+
   P2S.Lens = class Lens {
     constructor(stage) {
       this.stage = stage;
@@ -30,44 +38,120 @@
       this.node.addEventListener("toggle", () => stage.changed());
     }
 
-    draw(record, token) {
+    draw(record, token, answer) {
       if (!this.node.open) return;
-      const answer = this.stage.inspector.answer;
-      const key = [record.run, record.tokens.length, token.index, answer && answer.index].join();
-      if (key === this.drawn) return;
+      const { shown, filtered } = this.stage;
+      const key = [record.run, record.tokens.length, record.state, shown, token.index, Boolean(answer)].join();
+      if (key === this.drawn && filtered === this.drawnFilter) return;
       this.drawn = key;
+      this.drawnFilter = filtered;
       clear(this.kinds);
-      if (answer && answer.index === token.index) {
-        const { kinds } = answer;
-        const known = KINDS.map(([name]) => kinds[name]).reduce((a, b) => a + b, 0);
-        const parts = KINDS.map(([name, label, role]) => ({ label, role, value: kinds[name] }));
-        parts.push({ label: "other", role: "eos", value: Math.max(1 - known, 0) });
-        const words = parts.filter((part) => part.value >= 0.005);
-        this.kinds.append(
-          P2S.shares(parts),
-          h("p", { class: "p2s-small" }, words.map((p) => `${p.label} ${P2S.probability(p.value)}`).join(" · "))
-        );
-      }
+      if (answer) this.drawKinds(answer.kinds);
+      this.drawEos(record);
+      this.drawGrammar(record, token);
+    }
+
+    drawKinds(kinds) {
+      const known = KINDS.map(([name]) => kinds[name]).reduce((a, b) => a + b, 0);
+      const parts = KINDS.map(([name, label, role]) => ({ label, role, value: kinds[name] }));
+      parts.push({ label: "other", role: "eos", value: Math.max(1 - known, 0) });
+      const words = parts.filter((part) => part.value >= 0.005);
+      this.kinds.append(
+        P2S.shares(parts),
+        h("p", { class: "p2s-small" }, words.map((p) => `${p.label} ${P2S.probability(p.value)}`).join(" · "))
+      );
+    }
+
+    drawGrammar(record, token) {
+      const taken = record.tokens.map((t) => 1 - t.grammarMass);
+      const most = taken.reduce((best, value, i) => (value > taken[best] ? i : best), 0);
+      clear(this.grammar).append(
+        P2S.bars(taken, "noise", [token.index]),
+        h(
+          "p",
+          { class: "p2s-small" },
+          `Here ${P2S.probability(taken[token.index])}; most at token ${most}: ${P2S.probability(taken[most])}.`
+        )
+      );
+    }
+
+    drawEos(record) {
       const first = record.vocab.slots[0];
       const boundaries = record.tokens.filter((t) => t.slot === first || t.slot === "eos");
       const wanted = boundaries.findIndex((t) => t.eosProb > 0.5);
       clear(this.eos).append(P2S.bars(boundaries.map((t) => t.eosProb), "eos", wanted < 0 ? [] : [wanted]));
-      if (wanted >= 0 && boundaries[wanted].slot !== "eos") {
-        this.eos.append(h("p", { class: "p2s-small" }, this.afterStop(record, boundaries[wanted].object)));
-      }
-      clear(this.grammar).append(P2S.bars(record.tokens.map((t) => 1 - t.grammarMass), "noise"));
+      if (wanted < 0) {
+        const best = boundaries.reduce((a, b) => (b.eosProb > a.eosProb ? b : a), boundaries[0]);
+        this.eos.append(
+          this.say(
+            `EOS never had half of the probability; most, ${P2S.probability(best ? best.eosProb : 0)}, ` +
+              `before object ${best ? best.object + 1 : 1}.`
+          )
+        );
+      } else if (boundaries[wanted].slot === "eos") this.stoppedHere(boundaries[wanted]);
+      else this.wentOn(record, boundaries[wanted]);
     }
 
-    /** What was found after the place where the model would rather have stopped. */
-    afterStop(record, object) {
-      const later = this.stage.allObjects().filter((found) => found.object >= object);
-      const noise = later.filter((found) => {
-        const word = record.tokensOf(found.object, this.stage.shown).class;
-        return word && record.kind(word.id) === "noise";
-      });
-      return (
-        `EOS had more than half of the probability before object ${object + 1}. ` +
-        `${P2S.count(later.length, "object")} came after it, ${noise.length} of them written as noise.`
+    say(text) {
+      return h("p", { class: "p2s-small" }, text);
+    }
+
+    stoppedHere(token) {
+      this.eos.append(
+        this.say(
+          `The sentence ended where EOS had ${P2S.probability(token.eosProb)}. What would more objects be?`
+        ),
+        h(
+          "button",
+          {
+            type: "button",
+            class: "p2s-button",
+            "data-keep-going": "",
+            disabled: this.stage.busy() || !this.stage.record.run,
+            onclick: () => this.stage.keepGoing(token.index),
+          },
+          "Keep going from here"
+        )
+      );
+    }
+
+    /** Every object that putting EOS off has added, and what became of it. */
+    wentOn(record, token) {
+      const { stage } = this;
+      const added = stage.allObjects().filter((found) => found.object >= token.object);
+      const isNoise = (found) => {
+        const word = record.tokensOf(found.object, stage.shown).class;
+        return Boolean(word) && record.kind(word.id) === "noise";
+      };
+      const noise = added.filter(isNoise);
+      const hidden = (found) => found.state !== "ok" && found.state !== "noise";
+      const kept = added.filter((found) => !hidden(found));
+      this.eos.append(
+        this.say(
+          `EOS had ${P2S.probability(token.eosProb)} before object ${token.object + 1}. Going on added ` +
+            `${P2S.count(added.length, "object")}: ${noise.length} written as noise, of which ` +
+            `${noise.filter(hidden).length} removed; ${kept.length} of the added stay on the photo.`
+        ),
+        h("ol", { class: "p2s-added" }, ...added.map((found) => this.added(record, found, isNoise(found))))
+      );
+    }
+
+    added(record, found, isNoise) {
+      const word = record.tokensOf(found.object, this.stage.shown).class;
+      const name = found.label >= 0
+        ? `${record.className(found.label)} ${P2S.probability(found.score)}`
+        : record.text_of(word.id);
+      const fate = [isNoise && found.label >= 0 ? "noise" : "", FATES[found.state]].filter(Boolean).join(" · ");
+      return h(
+        "li",
+        { "data-added": found.object, "data-fate": found.state },
+        h(
+          "button",
+          { type: "button", class: "p2s-added-object", onclick: () => this.stage.select(word.index) },
+          h("span", { class: "p2s-mono" }, String(found.object + 1)),
+          h("span", { class: "p2s-alternative-text" }, name),
+          h("span", { class: "p2s-soft" }, fate)
+        )
       );
     }
   };

@@ -10,13 +10,20 @@
     document.addEventListener("click", (event) => {
       if (!event.target.closest("#run, #step")) return;
       document.body.classList.remove("p2s-sheet");
-      stage.asking();
+      stage.waiting.begin("run");
     });
     bridge.watch("value", () => stage.receive(bridge.props.value));
   };
 
   P2S.stage = () => stage;
-  P2S.settings = (values) => stage && stage.settings(values);
+  P2S.settings = (values, checkpoint) => stage && stage.settings(values, checkpoint);
+  P2S.settled = () => stage && stage.waiting.end("run");
+  P2S.loading = (name) => {
+    if (!stage) return;
+    stage.waiting.checkpoint = name;
+    stage.waiting.begin("checkpoint");
+  };
+  P2S.loaded = () => stage && stage.waiting.end("checkpoint");
   P2S.setPace = (pace) => {
     if (stage) stage.pace = Number(pace) || 0;
   };

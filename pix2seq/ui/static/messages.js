@@ -5,6 +5,8 @@
   /** The message over the photo: `{title, text, tone}`, or `null`. */
   P2S.stateMessage = (stage) => {
     const { record } = stage;
+    const { message } = stage.waiting;
+    if (message && !message.quiet) return message;
     if (record.state === "error") {
       return { tone: "error", title: "This did not work", text: record.end.message };
     }
@@ -35,7 +37,8 @@
     const seconds = record.encoder ? record.encoder.seconds : 0;
     const looked = seconds ? `looked for ${(1000 * seconds).toFixed(0)} ms` : "";
     const line = (...parts) => parts.filter(Boolean).join(" · ");
-    if (stage.waiting) return "Waiting for a free place in the queue…";
+    if (stage.waiting.message) return stage.waiting.message.title;
+    if (stage.prompt.active) return stage.prompt.hint();
     switch (record.state) {
       case "encoding":
         return "Looking at the picture…";
@@ -52,6 +55,8 @@
           end.rate ? `${end.rate} tokens/s` : "",
           end.reason === "eos" ? "the model said EOS" : "as many objects as you asked for"
         );
+      case "error":
+        return "Nothing was written.";
       default:
         return record.image ? "Run: the model looks at the picture and writes about it." : "";
     }

@@ -133,8 +133,9 @@
 
     drawMessage(record) {
       const message = this.stage.stateMessage();
-      if (message === this.shownMessage) return;
-      this.shownMessage = message;
+      const key = JSON.stringify(message);
+      if (key === this.shownMessage) return; // the region speaks up only when there is news
+      this.shownMessage = key;
       P2S.clear(this.message);
       this.message.hidden = !message;
       if (message) {

@@ -15,7 +15,7 @@
       this.playing = false;
       this.selected = null;
       this.hovered = null;
-      this.values = null;
+      this.values = null; // of the controls, in Python's order
       this.filtered = null; // objects as re-read under other filters
       this.pace = 25;
       this.changed = P2S.onceAFrame(() => this.draw());
@@ -32,6 +32,7 @@
       this.share = new P2S.Share(this);
       this.prompt = new P2S.Prompt(this);
       this.pointer = new P2S.Pointer(this);
+      this.waiting = new P2S.Waiting(this);
       this.toast = h("div", { class: "p2s-notice", role: "status", hidden: "" });
       this.status = h("div", { class: "p2s-status p2s-small p2s-soft" });
       this.aside = h(
@@ -96,7 +97,7 @@
 
     receive(text) {
       if (typeof text !== "string" || text[0] !== "R") return;
-      this.answered();
+      this.waiting.end("run");
       const head = text.slice(0, text.indexOf("\n") + 1);
       const known = this.record.text.startsWith(head) && head.length > 0;
       if (!known && this.busy() && head.includes('"replay":true')) return; // came too late
@@ -114,22 +115,21 @@
       this.filtered = null;
       this.changed();
       if (!known && this.record.header.replay) this.togglePlay();
+      this.showAnswer();
       P2S.emit("record", this.record);
     }
 
-    /** Something was asked for: say so if the answer takes a while. */
-    asking() {
-      clearTimeout(this.patience);
-      this.patience = setTimeout(() => {
-        this.waiting = true;
-        this.changed();
-      }, 600);
-    }
-
-    answered() {
-      clearTimeout(this.patience);
-      if (this.waiting) this.changed();
-      this.waiting = false;
+    /** The class that a person gave, or asked for by drawing, goes under the glass once it stands
+        there: its box may well be one that the filters hide. */
+    showAnswer() {
+      const { record } = this;
+      if (!this.questioned || !record.run) return;
+      const given = record.tokens.find((t) => t.forced && t.index >= (record.header.fork || 0));
+      const answer = given && record.tokensOf(given.object, record.tokens.length).class;
+      if (answer || !this.busy()) this.questioned = false;
+      if (!answer) return;
+      this.select(answer.index);
+      this.aside.scrollTop = 0;
     }
 
     /** Put another record on view: a new one, a branch, a replay. */
@@ -159,7 +159,9 @@
       this.share.draw();
       this.resume.hidden = !(this.record.state === "stopped" && this.record.run);
       this.prompt.button.disabled = !this.record.image || this.busy();
-      this.status.textContent = P2S.statusLine(this);
+      const status = P2S.statusLine(this);
+      this.status.textContent = status;
+      this.status.title = status; // it may be cut off
       P2S.emit("drawn", this);
     }
 
@@ -291,8 +293,10 @@
 
     /** Ask for another continuation: an edit (see ui/edits.py), or none to go on. */
     writeOn(edit) {
+      const token = this.record.tokens[edit.index];
+      this.questioned = "box" in edit || (token && token.slot === "class" && !("forbid" in edit));
       this.pause();
-      this.asking();
+      this.waiting.begin("run");
       this.bridge.trigger("write_on", { run: this.record.run, shown: this.shown, ...edit });
     }
 
@@ -302,9 +306,16 @@
       this.writeOn({ index, forbid: label });
     }
 
-    async settings(values) {
+    /** The end of the sentence was put off: keep going from there, with the control set so. */
+    keepGoing(index) {
+      this.bridge.trigger("keep_going", {});
+      this.writeOn({ index, eos: "delay" });
+    }
+
+    async settings(values, checkpoint) {
       const before = this.values;
       this.values = values;
+      this.waiting.checkpoint = checkpoint;
       this.inspector.settingsChanged();
       const [NOISE, THRESHOLD] = [7, 8];
       const same = before && before[NOISE] === values[NOISE] && before[THRESHOLD] === values[THRESHOLD];

@@ -29,14 +29,21 @@
         "data-replay": "",
         onclick: () => stage.togglePlay(),
       });
-      this.count = h("span", { class: "p2s-count p2s-mono p2s-small p2s-soft" });
+      this.count = h("span", { class: "p2s-mono" });
+      const legend = h(
+        "div",
+        { class: "p2s-count p2s-soft", title: "In nats: how rare the written token was, and how undecided the model was" },
+        this.count,
+        h("span", {}, h("i", { class: "bar" }), "surprise"),
+        h("span", {}, h("i", { class: "curve" }), "entropy")
+      );
       this.plot = h("div", { class: "p2s-timeline-plot" }, this.chart, this.slider);
       this.node = h(
         "div",
         { class: "p2s-timeline", role: "group", "aria-label": "Timeline" },
         this.play,
         this.plot,
-        this.count
+        legend
       );
       this.chart.addEventListener("click", (event) => {
         const token = this.tokenAt(event);

@@ -194,6 +194,22 @@ def test_another_token_branches_and_undo_goes_back(page):
     assert page.locator('[data-token="4"]').get_attribute("data-id") == str(SENTENCE[4])
 
 
+def test_run_goes_on_after_a_class_was_forbidden(page):
+    run_to_the_end(page)
+    page.click('[data-token="4"]')
+    page.click("[data-forbid]:not([hidden]) >> nth=0")
+    wait_for_branch(page)
+    before = page.evaluate("P2S.stage().record.run")
+    page.click("#run")
+    page.wait_for_function(
+        "before => P2S.stage().record.run !== before && P2S.stage().record.state === 'done'",
+        arg=before,
+    )
+    forbidden = page.evaluate("P2S.stage().record.header.options.forbidden_labels")
+    assert len(forbidden) == 1
+    assert page.evaluate("P2S.stage().record.tokens.length") > 1
+
+
 def test_dragging_an_edge_chooses_another_bin(page):
     run_to_the_end(page)
     page.click('[data-token="0"]')

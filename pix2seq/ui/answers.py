@@ -153,8 +153,7 @@ class Answers:
     def export(self, question: dict) -> dict:
         """A file to take away; see ``exports.export``."""
         run = self.context.runs.get(question.get("run")).restore()
-        wanted = self._options(run, question.get("values"))
-        options = run.options.replace(noise=wanted.noise, score_threshold=wanted.score_threshold)
+        options = self._as_on_view(run, question.get("values"))
         shown = question.get("shown")
         return exports.export(
             run, str(question.get("kind")), None if shown is None else int(shown), options
@@ -163,7 +162,13 @@ class Answers:
     @answering
     def snippets(self, question: dict) -> dict:
         """The run as code and as a link."""
-        return exports.snippets(self.context.runs.get(question.get("run")).restore())
+        run = self.context.runs.get(question.get("run")).restore()
+        return exports.snippets(run, self._as_on_view(run, question.get("values")))
+
+    def _as_on_view(self, run: Run, values: object) -> SamplingOptions:
+        """The run's options, read under the noise mode and threshold that the page shows."""
+        wanted = self._options(run, values)
+        return run.options.replace(noise=wanted.noise, score_threshold=wanted.score_threshold)
 
     def _options(self, run: Run, values: object) -> SamplingOptions:
         if values is None:

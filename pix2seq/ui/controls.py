@@ -6,6 +6,7 @@ Each control says in one line what it does to the sentence and where the paper t
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, fields
 
 import gradio as gr
@@ -57,8 +58,18 @@ class Controls:
 CONTROL_COUNT = len(fields(Controls))
 
 
-def build_sampling_controls(defaults: SamplingOptions, num_bins: int, max_objects: int) -> Controls:
-    """Place the controls, set to ``defaults`` (resolved), inside the current column."""
+def build_sampling_controls(
+    defaults: SamplingOptions,
+    num_bins: int,
+    max_objects: int,
+    classes: Sequence[tuple[str, int]] = (),
+) -> Controls:
+    """Place the controls, set to ``defaults`` (resolved), inside the current column.
+
+    Args:
+        classes: (name, label) of what can be forbidden. Gradio checks a visitor's choice against
+            what the widget was made with, so later is too late.
+    """
     with gr.Accordion("Sampling", open=True, elem_classes="p2s-group"):
         temperature = gr.Slider(
             0,
@@ -145,7 +156,7 @@ def build_sampling_controls(defaults: SamplingOptions, num_bins: int, max_object
             elem_id="grammar",
         )
         forbid = gr.Dropdown(
-            [],
+            list(classes),
             value=[],
             multiselect=True,
             label="Forbidden classes",

@@ -106,7 +106,8 @@
     }
 
     async copy(kind, text) {
-      const answer = await this.stage.ask("snippets", { run: this.stage.record.run });
+      const { record, values } = this.stage;
+      const answer = await this.stage.ask("snippets", { run: record.run, values });
       if (answer.error) {
         this.note.textContent = answer.error;
         return;

@@ -134,6 +134,42 @@ def test_the_box_grows_with_every_token(page):
     assert page.locator("[data-box]").count() == 1
 
 
+def announced(page):
+    return page.locator("[data-live] p").all_inner_texts()
+
+
+def test_each_finished_object_is_announced_once(page):
+    assert announced(page) == [], "the opening example plays unasked and says nothing"
+    run_to_the_end(page)
+    page.wait_for_function("document.querySelector('[data-live]').innerText.includes('done')")
+    said = [re.sub(r"[>\d.]+$", "", line) for line in announced(page)]
+    assert said == [
+        "object 1: person, ",
+        "object 2: cat, ",
+        "object 3: dog, ",
+        "done: 3 objects",
+    ]
+    page.fill("#score-threshold input[type=number]", "1")
+    page.press("#score-threshold input[type=number]", "Tab")
+    page.wait_for_function("document.querySelectorAll('[data-live] p').length === 5")
+    assert announced(page)[-1] == "0 objects · 3 below the score"
+    page.fill("#score-threshold input[type=number]", "0")
+    page.press("#score-threshold input[type=number]", "Tab")
+    page.wait_for_function("document.querySelectorAll('[data-box]').length === 3")
+    lines = len(announced(page))
+    page.click("[data-replay]")  # asked for: it is told again
+    page.wait_for_function("document.querySelector('[data-live]').lastChild.textContent[0] === 'd'")
+    page.wait_for_function(
+        "n => document.querySelectorAll('[data-live] p').length === n + 4", arg=lines
+    )
+
+
+def test_a_recorded_run_does_not_tell_the_times_of_another_machine(page):
+    page.wait_for_function("!P2S.stage().playing")
+    assert page.evaluate("P2S.stage().record.header.replay")
+    assert page.inner_text(".p2s-status").startswith("a recorded run · ")
+
+
 def test_step_writes_one_token_and_write_on_the_rest(page):
     choose_speed(page, "as fast as it samples")
     page.click("#step")

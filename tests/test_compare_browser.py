@@ -81,6 +81,32 @@ def test_two_sentences_stand_beside_each_other_and_the_divergence_is_explained(p
     assert page.locator("[data-token]:visible").count() == 0, "handles of Write are Write's"
 
 
+def test_a_new_picture_replaces_the_comparison_when_the_panel_is_next_looked_at(page):
+    compare(page)
+    page.get_by_role("tab", name="Many samples").click()
+    page.click("#samples-run")
+    page.wait_for_selector("[data-samples][data-state='done']")
+    shown = "document.querySelector('[data-compare] [data-side=a] img').src"
+    before = page.evaluate(shown)
+    open_tab(page, "Write")
+    open_tab(page, "Compare")
+    page.get_by_role("tab", name="Two settings").click()
+    page.wait_for_timeout(500)
+    assert page.get_attribute("[data-compare]", "data-verdict") == "true", "the same picture: kept"
+    open_tab(page, "Write")
+    old = page.evaluate("P2S.stage().record.image.id")
+    page.click("#scene")
+    page.wait_for_function("old => P2S.stage().record.image.id !== old", arg=old)
+    open_tab(page, "Compare")
+    page.wait_for_selector("[data-compare][data-verdict='false'][data-state='idle']")
+    page.wait_for_function(f"before => {shown} !== before", arg=before)
+    assert page.locator("[data-compare] [data-box]").count() == 0
+    assert "Write both" in page.inner_text(".p2s-verdict")
+    page.get_by_role("tab", name="Many samples").click()
+    page.wait_for_selector("[data-samples][data-state='idle']")
+    assert page.locator("[data-clusters] tbody tr").count() == 0
+
+
 def test_the_same_settings_are_said_to_be_the_same(page):
     same = """["temperature", "top-p"].every(name =>
       document.querySelector(`#a-${name} input`)?.value ===

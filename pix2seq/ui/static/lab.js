@@ -53,12 +53,8 @@
       );
     }
 
-    receive(text) {
-      try {
-        this.data = JSON.parse(text);
-      } catch (error) {
-        return;
-      }
+    receive(data) {
+      this.data = data;
       this.draw();
     }
 
@@ -158,7 +154,6 @@
 
   P2S.mountLab = (element, bridge) => {
     const lab = new P2S.Lab(element.querySelector("[data-lab]"));
-    lab.receive(bridge.props.value);
-    bridge.watch("value", () => lab.receive(bridge.props.value));
+    P2S.followJson(bridge, (data) => lab.receive(data));
   };
 })();

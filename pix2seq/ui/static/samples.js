@@ -17,7 +17,12 @@
       this.hovered = null;
       this.changed = P2S.onceAFrame(() => this.draw());
       this.build();
-      new ResizeObserver(() => this.appeared()).observe(root);
+      this.follower = new P2S.PictureFollower(root, {
+        shown: () => this.record.image && this.record.image.id,
+        busy: () => ["encoding", "writing"].includes(this.data.state),
+        look: () => bridge.trigger("look", {}),
+      });
+      new ResizeObserver(() => this.changed()).observe(root);
     }
 
     build() {
@@ -66,21 +71,8 @@
       );
     }
 
-    appeared() {
-      const visible = this.root.clientWidth > 0;
-      if (visible && !this.visible && !this.data.done) this.bridge.trigger("look", {});
-      this.visible = visible;
-      if (visible) this.changed();
-    }
-
-    receive(text) {
-      let data = null;
-      try {
-        data = JSON.parse(text);
-      } catch (error) {
-        return;
-      }
-      if (!data || !data.record) return;
+    receive(data) {
+      if (!data.record) return;
       const fresh = data.record !== this.data.record || !(data.done > 0);
       if (fresh) {
         this.record.reset();
@@ -92,6 +84,7 @@
       this.record.state = data.state === "encoding" ? "encoding" : "idle";
       if (all || this.least > data.done) this.least = 1;
       this.changed();
+      if (this.follower) this.follower.check();
     }
 
     // ---- what P2S.Photo asks for ---------------------------------------------------------------
@@ -293,7 +286,6 @@
 
   P2S.mountSamples = (element, bridge) => {
     const samples = new P2S.Samples(element.querySelector("[data-samples]"), bridge);
-    samples.receive(bridge.props.value);
-    bridge.watch("value", () => samples.receive(bridge.props.value));
+    P2S.followJson(bridge, (data) => samples.receive(data));
   };
 })();

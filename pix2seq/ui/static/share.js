@@ -71,6 +71,7 @@
           const record = P2S.recordFromFile(await file.text());
           this.stage.records.set(record.run, record);
           this.stage.open(record);
+          this.stage.objects.follow(record);
           this.stage.togglePlay();
           this.note.textContent = "";
         } catch (error) {

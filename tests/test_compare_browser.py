@@ -10,7 +10,7 @@ from playwright.sync_api import expect
 from pix2seq.categories import Categories
 from pix2seq.tokenizer import Tokenizer
 from tests.axe import serious_problems
-from tests.browser import browser_page, running_app, storyteller
+from tests.browser import WATCH_SHIFTS, browser_page, running_app, storyteller
 
 pytestmark = pytest.mark.browser
 
@@ -79,6 +79,24 @@ def test_two_sentences_stand_beside_each_other_and_the_divergence_is_explained(p
         boxes = page.locator(f"[data-side='{side}'] [data-box]").count()
         assert boxes > 0
     assert page.locator("[data-token]:visible").count() == 0, "handles of Write are Write's"
+
+
+@pytest.mark.parametrize("width", [1440, 720])
+def test_writing_both_sides_moves_nothing(page, width):
+    open_tab(page, "Write")
+    page.click("#speed input")
+    page.get_by_role("option", name="8 tokens / s").click()
+    page.set_viewport_size({"width": width, "height": 900})
+    page.evaluate(WATCH_SHIFTS)
+    compare(page)
+    page.wait_for_timeout(300)
+    moved = page.evaluate("shifts.filter(([, names]) => names.includes('p2s-'))")
+    page.set_viewport_size({"width": 1440, "height": 900})
+    open_tab(page, "Write")
+    page.click("#speed input")
+    page.get_by_role("option", name="as fast as it samples").click()
+    assert page.locator(".p2s-cdf-part.chosen").count() == 2, "the explanation has come"
+    assert moved == []
 
 
 def test_a_new_picture_replaces_the_comparison_when_the_panel_is_next_looked_at(page):

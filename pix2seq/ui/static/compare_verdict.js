@@ -30,6 +30,7 @@
       if (this.title.textContent !== title) this.title.textContent = title;
       this.text.textContent = text;
       this.node.hidden = !title && !text;
+      this.node.classList.toggle("written", Boolean(title));
       this.drawBars(verdict !== this.drawn);
       this.drawn = verdict;
     }

@@ -48,7 +48,8 @@
       root.replaceChildren(
         this.question,
         this.expect,
-        h("div", { class: "p2s-lab-progress" }, this.bar, this.status, this.save),
+        this.bar,
+        h("div", { class: "p2s-lab-progress" }, this.status, this.save),
         this.table
       );
     }
@@ -67,7 +68,7 @@
       this.status.textContent = this.words();
       this.status.classList.toggle("error", data.state === "error");
       this.bar.value = this.share();
-      this.bar.hidden = !busy;
+      this.bar.classList.toggle("idle", !busy);
       this.save.hidden = !data.rows.length;
       this.table.hidden = !data.rows.length && !busy;
       this.drawRows(busy);

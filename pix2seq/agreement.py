@@ -2,7 +2,7 @@
 
 Nucleus sampling writes a different sentence for every seed. Boxes of one class that overlap are
 taken for one object; an object that many samples contain is one that the model is sure of, and the
-union of the samples finds more than any single one (the paper's recall argument, section 3.2).
+union of the samples finds more than any single one (the paper's recall argument, section 2.2).
 """
 
 from __future__ import annotations

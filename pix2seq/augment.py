@@ -1,4 +1,4 @@
-"""Sequence augmentation and training pairs (paper, section 3.3; official code's recipe).
+"""Sequence augmentation and training pairs (paper, section 2.3; official code's recipe).
 
 A model that is only shown complete, correct sentences learns to stop too early. So noise objects
 fill each sentence up to a fixed count: near-duplicates of real boxes, real boxes moved elsewhere,

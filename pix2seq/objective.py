@@ -1,4 +1,4 @@
-"""The objective: weighted likelihood of each next token (paper, section 3.2, equation 1)."""
+"""The objective: weighted likelihood of each next token (paper, section 2.2, equation 1)."""
 
 from __future__ import annotations
 

@@ -129,7 +129,7 @@ class Predictor:
         Boxes are clipped to the image; those without area are left out and counted. What an object
         is called follows ``options.noise``:
 
-        ``paper``: the likeliest real class, whatever was written (section 3.3 of the paper);
+        ``paper``: the likeliest real class, whatever was written (section 2.3 of the paper);
         ``drop``: the written class; objects written as noise are left out;
         ``show``: the written class; objects written as noise keep their likeliest real class and
         are marked.

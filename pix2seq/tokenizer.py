@@ -1,4 +1,4 @@
-"""The ``Tokenizer``: the only owner of token ids (paper, section 3.1).
+"""The ``Tokenizer``: the only owner of token ids (paper, section 2.1).
 
 Boxes become sentences, ``ymin xmin ymax xmax class`` per object, and sentences become boxes.
 Nothing outside this module adds an offset to a bin or takes an index modulo five; other code asks
@@ -243,7 +243,8 @@ class Tokenizer:
 def object_order(
     boxes_norm: Tensor, order: ObjectOrder, generator: torch.Generator | None = None
 ) -> Tensor:
-    """In which order objects are written (paper, section 4.3 compares them).
+    """In which order objects are written; the paper's ablation on sequence construction compares
+    them.
 
     Args:
         boxes_norm: (N, 4) ``xyxy``.

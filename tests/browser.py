@@ -66,6 +66,19 @@ def running_app(
         demo.close()
 
 
+WATCH_SHIFTS = """() => {
+    window.shifts = [];
+    const note = (entry) => {
+        if (entry.hadRecentInput) return;
+        const of = ({ node }) => node && (node.id || node.className?.baseVal || node.className);
+        window.shifts.push([entry.value, entry.sources.map(of).join(", ")]);
+    };
+    new PerformanceObserver((list) => list.getEntries().forEach(note))
+        .observe({ type: "layout-shift" });
+}"""
+"""Collects what moves without anybody having pressed anything (as Web Vitals' CLS counts it)."""
+
+
 _LEAVING = ("AbortError: signal is aborted", "Unexpected error Connection errored out")
 """What Gradio's client logs when a page is left while its event stream is open."""
 

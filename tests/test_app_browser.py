@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from tests import fakes
-from tests.browser import PATIENCE, browser_page
+from tests.browser import PATIENCE, WATCH_SHIFTS, browser_page
 from tests.served import SENTENCE, served_app
 
 pytestmark = pytest.mark.browser
@@ -134,6 +134,42 @@ def test_the_box_grows_with_every_token(page):
     assert page.locator("[data-box]").count() == 1
 
 
+def announced(page):
+    return page.locator("[data-live] p").all_inner_texts()
+
+
+def test_each_finished_object_is_announced_once(page):
+    assert announced(page) == [], "the opening example plays unasked and says nothing"
+    run_to_the_end(page)
+    page.wait_for_function("document.querySelector('[data-live]').innerText.includes('done')")
+    said = [re.sub(r"[>\d.]+$", "", line) for line in announced(page)]
+    assert said == [
+        "object 1: person, ",
+        "object 2: cat, ",
+        "object 3: dog, ",
+        "done: 3 objects",
+    ]
+    page.fill("#score-threshold input[type=number]", "1")
+    page.press("#score-threshold input[type=number]", "Tab")
+    page.wait_for_function("document.querySelectorAll('[data-live] p').length === 5")
+    assert announced(page)[-1] == "0 objects · 3 below the score"
+    page.fill("#score-threshold input[type=number]", "0")
+    page.press("#score-threshold input[type=number]", "Tab")
+    page.wait_for_function("document.querySelectorAll('[data-box]').length === 3")
+    lines = len(announced(page))
+    page.click("[data-replay]")  # asked for: it is told again
+    page.wait_for_function("document.querySelector('[data-live]').lastChild.textContent[0] === 'd'")
+    page.wait_for_function(
+        "n => document.querySelectorAll('[data-live] p').length === n + 4", arg=lines
+    )
+
+
+def test_a_recorded_run_does_not_tell_the_times_of_another_machine(page):
+    page.wait_for_function("!P2S.stage().playing")
+    assert page.evaluate("P2S.stage().record.header.replay")
+    assert page.inner_text(".p2s-status").startswith("a recorded run · ")
+
+
 def test_step_writes_one_token_and_write_on_the_rest(page):
     choose_speed(page, "as fast as it samples")
     page.click("#step")
@@ -192,6 +228,22 @@ def test_another_token_branches_and_undo_goes_back(page):
     page.click("[data-undo]")
     page.wait_for_selector(f'[data-stage][data-run="{parent}"]')
     assert page.locator('[data-token="4"]').get_attribute("data-id") == str(SENTENCE[4])
+
+
+def test_run_goes_on_after_a_class_was_forbidden(page):
+    run_to_the_end(page)
+    page.click('[data-token="4"]')
+    page.click("[data-forbid]:not([hidden]) >> nth=0")
+    wait_for_branch(page)
+    before = page.evaluate("P2S.stage().record.run")
+    page.click("#run")
+    page.wait_for_function(
+        "before => P2S.stage().record.run !== before && P2S.stage().record.state === 'done'",
+        arg=before,
+    )
+    forbidden = page.evaluate("P2S.stage().record.header.options.forbidden_labels")
+    assert len(forbidden) == 1
+    assert page.evaluate("P2S.stage().record.tokens.length") > 1
 
 
 def test_dragging_an_edge_chooses_another_bin(page):
@@ -330,15 +382,21 @@ def test_small_screens_do_not_scroll_sideways(page, width):
     assert page.locator("#run").is_visible()
 
 
-def test_streaming_does_not_move_the_page(page):
+@pytest.mark.parametrize("width", [1440, 720, 390])
+def test_streaming_does_not_move_the_page(page, width):
     choose_speed(page, "8 tokens / s")
-    parts = [".p2s-photo", ".p2s-timeline", ".p2s-sentence", "#run"]
-    places = "s => (r => [r.top, r.height])(document.querySelector(s).getBoundingClientRect())"
-    before = [page.evaluate(places, part) for part in parts]
+    page.set_viewport_size({"width": width, "height": 844})
+    page.wait_for_timeout(800)  # tabs that no longer fit move into a menu
+    page.evaluate(WATCH_SHIFTS)
+    before = page.evaluate("P2S.stage().record.run")
     page.click("#run")
-    page.wait_for_function(f"{COUNT_TOKENS} >= 6")
-    assert [page.evaluate(places, part) for part in parts] == before
-    page.click("#stop")
+    page.wait_for_function(
+        "before => P2S.stage().record.run !== before && P2S.stage().record.state === 'done'",
+        arg=before,
+    )
+    page.wait_for_timeout(300)
+    assert page.locator("[data-box]").count() == 3
+    assert page.evaluate("shifts") == []
 
 
 @pytest.mark.parametrize("colours", ["light", "dark"])

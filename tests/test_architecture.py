@@ -35,6 +35,7 @@ ORDER = [
     "compare",
     "agreement",
     "data",
+    "examples",
     "evaluate",
     "sweep",
     "finetune",

@@ -118,6 +118,20 @@ class TestDetect:
         options = json.loads(capsys.readouterr().out)["options"]
         assert options["forbidden_labels"] == [16, 9, 3]
 
+    def test_a_sentence_can_be_cut_short(self, photo, checkpoint, capsys):
+        words = ["detect", photo, "--checkpoint", checkpoint, *SPREAD, "--json", "-"]
+        assert main([*words, "--tokens", "7"]) == 0
+        assert len(json.loads(capsys.readouterr().out)["tokens"]) == 7
+        assert "--tokens is 0" in error_of(capsys, *words, "--tokens", "0")
+
+    def test_examples_have_names(self, checkpoint, tmp_path, capsys):
+        words = ["--checkpoint", checkpoint, *SPREAD, "--record", str(tmp_path / "a.json")]
+        assert main(["detect", "example:scene-3", *words]) == 0
+        record = RunRecord.from_json((tmp_path / "a.json").read_text())
+        assert (record.image.name, record.image.width) == ("example:scene-3", 512)
+        capsys.readouterr()
+        assert "there is no example 'dog'" in error_of(capsys, "detect", "example:dog", *words)
+
     def test_the_snippets_write_the_run_again_token_for_token(
         self, photo, checkpoint, tmp_path, capsys, monkeypatch
     ):

@@ -10,7 +10,7 @@ from playwright.sync_api import expect
 from pix2seq.categories import Categories
 from pix2seq.tokenizer import Tokenizer
 from tests.axe import serious_problems
-from tests.browser import browser_page, running_app, storyteller
+from tests.browser import WATCH_SHIFTS, browser_page, running_app, storyteller
 
 pytestmark = pytest.mark.browser
 
@@ -79,6 +79,50 @@ def test_two_sentences_stand_beside_each_other_and_the_divergence_is_explained(p
         boxes = page.locator(f"[data-side='{side}'] [data-box]").count()
         assert boxes > 0
     assert page.locator("[data-token]:visible").count() == 0, "handles of Write are Write's"
+
+
+@pytest.mark.parametrize("width", [1440, 720])
+def test_writing_both_sides_moves_nothing(page, width):
+    open_tab(page, "Write")
+    page.click("#speed input")
+    page.get_by_role("option", name="8 tokens / s").click()
+    page.set_viewport_size({"width": width, "height": 900})
+    page.evaluate(WATCH_SHIFTS)
+    compare(page)
+    page.wait_for_timeout(300)
+    moved = page.evaluate("shifts.filter(([, names]) => names.includes('p2s-'))")
+    page.set_viewport_size({"width": 1440, "height": 900})
+    open_tab(page, "Write")
+    page.click("#speed input")
+    page.get_by_role("option", name="as fast as it samples").click()
+    assert page.locator(".p2s-cdf-part.chosen").count() == 2, "the explanation has come"
+    assert moved == []
+
+
+def test_a_new_picture_replaces_the_comparison_when_the_panel_is_next_looked_at(page):
+    compare(page)
+    page.get_by_role("tab", name="Many samples").click()
+    page.click("#samples-run")
+    page.wait_for_selector("[data-samples][data-state='done']")
+    shown = "document.querySelector('[data-compare] [data-side=a] img').src"
+    before = page.evaluate(shown)
+    open_tab(page, "Write")
+    open_tab(page, "Compare")
+    page.get_by_role("tab", name="Two settings").click()
+    page.wait_for_timeout(500)
+    assert page.get_attribute("[data-compare]", "data-verdict") == "true", "the same picture: kept"
+    open_tab(page, "Write")
+    old = page.evaluate("P2S.stage().record.image.id")
+    page.click("#scene")
+    page.wait_for_function("old => P2S.stage().record.image.id !== old", arg=old)
+    open_tab(page, "Compare")
+    page.wait_for_selector("[data-compare][data-verdict='false'][data-state='idle']")
+    page.wait_for_function(f"before => {shown} !== before", arg=before)
+    assert page.locator("[data-compare] [data-box]").count() == 0
+    assert "Write both" in page.inner_text(".p2s-verdict")
+    page.get_by_role("tab", name="Many samples").click()
+    page.wait_for_selector("[data-samples][data-state='idle']")
+    assert page.locator("[data-clusters] tbody tr").count() == 0
 
 
 def test_the_same_settings_are_said_to_be_the_same(page):

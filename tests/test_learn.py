@@ -16,12 +16,12 @@ from pix2seq.boxes import box_iou
 from pix2seq.categories import COCO_80, VOC_20
 from pix2seq.config import AugmentConfig, ConfigError, PreprocessConfig
 from pix2seq.detections import Detections
+from pix2seq.examples import PHOTOS
 from pix2seq.predictor import Predictor
 from pix2seq.tokenizer import Tokenizer
 from pix2seq.transforms import Letterbox
 from pix2seq.ui import lessons, lessons_model
 from pix2seq.ui.context import AppContext
-from pix2seq.ui.examples import PHOTOS
 from pix2seq.ui.learn import write_lines
 from pix2seq.ui.learn_answers import Teacher
 from pix2seq.ui.learn_subject import known_truth

@@ -6,6 +6,8 @@ import argparse
 import json
 import sys
 import time
+from collections.abc import Iterator
+from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -20,18 +22,24 @@ from pix2seq.cli.command import (
     write_json,
     write_text,
 )
+from pix2seq.config import ConfigError, SamplingOptions
 
 if TYPE_CHECKING:
     from PIL import Image
 
+    from pix2seq.predictor import ImageEncoding, Predictor
     from pix2seq.render import RunRecord
+    from pix2seq.sampling import SamplingStep
 
 
 def _add_run_arguments(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("image", metavar="IMAGE", help="a picture")
+    parser.add_argument(
+        "image", metavar="IMAGE", help="a picture, or example:NAME (astronaut, scene-7, ...)"
+    )
     add_model_arguments(parser)
     add_sampling_arguments(parser)
     parser.add_argument("--prefix", metavar="ID,...", help="tokens given instead of sampled")
+    parser.add_argument("--tokens", type=int, metavar="N", help="stop after N tokens")
 
 
 def _add_detect_arguments(parser: argparse.ArgumentParser) -> None:
@@ -89,20 +97,15 @@ def as_lines(record: RunRecord) -> str:
 
 
 def _detect(args: argparse.Namespace) -> None:
-    from pix2seq.images import load_image
-    from pix2seq.predictor import load
+    from pix2seq.examples import example_of
     from pix2seq.render import RunRecord, draw_detections
 
-    predictor = load(args.checkpoint, args.device)
-    options = predictor.resolve(sampling_options(args, predictor.categories))
-    prefix = integers(args.prefix, "--prefix")
-    image = load_image(args.image)
-    encoding = predictor.encode(image)
+    predictor, image, encoding, options, steps = _start(args)
     start = time.perf_counter()
-    steps = list(predictor.stream(encoding, options, prefix))
+    steps = list(steps)
     seconds = time.perf_counter() - start
     detections = predictor.read(encoding, steps, options)
-    name = Path(args.image).name
+    name = args.image if example_of(args.image) else Path(args.image).name
     record = RunRecord.of(predictor, encoding, steps, detections, options, seconds, name)
     if args.json:
         write_json(args.json, record.summary())
@@ -118,17 +121,31 @@ def _detect(args: argparse.Namespace) -> None:
 
 
 def _stream(args: argparse.Namespace) -> None:
-    from pix2seq.predictor import load
     from pix2seq.render import record_token
 
-    predictor = load(args.checkpoint, args.device)
-    options = predictor.resolve(sampling_options(args, predictor.categories))
-    prefix = integers(args.prefix, "--prefix")
-    encoding = predictor.encode(args.image)
-    for step in predictor.stream(encoding, options, prefix):
+    predictor, _, encoding, _, steps = _start(args)
+    for step in steps:
         token = record_token(predictor, encoding, step)
         sys.stdout.write(json.dumps(token.to_dict(), allow_nan=False) + "\n")
         sys.stdout.flush()
+
+
+def _start(
+    args: argparse.Namespace,
+) -> tuple[Predictor, Image.Image, ImageEncoding, SamplingOptions, Iterator[SamplingStep]]:
+    """Look at the picture and begin to write, as the arguments say: (predictor, picture, encoding,
+    resolved options, steps). Raises ``ConfigError`` for what cannot be used."""
+    from pix2seq.examples import open_picture
+    from pix2seq.predictor import load
+
+    if args.tokens is not None and args.tokens < 1:
+        raise ConfigError(f"--tokens is {args.tokens}; use 1 or more")
+    predictor = load(args.checkpoint, args.device)
+    options = predictor.resolve(sampling_options(args, predictor.categories))
+    image = open_picture(args.image)
+    encoding = predictor.encode(image)
+    steps = predictor.stream(encoding, options, integers(args.prefix, "--prefix"))
+    return predictor, image, encoding, options, islice(steps, args.tokens)
 
 
 DETECT = Command("detect", "Find the objects in an image.", _add_detect_arguments, _detect)

@@ -15,12 +15,12 @@ def _add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def _run(args: argparse.Namespace) -> None:
-    from pix2seq.images import load_image
+    from pix2seq.examples import open_picture
     from pix2seq.render import RunRecord, as_command
 
     record = RunRecord.from_json(read_text(args.record))
     if args.png or args.svg or args.gif:
-        image = load_image(args.image) if args.image else record.image.open()
+        image = open_picture(args.image) if args.image else record.image.open()
         write_stage(args, record, image)
     print(as_lines(record))
     print(f"written by: {as_command(record)}")

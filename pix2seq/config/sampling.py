@@ -17,7 +17,7 @@ TopPRule = Literal["nucleus", "official"]
 
 @dataclass(frozen=True)
 class SamplingOptions(Config):
-    """How one sequence is sampled (paper, sections 3.2 and 3.3) and read.
+    """How one sequence is sampled (paper, sections 2.2 and 2.3) and read.
 
     ``None`` means "what this checkpoint recommends": ``resolve`` fills it in.
 

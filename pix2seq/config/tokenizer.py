@@ -8,7 +8,7 @@ from typing import Literal
 from pix2seq.config.base import Config, one_of, require
 
 SLOTS_PER_OBJECT = 5
-"""Four coordinates and a class (paper, section 3.1)."""
+"""Four coordinates and a class (paper, section 2.1)."""
 
 BoxOrder = Literal["yxyx", "xyxy"]
 Quantizer = Literal["round", "floor"]
@@ -19,9 +19,9 @@ class TokenizerConfig(Config):
     """The vocabulary's layout: which ids are specials, classes and coordinates.
 
     Attributes:
-        num_bins: coordinate tokens, shared by x and y (paper, section 3.1).
+        num_bins: coordinate tokens, shared by x and y (paper, section 2.1).
         num_classes: class tokens, starting at ``class_offset``.
-        quantizer: ``round`` to the nearest bin (official code) or ``floor`` (paper's appendix A).
+        quantizer: ``round`` to the nearest bin (official code) or ``floor`` (paper's appendix).
         noise_id: the "fake" class of sequence augmentation; ``None`` if the model has none.
         eos_id: end of the sequence; the official models use their padding id.
         max_objects: the longest sequence that the model was built for, in objects.

@@ -15,7 +15,7 @@ Corruption = Literal["rand_n_fake", "rand", "real_n_fake", "real_n_rand_n_fake",
 
 @dataclass(frozen=True)
 class AugmentConfig(Config):
-    """Sequence augmentation (paper, section 3.3; official ``class_label_corruption``).
+    """Sequence augmentation (paper, section 2.3; official ``class_label_corruption``).
 
     Attributes:
         noise_objects: fill every sequence up to its object count with noise objects.

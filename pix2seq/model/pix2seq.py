@@ -13,7 +13,7 @@ from pix2seq.model.encoders import build_encoder
 
 
 class Pix2Seq(nn.Module):
-    """The network of the paper's section 3.2, for every checkpoint family.
+    """The network of the paper's section 2.2, for every checkpoint family.
 
     Args:
         config: architecture; weights start empty (random), load them with ``checkpoints.load``.

@@ -18,6 +18,7 @@ import torch
 from PIL import Image
 
 from pix2seq.config import ConfigError, SamplingOptions
+from pix2seq.config.tokenizer import SLOTS_PER_OBJECT
 from pix2seq.detections import Detections
 from pix2seq.render.fields import (
     LONGEST_TEXT,
@@ -105,6 +106,14 @@ class RunRecord(Plain):
     def prefix(self) -> tuple[int, ...]:
         """The ids that were given, not sampled; pass them as ``prefix`` to write this again."""
         return tuple(token.id for token in self.tokens if token.forced)
+
+    @property
+    def complete(self) -> bool:
+        """Whether the sentence came to its end: EOS, or as many objects as were asked for."""
+        if any(token.slot == "eos" for token in self.tokens[-1:]):
+            return True
+        limit = self.options.max_objects
+        return limit is not None and len(self.tokens) >= SLOTS_PER_OBJECT * limit
 
     def with_picture(self, image: Image.Image) -> RunRecord:
         """A copy that carries the picture (at most 1024 px, JPEG), so that it replays anywhere."""

@@ -6,20 +6,29 @@ import dataclasses
 import shlex
 
 from pix2seq.config import SamplingOptions
+from pix2seq.examples import example_of
 from pix2seq.render.record import RunRecord
 
 
 def as_python(record: RunRecord) -> str:
-    """A script that writes this run again, edits included."""
+    """A script that writes this run again: edits included, and no further than it went."""
     options = ", ".join(f"{name}={value!r}" for name, value in _set_options(record).items())
     prefix = f", prefix={list(record.prefix)}" if record.prefix else ""
+    imports, picture = ["import pix2seq"], repr(record.image.name)
+    if example := example_of(record.image.name):
+        imports.append("from pix2seq.examples import example_image")
+        picture = f"example_image({example!r})"
+    steps = f"predictor.stream(encoding, options{prefix})"
+    if not record.complete:
+        imports.insert(0, "from itertools import islice\n")
+        steps = f"islice({steps}, {len(record.tokens)})"
     return (
-        "import pix2seq\n"
+        "\n".join(imports) + "\n"
         "\n"
         f"predictor = pix2seq.load({record.checkpoint!r})\n"
         f"options = pix2seq.SamplingOptions({options})\n"
-        f"encoding = predictor.encode({record.image.name!r})\n"
-        f"steps = list(predictor.stream(encoding, options{prefix}))\n"
+        f"encoding = predictor.encode({picture})\n"
+        f"steps = list({steps})\n"
         "detections = predictor.read(encoding, steps, options)\n"
         "print([step.token_id for step in steps])\n"
     )
@@ -36,9 +45,11 @@ def as_command(record: RunRecord) -> str:
         elif name == "forbidden_labels":
             words += ["--forbid", ",".join(map(str, value))]
         else:
-            words += [flag, f"{value:g}" if isinstance(value, float) else str(value)]
+            words += [flag, str(value)]
     if record.prefix:
         words += ["--prefix", ",".join(map(str, record.prefix))]
+    if not record.complete:
+        words += ["--tokens", str(len(record.tokens))]
     if record.image.name.startswith("-"):  # a name, not an option
         words[4] = f"./{record.image.name}"
     return shlex.join([*words, "--json", "-"])

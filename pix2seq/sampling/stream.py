@@ -47,7 +47,7 @@ def sample_stream(
     options: SamplingOptions,
     prefix: Sequence[int] = (),
 ) -> Iterator[SamplingStep]:
-    """Write about one image (paper, section 3.2).
+    """Write about one image (paper, section 2.2).
 
     With the grammar on, every slot holds its own kind of token and EOS stands only where an object
     would start. With it off, the model may write anything anywhere: such tokens are yielded like

@@ -42,35 +42,35 @@ class Knob:
 KNOBS: dict[str, Knob] = {
     "argument": Knob(
         "EOS and the noise class",
-        "Does writing on past EOS find more, and does the noise class keep it clean? (§3.3)",
+        "Does writing on past EOS find more, and does the noise class keep it clean? (§2.3)",
         "Keep going moves the curve to the right: more recall. Without the noise class the extra "
         "objects cost precision; with it they sink to the bottom of the ranking.",
     ),
     "top_p": Knob(
         "Top-p (nucleus)",
-        "How much of the distribution should a token be drawn from? (§3.2)",
+        "How much of the distribution should a token be drawn from? (§2.2)",
         "The paper's models find most with a nucleus of 0.4: argmax finds less, a wide nucleus "
         "loses precision. A small model need not agree about argmax.",
     ),
     "max_objects": Knob(
         "Objects at most",
-        "How long must a sentence be when the model may not stop? (§3.3)",
+        "How long must a sentence be when the model may not stop? (§2.3)",
         "Recall rises with every further object until all are found; AP stops rising first.",
     ),
     "eos": Knob(
         "End of sentence",
-        "Stop when the model says so, or keep going? (§3.3)",
+        "Stop when the model says so, or keep going? (§2.3)",
         "Models stop early, because annotators did; keep going finds what was left out.",
     ),
     "noise": Knob(
         "Noise objects",
-        "What to do with a box that the model itself calls noise? (§3.3)",
+        "What to do with a box that the model itself calls noise? (§2.3)",
         "The paper keeps the box and scores it by its likeliest real class, which puts it last; "
         "dropping it gives up the recall at the end of the curve.",
     ),
     "num_bins": Knob(
         "Coordinate bins",
-        "How fine must coordinates be? (§3.1)",
+        "How fine must coordinates be? (§2.1)",
         "AP50 forgives coarse bins, AP does not: it also asks for an overlap of 0.95.",
     ),
 }

@@ -172,7 +172,8 @@ class Answers:
     @answering
     def snippets(self, question: dict) -> dict:
         """The run as code and as a link."""
-        return exports.snippets(self.context.runs.get(question.get("run")).restore())
+        run = self.context.runs.get(question.get("run")).restore()
+        return exports.snippets(run, _read_with(run, question.get("values")))
 
     def _tried(self, run: Run, question: dict) -> tuple[SamplingOptions, str]:
         """Settings to look at a token with, and what there is to say about them: the controls',

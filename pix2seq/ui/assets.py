@@ -10,8 +10,10 @@ from __future__ import annotations
 from functools import cache
 from pathlib import Path
 
+from pix2seq.examples import FOLDER
+
 STATIC = Path(__file__).parent / "static"
-EXAMPLES = Path(__file__).parents[2] / "assets" / "examples"
+EXAMPLES = FOLDER
 
 _FIRST = ("shared.js",)
 _LAST = ("main.js",)

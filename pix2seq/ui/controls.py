@@ -86,7 +86,7 @@ def build_sampling_controls(
             value=defaults.top_p,
             step=0.01,
             label="Top-p (nucleus)",
-            info="Keep the likeliest tokens that hold this much probability (§3.2).",
+            info="Keep the likeliest tokens that hold this much probability (§2.2).",
             elem_id="top-p",
         )
         seed = gr.Number(
@@ -111,7 +111,7 @@ def build_sampling_controls(
             EOS_CHOICES,
             value=defaults.eos,
             label="End of sentence",
-            info="Keep going finds more, at the price of doubtful ones (§3.3).",
+            info="Keep going finds more, at the price of doubtful ones (§2.3).",
             elem_id="eos",
         )
     with gr.Accordion("Filter", open=True, elem_classes="p2s-group"):
@@ -119,7 +119,7 @@ def build_sampling_controls(
             NOISE_CHOICES,
             value=defaults.noise,
             label="Noise objects",
-            info="What happens to a box that the model itself calls noise (§3.3).",
+            info="What happens to a box that the model itself calls noise (§2.3).",
             elem_id="noise",
         )
         threshold = gr.Slider(

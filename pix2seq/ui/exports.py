@@ -51,9 +51,14 @@ def run_record(run: Run, shown: int | None = None, options: SamplingOptions | No
         raise ConfigError("nothing has been written yet; press Run first")
     encoding = run.picture.encoded_by(run.predictor)
     found = run.predictor.read(encoding, steps, options)
-    name = f"{run.picture.example}.jpg" if run.picture.example else "image.jpg"
     return RunRecord.of(
-        run.predictor, encoding, steps, found, options, run.seconds, image_name=name
+        run.predictor,
+        encoding,
+        steps,
+        found,
+        options,
+        run.seconds,
+        image_name=run.picture.name,
     )
 
 
@@ -89,13 +94,17 @@ def export(run: Run, kind: str, shown: int | None, options: SamplingOptions) -> 
     raise ConfigError(f"there is no export called {kind!r}; use png, svg, gif, json or coco")
 
 
-def snippets(run: Run) -> dict:
-    """The run as Python, as a command, and as a link if its picture is one of ours."""
-    record = run_record(run)
+def snippets(run: Run, options: SamplingOptions) -> dict:
+    """The run as Python, as a command, and as a link if its picture is one of ours.
+
+    Args:
+        options: the run's, with the reading options (noise mode, threshold) that are on view.
+    """
+    record = run_record(run, options=options)
     link = ""
     if run.picture.example and not record.prefix:
         link = "?" + urlencode(
-            {"ex": run.picture.example, "ckpt": run.predictor.name, **_link_options(run.options)}
+            {"ex": run.picture.example, "ckpt": run.predictor.name, **_link_options(options)}
         )
     return {"python": as_python(record), "command": as_command(record), "link": link}
 
@@ -109,7 +118,7 @@ def _link_options(options: SamplingOptions) -> dict[str, str]:
         if isinstance(value, tuple):
             value = ",".join(map(str, value))
         if value != "":
-            values[key] = f"{value:g}" if isinstance(value, float) else str(value)
+            values[key] = str(value)
     return values
 
 

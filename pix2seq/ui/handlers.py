@@ -14,6 +14,7 @@ import gradio as gr
 from PIL import Image
 
 from pix2seq.config import ConfigError, SamplingOptions
+from pix2seq.examples import PHOTOS, scene_name
 from pix2seq.images import load_image
 from pix2seq.predictor import Predictor
 from pix2seq.ui import record
@@ -25,7 +26,6 @@ from pix2seq.ui.controls import (
     resolved_defaults,
 )
 from pix2seq.ui.edits import edited_prompt
-from pix2seq.ui.examples import PHOTOS, scene_name
 from pix2seq.ui.exports import options_of_link
 from pix2seq.ui.recordings import OPENING, recorded_run, recorded_text
 from pix2seq.ui.runs import Picture, Run
@@ -46,16 +46,18 @@ class Handlers:
     # ---- pictures ---------------------------------------------------------------------------
 
     def picture_of(self, path: str | None) -> Picture:
-        """The stored picture of an uploaded file; the same file is decoded and encoded once."""
+        """The stored picture of an uploaded file; the same file is decoded and encoded once. Its
+        name belongs to it: somebody else's copy of the file may be called differently."""
         if not path:
             raise ConfigError("there is no picture yet; choose an example or add your own photo")
-        key = hashlib.sha256(Path(path).read_bytes()).hexdigest()
+        name = Path(path).name
+        key = f"{hashlib.sha256(Path(path).read_bytes()).hexdigest()} {name}"
         picture = self.context.pictures.find(key)
         if picture is None:
             try:
-                picture = Picture(load_image(path))
+                picture = Picture(load_image(path), name=name)
             except ConfigError as error:  # people know the file's name, not the server's folders
-                raise ConfigError(str(error).replace(str(path), Path(path).name)) from None
+                raise ConfigError(str(error).replace(str(path), name)) from None
             self.context.pictures.add(picture, key)
             self.context.pictures.add(picture)
         return picture

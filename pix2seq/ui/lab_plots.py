@@ -97,7 +97,7 @@ def plot_averages(outcomes: Sequence[Outcome], knob: str, settings: Sequence[str
         tickangle=0,
         showgrid=False,
     )
-    figure.update_yaxes(rangemode="tozero")
+    figure.update_yaxes(rangemode="tozero", **({} if outcomes else {"range": [0, 1]}))
     return figure
 
 

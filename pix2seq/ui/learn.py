@@ -104,7 +104,7 @@ def _detect(subject: Subject) -> list[list]:
 
 
 def three_ways(subject: Subject, question: dict) -> list[tuple[str, SamplingOptions]]:
-    """Argmax, nucleus (section 3.2) and altered inference (section 3.3) with one seed."""
+    """Argmax, nucleus (section 2.2) and altered inference (section 2.3) with one seed."""
     predictor = subject.needs_model()
     limit = min(_LIMIT, predictor.tokenizer.config.max_objects)
     top_p, seed = float(question.get("top_p", 0.4)), int(question.get("seed", 0))

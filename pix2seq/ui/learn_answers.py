@@ -12,10 +12,10 @@ from threading import Lock
 from pix2seq.augment import TrainingSequence
 from pix2seq.compare import first_divergence
 from pix2seq.config import AugmentConfig, SamplingOptions
+from pix2seq.examples import scene_name
 from pix2seq.transforms import Letterbox
 from pix2seq.ui import lessons, lessons_model
 from pix2seq.ui.context import AppContext
-from pix2seq.ui.examples import scene_name
 from pix2seq.ui.learn_subject import (
     Subject,
     find_predictor,

@@ -18,12 +18,12 @@ from torch import Tensor
 from pix2seq.boxes import clip_boxes, is_degenerate
 from pix2seq.categories import COCO_80, Categories
 from pix2seq.config import ConfigError, PreprocessConfig, TokenizerConfig
+from pix2seq.examples import scene_sample
 from pix2seq.predictor import Predictor
 from pix2seq.tokenizer import Tokenizer
 from pix2seq.transforms import Letterbox
 from pix2seq.ui.assets import EXAMPLES
 from pix2seq.ui.context import AppContext
-from pix2seq.ui.examples import scene_sample
 from pix2seq.ui.lessons import labels_of
 from pix2seq.ui.runs import Picture
 

@@ -34,7 +34,7 @@ def frame(letterbox: Letterbox) -> list[float]:
 
 
 def quantization(boxes: Tensor, letterbox: Letterbox, num_bins: int, quantizer: Quantizer) -> dict:
-    """Write boxes with ``num_bins`` bins per axis and read them back (section 3.1, appendix A).
+    """Write boxes with ``num_bins`` bins per axis and read them back (section 2.1).
 
     Args:
         boxes: (N, 4).
@@ -139,7 +139,7 @@ def sentence(
     order: ObjectOrder,
     seed: int,
 ) -> dict:
-    """Write objects as one sentence with EOS (section 3.1).
+    """Write objects as one sentence with EOS (section 2.1).
 
     Args:
         boxes: (N, 4).
@@ -186,7 +186,7 @@ def training_sequence(
     num_objects: int,
     seed: int,
 ) -> TrainingSequence:
-    """One image's objects as a training pair, noise included (section 3.3)."""
+    """One image's objects as a training pair, noise included (section 2.3)."""
     if not 1 <= num_objects <= tokenizer.config.max_objects:
         raise ConfigError(
             f"num_objects is {num_objects}; this model writes 1 to {tokenizer.config.max_objects}"

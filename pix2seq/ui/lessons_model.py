@@ -1,4 +1,4 @@
-"""What the last two *Learn* pages show: the objective and inference (paper, sections 3.2 and 3.3).
+"""What the last two *Learn* pages show: the objective and inference (paper, sections 2.2 and 2.3).
 
 The loaded model reads a training sentence and every token is priced; or it writes, and what it
 found is held against the true boxes.
@@ -35,7 +35,7 @@ def teacher_forced_logits(
 
 
 def objective(logits: Tensor, pair: TrainingSequence, tokenizer: Tokenizer) -> dict:
-    """What each token costs (section 3.2, equation 1): loss in nats, probability, rank.
+    """What each token costs (section 2.2, equation 1): loss in nats, probability, rank.
 
     Args:
         logits: (L, V) of ``pair.input_ids``.

@@ -17,10 +17,11 @@ from pathlib import Path
 
 import pix2seq
 from pix2seq.config import ConfigError, SamplingOptions
+from pix2seq.examples import PHOTOS, scene_name
 from pix2seq.predictor import Predictor
 from pix2seq.ui import record
 from pix2seq.ui.assets import EXAMPLES
-from pix2seq.ui.examples import PHOTOS, open_example, scene_name
+from pix2seq.ui.examples import open_example
 from pix2seq.ui.runs import Picture, Run
 from pix2seq.ui.writer import write
 

@@ -32,10 +32,12 @@ class Picture:
     Attributes:
         image: RGB, the pixels that detections refer to.
         example: the example's name if it is one of ours (only these can be linked to).
+        name: what code calls it: the file that was uploaded, or ``example:<name>``.
     """
 
     image: Image.Image
     example: str | None = None
+    name: str = "image.png"
     id: str = field(default_factory=new_id)
     encodings: dict[str, ImageEncoding] = field(default_factory=dict)
 

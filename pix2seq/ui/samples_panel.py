@@ -24,12 +24,12 @@ from pix2seq.categories import COCO_80
 from pix2seq.config import ConfigError
 from pix2seq.detections import Detections
 from pix2seq.evaluate import match_labels
+from pix2seq.examples import scene_sample
 from pix2seq.predictor import Predictor
 from pix2seq.ui import record
 from pix2seq.ui.answers import Answers
 from pix2seq.ui.context import AppContext
 from pix2seq.ui.controls import options_from_values
-from pix2seq.ui.examples import scene_sample
 from pix2seq.ui.handlers import Handlers, session_of, toast
 from pix2seq.ui.jobs import Jobs
 from pix2seq.ui.runs import Picture

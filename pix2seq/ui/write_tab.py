@@ -7,6 +7,7 @@ import json
 import gradio as gr
 
 from pix2seq.config import SamplingOptions, TokenizerConfig
+from pix2seq.examples import PHOTOS
 from pix2seq.ui import record
 from pix2seq.ui.answers import Answers
 from pix2seq.ui.context import AppContext
@@ -18,7 +19,6 @@ from pix2seq.ui.controls import (
     photo_input,
     resolved_defaults,
 )
-from pix2seq.ui.examples import PHOTOS
 from pix2seq.ui.handlers import Handlers
 from pix2seq.ui.stage import build_stage
 

@@ -58,12 +58,8 @@
       new ResizeObserver(() => this.data && this.drawRibbon()).observe(this.ribbonFrame);
     }
 
-    receive(text) {
-      try {
-        this.data = JSON.parse(text);
-      } catch (error) {
-        return;
-      }
+    receive(data) {
+      this.data = data;
       this.draw();
     }
 
@@ -159,7 +155,6 @@
 
   P2S.mountAbout = (element, bridge) => {
     const about = new P2S.About(element.querySelector("[data-about]"));
-    about.receive(bridge.props.value);
-    bridge.watch("value", () => about.receive(bridge.props.value));
+    P2S.followJson(bridge, (data) => about.receive(data));
   };
 })();

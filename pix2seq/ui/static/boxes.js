@@ -2,18 +2,7 @@
 // number and by focus: pointing at one dims the others. Noise is grey, dashed, hatched.
 
 (() => {
-  const { svg, set, h } = P2S;
-  const measure = document.createElement("canvas").getContext("2d");
-
-  function textWidth(text) {
-    measure.font = "600 12px system-ui, sans-serif";
-    return measure.measureText(text).width;
-  }
-
-  function overlap(a, b) {
-    const across = a.x < b.x + b.width && b.x < a.x + a.width;
-    return across && a.y < b.y + b.height && b.y < a.y + a.height;
-  }
+  const { svg } = P2S;
 
   P2S.Boxes = class Boxes {
     constructor(photo) {
@@ -94,39 +83,12 @@
       this.nodes.set(found.object, node);
     }
 
-    /** The name at the first place around the box where no other name stands. */
     label(text, box, object) {
-      const { rect } = this.photo;
-      const width = textWidth(text) + 10;
-      const height = 17;
-      const right = rect.x + rect.w - width;
-      const bottom = rect.y + rect.h - height;
-      const within = (x, y) => ({
-        x: Math.max(rect.x, Math.min(x, right)),
-        y: Math.max(rect.y, Math.min(y, bottom)),
-        width,
-        height,
-      });
-      const end = box.x + box.width - width;
-      const places = [
-        within(box.x - 1, box.y - height),
-        within(box.x + 1, box.y + 1),
-        within(end, box.y - height),
-        within(box.x + 1, box.y + box.height - height - 1),
-        within(box.x - 1, box.y + box.height),
-        within(end, box.y + 1),
-        ...[2, 3, 4, 5].map((line) => within(box.x + 1, box.y + line * height)),
-      ];
+      const { x, y, w, h } = this.photo.rect;
       const taken = [...this.places].filter(([other]) => other !== object).map(([, place]) => place);
-      const free = places.find((place) => !taken.some((other) => overlap(place, other)));
-      const place = free || places[0];
+      const place = P2S.labelPlace(text, box, { x, y, width: w, height: h }, taken);
       this.places.set(object, place);
-      return svg(
-        "g",
-        { class: "p2s-box-label", transform: `translate(${place.x} ${place.y})` },
-        svg("rect", { width, height, rx: 2 }),
-        svg("text", { x: 5, y: 12.5 }, text)
-      );
+      return P2S.labelNode(text, place, "p2s-box-label");
     }
 
     /** Dim all but one object; `null` shows all alike. */

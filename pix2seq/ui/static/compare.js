@@ -132,7 +132,12 @@
         this.sentences.node
       );
       this.reset();
-      new ResizeObserver(() => this.appeared()).observe(root);
+      this.follower = new P2S.PictureFollower(root, {
+        shown: () => this.a.record.image && this.a.record.image.id,
+        busy: () => ["encoding", "writing"].includes(this.state()),
+        look: () => bridge.trigger("look", {}),
+      });
+      new ResizeObserver(() => this.changed()).observe(root);
     }
 
     reset() {
@@ -146,14 +151,6 @@
       this.sentences.restart();
     }
 
-    /** Ask for the picture when the panel comes into view with nothing written. */
-    appeared() {
-      const visible = this.root.clientWidth > 0;
-      if (visible && !this.visible && !this.a.record.run) this.bridge.trigger("look", {});
-      this.visible = visible;
-      if (visible) this.changed();
-    }
-
     receive(text) {
       if (typeof text !== "string" || text === this.text) return;
       if (!this.text || !text.startsWith(this.text)) this.reset();
@@ -162,6 +159,7 @@
       this.text = text.slice(0, complete);
       for (const line of tail.split("\n")) this.line(line);
       this.changed();
+      if (this.follower) this.follower.check();
     }
 
     line(line) {
@@ -224,7 +222,10 @@
         [this.a, 1],
         [this.b, 2],
       ]) {
-        const words = this.differ.map((item) => P2S.settingWords(item[0], item[column]));
+        const { temperature } = side.record.header.options || {};
+        const words = this.differ
+          .filter(([name]) => temperature !== 0 || !["top_p", "top_k"].includes(name)) // argmax cuts nothing
+          .map((item) => P2S.settingWords(item[0], item[column]));
         side.settings.textContent = words.join(" · ");
         side.draw();
       }

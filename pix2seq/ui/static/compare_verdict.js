@@ -29,7 +29,8 @@
       const [title, text] = this.words();
       if (this.title.textContent !== title) this.title.textContent = title;
       this.text.textContent = text;
-      this.node.hidden = !title;
+      this.node.hidden = !title && !text;
+      this.node.classList.toggle("written", Boolean(title));
       this.drawBars(verdict !== this.drawn);
       this.drawn = verdict;
     }
@@ -37,7 +38,10 @@
     words() {
       const { a, b, parted, verdict } = this.comparison;
       const { record } = a;
-      if (!record.run) return ["", ""];
+      if (!record.run) {
+        const hint = "Write both: two sentences about this picture, from the same random numbers.";
+        return ["", record.image ? hint : ""];
+      }
       if (!verdict) {
         if (parted === null) return ["The same so far", "Same picture, same seed, token by token."];
         return [this.place(parted), "Each sentence now follows its own past."];

@@ -48,17 +48,14 @@
       root.replaceChildren(
         this.question,
         this.expect,
-        h("div", { class: "p2s-lab-progress" }, this.bar, this.status, this.save),
+        this.bar,
+        h("div", { class: "p2s-lab-progress" }, this.status, this.save),
         this.table
       );
     }
 
-    receive(text) {
-      try {
-        this.data = JSON.parse(text);
-      } catch (error) {
-        return;
-      }
+    receive(data) {
+      this.data = data;
       this.draw();
     }
 
@@ -71,7 +68,7 @@
       this.status.textContent = this.words();
       this.status.classList.toggle("error", data.state === "error");
       this.bar.value = this.share();
-      this.bar.hidden = !busy;
+      this.bar.classList.toggle("idle", !busy);
       this.save.hidden = !data.rows.length;
       this.table.hidden = !data.rows.length && !busy;
       this.drawRows(busy);
@@ -158,7 +155,6 @@
 
   P2S.mountLab = (element, bridge) => {
     const lab = new P2S.Lab(element.querySelector("[data-lab]"));
-    lab.receive(bridge.props.value);
-    bridge.watch("value", () => lab.receive(bridge.props.value));
+    P2S.followJson(bridge, (data) => lab.receive(data));
   };
 })();

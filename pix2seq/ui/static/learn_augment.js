@@ -110,7 +110,7 @@
       this.node = h(
         "div",
         {},
-        h("h2", {}, "Noise teaches when to doubt ", kit.source("§3.3")),
+        h("h2", {}, "Noise teaches when to doubt ", kit.source("§2.3")),
         h(
           "p",
           {},

@@ -5,7 +5,6 @@
   const { h, svg, set, clear } = P2S;
   const HANDLE = 10; // reach of a corner in browser pixels
   const LEAST = 4; // a drag shorter than this is a click
-  const measure = document.createElement("canvas").getContext("2d");
 
   P2S.LearnPicture = class LearnPicture {
     constructor(label) {
@@ -53,22 +52,14 @@
         { class: `learn-box ${look}`, ...data },
         svg("rect", { class: "learn-box-halo", ...at }),
         svg("rect", { class: "learn-box-line", ...at }),
-        label ? this.tag(label, at.x, at.y) : null
+        label ? this.tag(label, at) : null
       );
     }
 
-    tag(text, x, y) {
-      measure.font = "600 12px system-ui, sans-serif";
-      const width = measure.measureText(text).width + 10;
-      const right = this.picture.w * this.scale - width;
-      const left = Math.max(0, Math.min(x - 1, right));
-      const top = y >= 17 ? y - 17 : y + 1;
-      return svg(
-        "g",
-        { class: "learn-tag", transform: `translate(${left} ${top})` },
-        svg("rect", { width, height: 17, rx: 2 }),
-        svg("text", { x: 5, y: 12.5 }, text)
-      );
+    tag(text, at) {
+      const frame = { x: 0, y: 0, width: this.picture.w * this.scale, height: this.picture.h * this.scale };
+      const taken = P2S.labelsIn(this.layers.boxes, "learn-tag");
+      return P2S.labelNode(text, P2S.labelPlace(text, at, frame, taken), "learn-tag");
     }
 
     /** A line along one edge of a box, in the edge's role colour. */

@@ -4,9 +4,9 @@
   const { h, clear } = P2S;
   const SURE = 0.25; // boxes below this score fade, or a picture full of doubt cannot be read
   const WAYS = [
-    ["Argmax", "§3.2", "always the likeliest token; stops at EOS"],
-    ["Nucleus", "§3.2", "samples among the likeliest; stops at EOS"],
-    ["Altered", "§3.3", "nucleus, but EOS is put off; the noise class tells which boxes to drop"],
+    ["Argmax", "§2.2", "always the likeliest token; stops at EOS"],
+    ["Nucleus", "§2.2", "samples among the likeliest; stops at EOS"],
+    ["Altered", "§2.3", "nucleus, but EOS is put off; the noise class tells which boxes to drop"],
   ];
 
   class Pane {
@@ -143,7 +143,7 @@
       this.node = h(
         "div",
         {},
-        h("h2", {}, "Three ways to read the model out ", kit.source("§3.2, §3.3")),
+        h("h2", {}, "Three ways to read the model out ", kit.source("§2.2, §2.3")),
         h(
           "p",
           {},

@@ -147,6 +147,8 @@
 
   const isNa = (column) => column.weight === 0;
 
+  const isWord = (text) => /\D/.test(text);
+
   function inputCell(view, column) {
     const object = column.input_object;
     const real = object !== null && view.objects[object] && view.objects[object].real;
@@ -155,6 +157,7 @@
       "td",
       {
         "data-of": blank ? "blank" : real ? "real" : "noise",
+        "data-word": isWord(column.input.text),
         class: column.corrupted ? "corrupted" : null,
         title: column.corrupted ? "not the true class: the input may not give the answer away" : null,
       },
@@ -168,7 +171,14 @@
       return h("td", { class: "na", "data-of": of ? "noise" : "blank", title: "weight 0: not asked" }, "n/a");
     }
     const blank = ["pad", "eos"].includes(column.target.kind);
-    return h("td", { "data-of": blank || !of ? "blank" : of.real ? "real" : "noise" }, column.target.text);
+    return h(
+      "td",
+      {
+        "data-of": blank || !of ? "blank" : of.real ? "real" : "noise",
+        "data-word": isWord(column.target.text),
+      },
+      column.target.text
+    );
   }
 
   /**

@@ -23,7 +23,7 @@
       this.node = h(
         "div",
         {},
-        h("h2", {}, "What the model is paid for ", kit.source("§3.2")),
+        h("h2", {}, "What the model is paid for ", kit.source("§2.2")),
         h(
           "p",
           {},

@@ -29,7 +29,7 @@
         value: "round",
         options: [
           ["round", "round", "to the nearest bin, as the official code does"],
-          ["floor", "floor", "to the bin below, as the paper's appendix A writes it"],
+          ["floor", "floor", "to the bin below, as the paper's appendix on quantization writes it"],
         ],
         onchange: (value) => {
           this.quantizer = value;
@@ -48,7 +48,7 @@
       this.node = h(
         "div",
         {},
-        h("h2", {}, "A coordinate becomes a word ", kit.source("§3.1")),
+        h("h2", {}, "A coordinate becomes a word ", kit.source("§2.1")),
         h(
           "p",
           {},
@@ -73,8 +73,8 @@
         h(
           "p",
           { class: "p2s-soft p2s-small" },
-          "Black: the true edge. Colour: the edge that is read back. Small boxes suffer first. The paper's ablation finds 500 bins or more sufficient ",
-          kit.source("§4.3"),
+          "Black: the true edge. Colour: the edge that is read back. Small boxes suffer first. The paper finds 500 bins or more sufficient ",
+          kit.source("ablation on sequence construction"),
           "; bins are fixed at training."
         ),
         h(

@@ -51,14 +51,14 @@
       this.node = h(
         "div",
         {},
-        h("h2", {}, "Objects become a sentence ", kit.source("§3.1")),
+        h("h2", {}, "Objects become a sentence ", kit.source("§2.1")),
         h(
           "p",
           {},
           "Every object is five tokens, ",
           this.slots(),
           ". A picture's objects are a set, a sentence needs an order, and no order is the right one: a new random order for every training step worked best in the paper ",
-          kit.source("§4.3"),
+          kit.source("ablation on sequence construction"),
           ". EOS ends the sentence."
         ),
         h("div", { class: "learn-controls" }, this.orders.node, this.show.node),

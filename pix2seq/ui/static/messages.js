@@ -50,9 +50,9 @@
           : "Stopped. Step writes one more token, Write on goes on.";
       case "done":
         return line(
-          looked,
+          record.recorded ? "a recorded run" : looked,
           P2S.count(record.tokens.length, "token"),
-          end.rate ? `${end.rate} tokens/s` : "",
+          !record.recorded && end.rate ? `${end.rate} tokens/s` : "",
           end.reason === "eos" ? "the model said EOS" : "as many objects as you asked for"
         );
       case "error":

@@ -3,13 +3,16 @@
 
 (() => {
   const { h, clear } = P2S;
+  const LINES = 40; // announcements that are kept
 
   P2S.Objects = class Objects {
     constructor(stage) {
       this.stage = stage;
       this.body = h("tbody");
       this.caption = h("p", { class: "p2s-small p2s-soft p2s-objects-note" });
-      this.live = h("div", { class: "p2s-visually-hidden", "aria-live": "polite", "data-live": "" });
+      this.live = h("div", { class: "p2s-visually-hidden", role: "log", "aria-live": "polite", "data-live": "" });
+      this.heard = new WeakMap(); // record -> objects that were announced
+      this.followed = null;
       this.node = h(
         "section",
         { class: "p2s-section p2s-objects", "aria-label": "Objects" },
@@ -42,10 +45,11 @@
       if (key !== this.drawn) {
         clear(this.body);
         for (const found of visible) this.body.append(this.row(record, found));
-        this.announce(record, visible);
       }
       this.drawn = key;
-      this.caption.textContent = this.summary(visible);
+      const summary = this.summary(visible);
+      this.caption.textContent = `${summary}. Coordinates are pixels of the original picture.`;
+      this.announce(record, visible, summary);
       for (const row of this.body.children) {
         row.classList.toggle("focus", Number(row.dataset.row) === this.stage.focus());
       }
@@ -76,14 +80,42 @@
       if (count("below")) parts.push(`${count("below")} below the score`);
       if (count("dropped")) parts.push(`${count("dropped")} dropped as noise`);
       if (count("flat")) parts.push(`${count("flat")} without area`);
-      return `${parts.join(" · ")}. Coordinates are pixels of the original picture.`;
+      return parts.join(" · ");
     }
 
-    announce(record, visible) {
-      const last = visible[visible.length - 1];
-      if (!last || this.stage.playing) return;
-      const words = `object ${last.object + 1}: ${record.className(last.label)}, ${P2S.probability(last.score)}`;
-      if (this.live.textContent !== words) this.live.textContent = words;
+    // ---- for screen readers -------------------------------------------------------------------
+
+    /** Announce what this record still finishes; one that is merely put on view stays quiet. */
+    follow(record) {
+      this.followed = record;
+      if (!this.heard.has(record)) this.heard.set(record, new Set());
+    }
+
+    announce(record, visible, summary) {
+      if (record !== this.followed) {
+        // Other filters show other objects: say how many, not each of them.
+        if (this.stage.filtered && this.said !== summary) this.say(summary);
+        return;
+      }
+      const heard = this.heard.get(record);
+      const here = new Set(visible.map((found) => found.object));
+      for (const object of heard) if (!here.has(object)) heard.delete(object); // rewound
+      for (const found of visible) {
+        if (heard.has(found.object)) continue;
+        heard.add(found.object);
+        const name = record.className(found.label);
+        this.say(`object ${found.object + 1}: ${name}, ${P2S.probability(found.score)}`);
+      }
+      if (this.stage.busy() || this.stage.playing || !record.end) return;
+      this.followed = null;
+      const end = { error: "failed", stopped: "stopped" }[record.state] || "done";
+      this.say(`${end}: ${summary}`);
+    }
+
+    say(words) {
+      this.said = words;
+      this.live.append(h("p", {}, words));
+      while (this.live.children.length > LINES) this.live.firstChild.remove();
     }
   };
 })();

@@ -115,6 +115,11 @@
       }
     }
 
+    /** Whether it was written earlier: its times say nothing about this machine. */
+    get recorded() {
+      return Boolean(this.header.replay);
+    }
+
     get run() {
       return this.header.run || null;
     }

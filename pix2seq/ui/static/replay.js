@@ -84,6 +84,7 @@
       options: data.options || {},
       parent: null,
       fork: 0,
+      replay: true,
       image: {
         id: `file-${opened}`,
         w: image.width,

@@ -17,7 +17,12 @@
       this.hovered = null;
       this.changed = P2S.onceAFrame(() => this.draw());
       this.build();
-      new ResizeObserver(() => this.appeared()).observe(root);
+      this.follower = new P2S.PictureFollower(root, {
+        shown: () => this.record.image && this.record.image.id,
+        busy: () => ["encoding", "writing"].includes(this.data.state),
+        look: () => bridge.trigger("look", {}),
+      });
+      new ResizeObserver(() => this.changed()).observe(root);
     }
 
     build() {
@@ -66,21 +71,8 @@
       );
     }
 
-    appeared() {
-      const visible = this.root.clientWidth > 0;
-      if (visible && !this.visible && !this.data.done) this.bridge.trigger("look", {});
-      this.visible = visible;
-      if (visible) this.changed();
-    }
-
-    receive(text) {
-      let data = null;
-      try {
-        data = JSON.parse(text);
-      } catch (error) {
-        return;
-      }
-      if (!data || !data.record) return;
+    receive(data) {
+      if (!data.record) return;
       const fresh = data.record !== this.data.record || !(data.done > 0);
       if (fresh) {
         this.record.reset();
@@ -92,6 +84,7 @@
       this.record.state = data.state === "encoding" ? "encoding" : "idle";
       if (all || this.least > data.done) this.least = 1;
       this.changed();
+      if (this.follower) this.follower.check();
     }
 
     // ---- what P2S.Photo asks for ---------------------------------------------------------------
@@ -187,7 +180,7 @@
       if (key !== this.ghostKey) {
         clear(layer);
         const found = this.listed().reverse(); // the most agreed-on lies on top
-        for (const one of found) layer.append(this.ghost(one));
+        for (const one of found) layer.append(this.ghost(one)); // one by one: names avoid each other
       }
       this.ghostKey = key;
       for (const node of layer.children) {
@@ -212,12 +205,12 @@
     ghost(found) {
       const { photo } = this;
       const share = found.count / Math.max(this.data.done, 1);
-      const [x0, y0] = found.box;
+      const [x0, y0, x1, y1] = found.box;
       const text = `${found.label} ${found.count}/${this.data.done}`;
-      const width = 10 + 6.7 * text.length;
       const { rect } = photo;
-      const top = photo.y(y0) - 17 >= rect.y ? photo.y(y0) - 17 : photo.y(y0) + 1;
-      const left = Math.max(rect.x, Math.min(photo.x(x0) - 1, rect.x + rect.w - width));
+      const at = { x: photo.x(x0), y: photo.y(y0), width: (x1 - x0) * rect.scale, height: (y1 - y0) * rect.scale };
+      const frame = { x: rect.x, y: rect.y, width: rect.w, height: rect.h };
+      const taken = P2S.labelsIn(photo.layers.ghosts, "p2s-echo-label");
       return svg(
         "g",
         {
@@ -232,12 +225,7 @@
         ...found.members.map(([, ...box]) => this.shape(box, { class: "p2s-echo-member" })),
         this.shape(found.box, { class: "p2s-echo-halo" }),
         this.shape(found.box, { class: "p2s-echo-mean" }),
-        svg(
-          "g",
-          { class: "p2s-echo-label", transform: `translate(${left} ${top})` },
-          svg("rect", { width, height: 17, rx: 2 }),
-          svg("text", { x: 5, y: 12.5 }, text)
-        )
+        P2S.labelNode(text, P2S.labelPlace(text, at, frame, taken), "p2s-echo-label")
       );
     }
 
@@ -293,7 +281,6 @@
 
   P2S.mountSamples = (element, bridge) => {
     const samples = new P2S.Samples(element.querySelector("[data-samples]"), bridge);
-    samples.receive(bridge.props.value);
-    bridge.watch("value", () => samples.receive(bridge.props.value));
+    P2S.followJson(bridge, (data) => samples.receive(data));
   };
 })();

@@ -71,6 +71,7 @@
           const record = P2S.recordFromFile(await file.text());
           this.stage.records.set(record.run, record);
           this.stage.open(record);
+          this.stage.objects.follow(record);
           this.stage.togglePlay();
           this.note.textContent = "";
         } catch (error) {
@@ -106,7 +107,8 @@
     }
 
     async copy(kind, text) {
-      const answer = await this.stage.ask("snippets", { run: this.stage.record.run });
+      const { record, values } = this.stage;
+      const answer = await this.stage.ask("snippets", { run: record.run, values });
       if (answer.error) {
         this.note.textContent = answer.error;
         return;

@@ -106,6 +106,41 @@ window.P2S = window.P2S || {};
     setTimeout(() => URL.revokeObjectURL(url), 10000);
   };
 
+  /** Follow a component whose value is one JSON text; a text that cannot be read changes nothing. */
+  P2S.followJson = (bridge, take) => {
+    const read = () => {
+      let data = null;
+      try {
+        data = JSON.parse(bridge.props.value);
+      } catch (error) {
+        return;
+      }
+      if (data) take(data);
+    };
+    read();
+    bridge.watch("value", read);
+  };
+
+  /** Keeps a panel at the picture of *Write*: `look` is asked for when the panel comes into view, or
+      ends what it was doing, with another picture than the one it shows. */
+  P2S.PictureFollower = class PictureFollower {
+    constructor(panel, { shown, busy, look }) {
+      Object.assign(this, { panel, shown, busy, look });
+      this.source = undefined;
+      new ResizeObserver(() => this.check()).observe(panel);
+    }
+
+    check() {
+      const stage = P2S.stage && P2S.stage();
+      if (!stage || !this.panel.clientWidth || this.busy()) return;
+      const { image } = stage.record;
+      const source = image ? image.id : null;
+      if (source === this.source) return;
+      this.source = source;
+      if (source === null || this.shown() !== source) this.look();
+    }
+  };
+
   // ---- a tiny event bus between tabs --------------------------------------------------------
 
   const listeners = new Map();

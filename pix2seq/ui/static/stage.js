@@ -113,8 +113,10 @@
       if (this.record.run) this.records.set(this.record.run, this.record);
       if (this.following && !this.playing) this.shown = this.record.tokens.length;
       this.filtered = null;
+      const { replay } = this.record.header;
+      if (!replay && (!known || this.busy())) this.objects.follow(this.record);
       this.changed();
-      if (!known && this.record.header.replay) this.togglePlay();
+      if (!known && replay) this.togglePlay();
       this.showAnswer();
       P2S.emit("record", this.record);
     }

@@ -27,7 +27,10 @@
         type: "button",
         class: "p2s-button p2s-play",
         "data-replay": "",
-        onclick: () => stage.togglePlay(),
+        onclick: () => {
+          stage.togglePlay();
+          if (stage.playing) stage.objects.follow(stage.record);
+        },
       });
       this.count = h("span", { class: "p2s-mono" });
       const legend = h(

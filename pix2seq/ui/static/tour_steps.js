@@ -171,7 +171,7 @@
     {
       id: "top-p",
       title: "Change the nucleus",
-      text: "Top-p decides how much probability may be drawn from (§3.2). The inspected token is recomputed at once, without running the model.",
+      text: "Top-p decides how much probability may be drawn from (§2.2). The inspected token is recomputed at once, without running the model.",
       target: "#top-p",
       prepare: async (say) => {
         await page();
@@ -217,7 +217,7 @@
     {
       id: "eos",
       title: "Keep going",
-      text: "Left to itself, the model tends to stop early and to miss objects. Forbid EOS and it goes on: more is found, and boxes of nothing, too (§3.3).",
+      text: "Left to itself, the model tends to stop early and to miss objects. Forbid EOS and it goes on: more is found, and boxes of nothing, too (§2.3).",
       target: "#eos",
       prepare: async () => {
         await page();

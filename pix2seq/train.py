@@ -1,4 +1,4 @@
-"""Training: the paper's recipe (section 2.3, "Sequence augmentation") on any mixture of photos and scenes.
+"""Training: the paper's recipe (section 2.3) on any mixture of photos and scenes.
 
 ``python -m pix2seq train --config FILE --out DIR`` runs it; under ``accelerate launch`` the same
 command uses many processes or GPUs. A run folder holds ``train.json`` (the settings),

@@ -42,10 +42,21 @@ def test_it_speaks_coco_with_a_noise_class(mini):
 @pytest.mark.slow
 def test_it_finds_the_objects_of_unseen_scenes(mini):
     result = evaluate(mini, Scenes(seed=12345, count=24))
-    assert result.metrics["AP50"] > 0.55
+    assert result.metrics["AP50"] > 0.85
     assert result.violations == 0
 
 
-def test_it_finds_the_person_in_the_example_that_the_page_opens_with(mini):
-    found = mini.detect(PHOTOS / "astronaut.jpg")
-    assert "person" in [mini.categories.name(label) for label in found.labels.tolist()]
+@pytest.mark.slow
+def test_it_keeps_the_grammar_where_nothing_makes_it(mini):
+    """Noise objects' coordinates were once taught nothing, and 12 % of all tokens were wrong."""
+    options = mini.resolve(pix2seq.SamplingOptions(grammar=False))
+    result = evaluate(mini, Scenes(seed=12345, count=24), options)
+    assert result.violations < 0.005
+
+
+@pytest.mark.parametrize(
+    ("photo", "label"), [("astronaut", "person"), ("camera", "person"), ("chelsea", "cat")]
+)
+def test_it_finds_what_the_example_photos_are_of(mini, photo, label):
+    found = mini.detect(PHOTOS / f"{photo}.jpg")
+    assert label in [mini.categories.name(label) for label in found.labels.tolist()]

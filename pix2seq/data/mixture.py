@@ -67,7 +67,7 @@ class TrainingMixture(Dataset[TrainingExample]):
         self._shares = weights / weights.sum()
         self._photos = [_open(source, tokenizer.categories) for source in config.data]
         self._photo_shares = [
-            None if photos is None else repeat_shares(photos, source.balance)
+            repeat_shares(photos, source.balance) if photos and source.balance else None
             for photos, source in zip(self._photos, config.data, strict=True)
         ]
         self._backgrounds = [
@@ -89,7 +89,10 @@ class TrainingMixture(Dataset[TrainingExample]):
             sample = make_scene(source.seed, index, max(target), self._backgrounds)
             crop = ScaleCrop(target, ratio=1.0)
         else:
-            sample = photos[rng.choice(len(photos), p=self._photo_shares[number])]
+            shares = self._photo_shares[number]
+            sample = photos[
+                rng.integers(len(photos)) if shares is None else rng.choice(len(photos), p=shares)
+            ]
             if source.paste:
                 sample = paste_objects(rng, sample, int(rng.integers(source.paste + 1)))
             crop = ScaleCrop(

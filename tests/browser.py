@@ -52,11 +52,12 @@ def storyteller() -> Predictor:
 @contextmanager
 def running_app(
     load: Callable[[str], Predictor] = lambda _: storyteller(),
+    checkpoint: str = "storyteller",
 ) -> Iterator[str]:
     """Serve the whole app over one predictor; yields its address."""
     from pix2seq.ui import build_demo, launch_options
 
-    demo = build_demo("storyteller", load=load)
+    demo = build_demo(checkpoint, load=load)
     _, url, _ = demo.launch(
         server_name="127.0.0.1", prevent_thread_lock=True, quiet=True, **launch_options()
     )

@@ -63,7 +63,7 @@ def walk(page: Page) -> Film:
     """The whole walk, about a minute."""
     film = Film(page)
     page.wait_for_function("P2S.stage().record.image")
-    film.keep_while("P2S.stage().shown < P2S.stage().record.tokens.length", 0.5, most=10)
+    film.keep_while("P2S.stage().shown < P2S.stage().record.tokens.length", 0.3, most=14)
     film.keep(1.5)
 
     page.locator("#examples button, [data-example]").first.click()
@@ -75,6 +75,15 @@ def walk(page: Page) -> Film:
     page.wait_for_selector("[data-stage][data-state=done]")
     film.keep(2)
 
+    before = page.evaluate("P2S.stage().record.run")
+    page.get_by_role("button", name="Compose a scene").click()
+    page.wait_for_function("P2S.stage().record.header?.image?.example?.startsWith('scene')")
+    page.click("#run")
+    page.wait_for_function(
+        "before => P2S.stage().record.run !== before && P2S.stage().record.state === 'done'",
+        arg=before,
+    )
+    film.keep(3)
     page.click("[data-token='2']")
     page.wait_for_selector("[data-inspect][data-slot]")
     film.keep(3.5)
@@ -121,7 +130,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser.add_argument("--chromium", default=shutil.which("chromium"))
     arguments = parser.parse_args(argv)
     with (
-        running_app(lambda _: pix2seq.load("mini", "cpu")) as url,
+        running_app(lambda name: pix2seq.load(name, "cpu"), "mini") as url,
         browser_page(arguments.chromium, url, *SIZE) as page,
     ):
         film = walk(page)

@@ -1,10 +1,10 @@
 """Dense supervision: while training, every memory token also says which object it lies in.
 
-A sentence teaches the encoder through a few attention maps. So training may add a loss on the memory
-itself: each token whose place is inside an object predicts that object's five tokens, all at once,
-through the decoder's own output table; the others predict the noise class. It is the one-to-many
-supervision that helps DETR-like detectors (Co-DETR, arXiv 2211.12860); what it did here is in
-``benchmarks/training``. Nothing of it is needed to write, and no checkpoint carries it.
+A sentence teaches the encoder through a few attention maps. So training may add a loss on the
+memory itself: each token whose place is inside an object predicts that object's five tokens, all
+at once, through the decoder's own output table; the others predict the noise class. It is the
+one-to-many supervision that helps DETR-like detectors (Co-DETR, arXiv 2211.12860); what it did
+here is in ``benchmarks/training``. Nothing of it is needed to write, and no checkpoint carries it.
 """
 
 from __future__ import annotations

@@ -7,6 +7,7 @@ becomes a toast and the stage's error state; the server goes on.
 from __future__ import annotations
 
 import hashlib
+import html
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -34,7 +35,8 @@ from pix2seq.ui.writer import write
 
 def toast(error: ConfigError) -> None:
     """Show a user's mistake where they look, without stopping anything."""
-    gr.Warning(str(error), title="That does not work", duration=10)
+    # Gradio shows toasts as HTML; a link's or file's text must stay text.
+    gr.Warning(html.escape(str(error), quote=False), title="That does not work", duration=10)
 
 
 class Handlers:

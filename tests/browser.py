@@ -106,3 +106,26 @@ def browser_page(chromium: str, url: str, width: int = 1440, height: int = 900) 
         finally:
             browser.close()
     assert not problems, "\n".join(problems)
+
+
+def choose_speed(page: Page, text: str) -> None:
+    page.click("#speed input")
+    page.get_by_role("option", name=text).click()
+
+
+def finished(page: Page, before: str | None) -> None:
+    """Wait until another run than ``before`` is on the stage, written to its end."""
+    page.wait_for_function(
+        """before => {
+          const { run, state } = P2S.stage().record;
+          return run !== before && state === "done";
+        }""",
+        arg=before,
+    )
+
+
+def write_sentence(page: Page) -> None:
+    """Press Run and wait for the end."""
+    before = page.evaluate("P2S.stage().record.run")
+    page.click("#run")
+    finished(page, before)

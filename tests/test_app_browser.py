@@ -6,11 +6,18 @@ import gzip
 import json
 import re
 from pathlib import Path
+from urllib.parse import quote
 
 import pytest
 
 from tests import fakes
-from tests.browser import PATIENCE, WATCH_SHIFTS, browser_page
+from tests.browser import (
+    PATIENCE,
+    WATCH_SHIFTS,
+    browser_page,
+    choose_speed,
+    write_sentence,
+)
 from tests.served import SENTENCE, served_app
 
 pytestmark = pytest.mark.browser
@@ -59,11 +66,6 @@ def photo(tmp_path):
     return save
 
 
-def choose_speed(page, text):
-    page.click("#speed input")
-    page.get_by_role("option", name=text).click()
-
-
 def upload(page, path):
     if page.locator("#image button[aria-label='Remove Image']").count():
         page.click("#image button[aria-label='Remove Image']")
@@ -78,12 +80,7 @@ def wait_for_state(page, state):
 
 def run_to_the_end(page):
     choose_speed(page, "as fast as it samples")
-    before = page.evaluate("P2S.stage().record.run")
-    page.click("#run")
-    page.wait_for_function(
-        "(before) => P2S.stage().record.run !== before && P2S.stage().record.state === 'done'",
-        arg=before,
-    )
+    write_sentence(page)
     page.wait_for_function(f"{COUNT_TOKENS} === {len(SENTENCE)}")
 
 
@@ -235,12 +232,7 @@ def test_run_goes_on_after_a_class_was_forbidden(page):
     page.click('[data-token="4"]')
     page.click("[data-forbid]:not([hidden]) >> nth=0")
     wait_for_branch(page)
-    before = page.evaluate("P2S.stage().record.run")
-    page.click("#run")
-    page.wait_for_function(
-        "before => P2S.stage().record.run !== before && P2S.stage().record.state === 'done'",
-        arg=before,
-    )
+    write_sentence(page)
     forbidden = page.evaluate("P2S.stage().record.header.options.forbidden_labels")
     assert len(forbidden) == 1
     assert page.evaluate("P2S.stage().record.tokens.length") > 1
@@ -355,6 +347,16 @@ def test_a_link_opens_with_settings_and_runs(page, url):
     page.click(".p2s-share summary")
     page.click('[data-copy="link"]')
     page.wait_for_function("document.querySelector('.p2s-code').value.includes('seed=11')")
+
+
+@pytest.mark.parametrize("query", ["ex={}", "ex=astronaut&ckpt={}", "ex=astronaut&seed={}"])
+def test_a_hostile_link_is_told_as_text(page, url, query):
+    """Gradio shows a toast as HTML: what a link said once became elements of the page."""
+    page.goto(f"{url}/?{query.format(quote(EVIL))}")
+    page.get_by_text("window").first.wait_for()
+    page.wait_for_function("window.P2S?.stage?.()?.record.image")
+    assert page.evaluate("window.pwned") is None
+    assert page.locator("img[src=x]").count() == 0
 
 
 def test_a_run_can_be_saved(page, tmp_path):

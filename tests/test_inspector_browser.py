@@ -8,7 +8,7 @@ import json
 import pytest
 
 from pix2seq.config import ConfigError
-from tests.browser import browser_page, running_app
+from tests.browser import browser_page, choose_speed, finished, running_app, write_sentence
 
 pytestmark = [pytest.mark.browser, pytest.mark.timeout(300)]
 
@@ -21,21 +21,8 @@ def page(chromium):
 
 def write(page):
     """A whole sentence with the controls as they are."""
-    page.click("#speed input")
-    page.get_by_role("option", name="as fast as it samples").click()
-    before = page.evaluate("P2S.stage().record.run")
-    page.click("#run")
-    finished(page, before)
-
-
-def finished(page, before):
-    page.wait_for_function(
-        """before => {
-          const { run, state } = P2S.stage().record;
-          return run !== before && state === "done";
-        }""",
-        arg=before,
-    )
+    choose_speed(page, "as fast as it samples")
+    write_sentence(page)
 
 
 def test_eos_can_be_opened_and_the_model_goes_on_past_it(page):

@@ -7,7 +7,7 @@ import json
 import pytest
 
 import pix2seq
-from tests.browser import browser_page, running_app
+from tests.browser import browser_page, choose_speed, finished, running_app, write_sentence
 from tests.walkthrough import LESSONS, open_tab
 
 pytestmark = [pytest.mark.browser, pytest.mark.slow, pytest.mark.timeout(600)]
@@ -22,26 +22,9 @@ def url():
 @pytest.fixture(scope="module")
 def page(chromium, url):
     with browser_page(chromium, url) as opened:
-        opened.click("#speed input")
-        opened.get_by_role("option", name="as fast as it samples").click()
-        run(opened)
+        choose_speed(opened, "as fast as it samples")
+        write_sentence(opened)
         yield opened
-
-
-def finished(page, before):
-    page.wait_for_function(
-        """before => {
-          const { run, state } = P2S.stage().record;
-          return run !== before && state === "done";
-        }""",
-        arg=before,
-    )
-
-
-def run(page):
-    before = page.evaluate("P2S.stage().record.run")
-    page.click("#run")
-    finished(page, before)
 
 
 def test_a_token_tells_its_distribution_and_follows_the_sliders(page):

@@ -16,7 +16,7 @@ from PIL import Image
 from playwright.sync_api import Page
 
 import pix2seq
-from tests.browser import browser_page, running_app
+from tests.browser import browser_page, running_app, write_sentence
 
 SIZE = (1280, 800)
 SHOWN = (800, 500)
@@ -75,14 +75,9 @@ def walk(page: Page) -> Film:
     page.wait_for_selector("[data-stage][data-state=done]")
     film.keep(2)
 
-    before = page.evaluate("P2S.stage().record.run")
     page.get_by_role("button", name="Compose a scene").click()
     page.wait_for_function("P2S.stage().record.header?.image?.example?.startsWith('scene')")
-    page.click("#run")
-    page.wait_for_function(
-        "before => P2S.stage().record.run !== before && P2S.stage().record.state === 'done'",
-        arg=before,
-    )
+    write_sentence(page)
     film.keep(3)
     page.click("[data-token='2']")
     page.wait_for_selector("[data-inspect][data-slot]")

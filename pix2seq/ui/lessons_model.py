@@ -50,8 +50,8 @@ def objective(logits: Tensor, pair: TrainingSequence, tokenizer: Tokenizer) -> d
     target_probs = probs.gather(-1, pair.target_ids[:, None])
     ranks = (probs > target_probs).sum(-1) + 1
     best = probs.topk(min(_CANDIDATES, probs.shape[-1]), dim=-1)
-    coords, targets = tokenizer.coord_ids, pair.target_ids
-    is_coord = (targets >= coords.start) & (targets < coords.stop)
+    targets = pair.target_ids
+    is_coord = tokenizer.is_coord(targets)
     is_label = tokenizer.label_mask[targets]
     weights = pair.token_weights
 

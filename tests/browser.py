@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
 import torch
-from playwright.sync_api import ConsoleMessage, Page, sync_playwright
+from playwright.sync_api import ConsoleMessage, Page, TimeoutError, sync_playwright
 
 from pix2seq.checkpoints import CheckpointInfo
 from pix2seq.predictor import Predictor
@@ -106,6 +106,33 @@ def browser_page(chromium: str, url: str, width: int = 1440, height: int = 900) 
         finally:
             browser.close()
     assert not problems, "\n".join(problems)
+
+
+def open_tab(page: Page, name: str) -> None:
+    """Open a tab of the bar; on a phone the last ones are in a menu.
+
+    Gradio measures the bar anew whenever it changes and moves tabs between bar and menu, which
+    closes the menu: what is there now is pressed, until the tab has been reached.
+    """
+    bar = page.locator("#tabs > .tab-wrapper")
+    places = [
+        bar.get_by_role("tab", name=name, exact=True),
+        bar.locator(".overflow-dropdown button", has_text=name),
+        bar.locator(".overflow-menu > button"),
+    ]
+    for _ in range(PATIENCE // 500):
+        for place in places:
+            shown = place.locator("visible=true")
+            try:
+                if shown.count():
+                    shown.first.click(timeout=2000)
+                    if place is not places[-1]:
+                        return
+                    break
+            except TimeoutError:  # it moved meanwhile
+                break
+        page.wait_for_timeout(200)
+    raise AssertionError(f"no tab {name!r} in {bar.inner_html()}")
 
 
 def choose_speed(page: Page, text: str) -> None:

@@ -10,7 +10,7 @@ from playwright.sync_api import expect
 from pix2seq.categories import Categories
 from pix2seq.tokenizer import Tokenizer
 from tests.axe import serious_problems
-from tests.browser import WATCH_SHIFTS, browser_page, running_app, storyteller
+from tests.browser import WATCH_SHIFTS, browser_page, open_tab, running_app, storyteller
 
 pytestmark = pytest.mark.browser
 
@@ -22,14 +22,6 @@ def page(chromium):
     """One page for all tests here: opening it is most of their time."""
     with running_app() as url, browser_page(chromium, url) as opened:
         yield opened
-
-
-def open_tab(page, name):
-    tab = page.get_by_role("tab", name=name, exact=True)
-    if not tab.is_visible():  # on a phone, the last tabs are in a menu
-        page.locator("#tabs > .tab-wrapper .overflow-menu > button").click()
-        tab = page.locator("#tabs .overflow-dropdown button", has_text=name)
-    tab.click()
 
 
 def sideways(page) -> int:

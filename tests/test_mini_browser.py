@@ -7,8 +7,15 @@ import json
 import pytest
 
 import pix2seq
-from tests.browser import browser_page, choose_speed, finished, running_app, write_sentence
-from tests.walkthrough import LESSONS, open_tab
+from tests.browser import (
+    browser_page,
+    choose_speed,
+    finished,
+    open_tab,
+    running_app,
+    write_sentence,
+)
+from tests.walkthrough import LESSONS
 
 pytestmark = [pytest.mark.browser, pytest.mark.slow, pytest.mark.timeout(600)]
 

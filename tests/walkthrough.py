@@ -16,7 +16,7 @@ from PIL import Image
 from playwright.sync_api import Page
 
 import pix2seq
-from tests.browser import browser_page, running_app, write_sentence
+from tests.browser import browser_page, open_tab, running_app, write_sentence
 
 SIZE = (1280, 800)
 SHOWN = (800, 500)
@@ -113,10 +113,6 @@ def walk(page: Page) -> Film:
     page.wait_for_timeout(2000)
     film.keep(3)
     return film
-
-
-def open_tab(page: Page, name: str) -> None:
-    page.get_by_role("tab", name=name, exact=True).click()
 
 
 def main(argv: Sequence[str] | None = None) -> int:

@@ -23,6 +23,8 @@ FLAGS = [
     "--disable-background-networking",
     "--disable-component-update",
     "--disable-sync",
+    "--use-fake-device-for-media-stream",  # a camera that shows a test pattern
+    "--use-fake-ui-for-media-stream",
 ]
 PATIENCE = 60_000  # ms; the machine may be busy with a training run
 
@@ -90,12 +92,18 @@ def _note(message: ConsoleMessage, problems: list[str]) -> None:
 
 
 @contextmanager
-def browser_page(chromium: str, url: str, width: int = 1440, height: int = 900) -> Iterator[Page]:
-    """Open the app; whatever the page logs as an error fails the test that opened it."""
+def browser_page(
+    chromium: str, url: str, width: int = 1440, height: int = 900, **device: bool
+) -> Iterator[Page]:
+    """Open the app; whatever the page logs as an error fails the test that opened it.
+
+    Args:
+        device: what Playwright's ``new_page`` takes, such as ``has_touch=True``.
+    """
     problems: list[str] = []
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=chromium, args=FLAGS)
-        page = browser.new_page(viewport={"width": width, "height": height})
+        page = browser.new_page(viewport={"width": width, "height": height}, **device)
         page.set_default_timeout(PATIENCE)
         page.on("pageerror", lambda error: problems.append(str(error)))
         page.on("console", lambda message: _note(message, problems))

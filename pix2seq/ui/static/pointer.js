@@ -4,7 +4,9 @@
 
 (() => {
   const { svg, set } = P2S;
-  const REACH = 7; // px around an edge that count as the edge
+  // px around an edge that count as the edge, and px that a drag goes before it is one
+  const REACH = { mouse: 7, pen: 10, touch: 18 };
+  const SLOP = { mouse: 2, pen: 4, touch: 8 };
   const EDGES = { ymin: 1, xmin: 0, ymax: 3, xmax: 2 };
 
   P2S.Pointer = class Pointer {
@@ -18,6 +20,9 @@
       this.surface.addEventListener("pointerdown", (event) => this.down(event));
       this.surface.addEventListener("pointerup", (event) => this.up(event));
       this.surface.addEventListener("pointercancel", () => this.cancel());
+      // A finger on the photo scrolls the page, except on an edge that it may drag.
+      const held = (event) => event.touches.length === 1 && this.grip(this.stage.photo.pointer(event.touches[0]), "touch");
+      this.surface.addEventListener("touchstart", (event) => held(event) && event.preventDefault(), { passive: false });
       this.surface.addEventListener("pointerleave", () => {
         if (!this.drag) stage.hover(null);
       });
@@ -30,10 +35,12 @@
         return;
       }
       if (this.drag) {
-        this.dragTo(point);
+        const { from } = this.drag;
+        const gone = Math.hypot(event.clientX - from.clientX, event.clientY - from.clientY);
+        if (this.drag.moved || gone > (SLOP[event.pointerType] || SLOP.mouse)) this.dragTo(point);
         return;
       }
-      const edge = this.edgeAt(point);
+      const edge = this.edgeAt(point, event.pointerType);
       this.surface.style.cursor = edge ? (P2S.isVertical(edge.slot) ? "ns-resize" : "ew-resize") : "";
       if (!edge) this.stage.hover(point.inside ? this.stage.photo.boxes.at(point) : null);
     }
@@ -51,9 +58,9 @@
         if (point.inside) this.stage.inspector.attention.pick(point);
         return;
       }
-      const edge = this.edgeAt(point);
-      if (!edge || this.stage.busy()) return;
-      this.drag = { ...edge, start: point, moved: false };
+      const edge = this.grip(point, event.pointerType);
+      if (!edge) return;
+      this.drag = { ...edge, from: event, moved: false };
       this.surface.setPointerCapture(event.pointerId);
       event.preventDefault();
     }
@@ -102,24 +109,33 @@
       this.line.classList.remove("on");
     }
 
-    /** The focused box's edge under the pointer, as the token that wrote it. */
-    edgeAt(point) {
+    /** The edge that a drag from there takes along, if any. */
+    grip(point, device) {
+      const { inspector, prompt } = this.stage;
+      if (prompt.active || inspector.attention.picking || this.stage.busy()) return null;
+      return this.edgeAt(point, device);
+    }
+
+    /** The focused box's nearest edge within the device's reach, as the token that wrote it. */
+    edgeAt(point, device) {
       const { stage } = this;
       const object = stage.focus();
       const found = object === null ? null : stage.objectOnView(object);
       if (!found || !stage.record.run) return null;
       const [x0, y0, x1, y1] = found.box;
-      const reach = REACH / stage.photo.rect.scale;
+      const reach = (REACH[device] || REACH.mouse) / stage.photo.rect.scale;
       const near = point.x > x0 - reach && point.x < x1 + reach && point.y > y0 - reach && point.y < y1 + reach;
       if (!near) return null;
       const tokens = stage.record.tokensOf(object, stage.shown);
-      for (const [slot, side] of Object.entries(EDGES)) {
-        const value = P2S.isVertical(slot) ? point.y : point.x;
-        if (tokens[slot] && Math.abs(value - found.box[side]) <= reach) {
-          return { slot, index: tokens[slot].index };
-        }
-      }
-      return null;
+      const edges = Object.entries(EDGES)
+        .filter(([slot]) => tokens[slot])
+        .map(([slot, side]) => ({
+          slot,
+          index: tokens[slot].index,
+          away: Math.abs((P2S.isVertical(slot) ? point.y : point.x) - found.box[side]),
+        }))
+        .filter(({ away }) => away <= reach);
+      return edges.sort((a, b) => a.away - b.away)[0] || null;
     }
   };
 })();

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from typing import Any
 
 import torch
 from playwright.sync_api import ConsoleMessage, Page, TimeoutError, sync_playwright
@@ -93,7 +94,7 @@ def _note(message: ConsoleMessage, problems: list[str]) -> None:
 
 @contextmanager
 def browser_page(
-    chromium: str, url: str, width: int = 1440, height: int = 900, **device: bool
+    chromium: str, url: str, width: int = 1440, height: int = 900, **device: Any
 ) -> Iterator[Page]:
     """Open the app; whatever the page logs as an error fails the test that opened it.
 

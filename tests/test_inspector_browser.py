@@ -61,6 +61,34 @@ def test_keys_undo_an_intervention_and_redo_it(page):
     page.wait_for_selector(f"[data-stage][data-run='{child}']")
 
 
+def test_any_class_can_be_chosen_by_keyboard_alone(page):
+    write(page)
+    parent = page.evaluate("P2S.stage().record.run")
+    page.focus("[data-token='4']")
+    page.keyboard.press("Enter")
+    page.wait_for_selector("[data-class-choice]")
+    page.focus("[data-class-choice]")
+    page.keyboard.type("zebra")
+    page.keyboard.press("Tab")
+    page.keyboard.press("Enter")
+    finished(page, parent)
+    assert page.evaluate("P2S.stage().record.header.parent") == parent
+    assert page.evaluate("P2S.stage().record.header.fork") == 4
+    assert "zebra" in page.inner_text("[data-token='4']")
+
+
+def test_a_place_can_be_asked_about_by_keyboard_alone(page):
+    write(page)
+    parent = page.evaluate("P2S.stage().record.run")
+    page.focus("[data-prompt]")
+    page.keyboard.press("Enter")
+    for key in ("ArrowDown", "ArrowRight", "Shift+ArrowLeft", "Enter"):
+        page.keyboard.press(key)
+    finished(page, parent)
+    assert page.evaluate("P2S.stage().record.header.parent") == parent
+    assert page.evaluate("P2S.stage().prompt.active") is False
+
+
 def test_without_a_model_recordings_and_saved_records_still_play(page, tmp_path):
     write(page)
     written = page.evaluate("P2S.stage().record.tokens.map(token => token.id)")

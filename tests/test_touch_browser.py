@@ -1,4 +1,4 @@
-"""Fingers and the camera: what a phone has instead of mouse and file dialog."""
+"""Fingers, the camera, and a wish for less motion: what people's devices bring along."""
 
 from __future__ import annotations
 
@@ -50,8 +50,13 @@ def swipe(page, start, end, steps=8):
     session.detach()
 
 
-def tap_object(page, number):
+def caught_up(page):
+    """Wait until the stage shows all that was written: it keeps to the chosen speed."""
     page.wait_for_function("P2S.stage().shown === P2S.stage().record.tokens.length")
+
+
+def tap_object(page, number):
+    caught_up(page)
     box = page.evaluate(BOX, number)
     middle = (box["left"] + box["right"]) / 2, (box["top"] + box["bottom"]) / 2
     page.touchscreen.tap(*middle)
@@ -126,4 +131,28 @@ def test_the_camera_gives_a_picture(chromium, url):
         write_sentence(page)
         image = page.evaluate("P2S.stage().record.image")
         assert image["w"] * 3 == image["h"] * 4  # the test pattern's shape
-        assert page.locator("[data-object]").count() > 0
+        page.wait_for_function("P2S.stage().visibleObjects().length > 0")
+
+
+def test_nothing_moves_for_who_asked_for_less_motion(chromium, url):
+    with browser_page(chromium, url, reduced_motion="reduce") as page:
+        page.evaluate(
+            """() => {
+              window.moving = new Set();
+              const stage = document.querySelector("[data-stage]");
+              const look = () => {
+                for (const { effect } of stage.getAnimations({ subtree: true })) {
+                  const { target, pseudoElement } = effect;
+                  const lasts = effect.getComputedTiming().duration > 1;
+                  if (lasts) window.moving.add(target.outerHTML.slice(0, 80) + pseudoElement);
+                }
+                requestAnimationFrame(look);
+              };
+              look();
+            }"""
+        )
+        write_sentence(page)
+        caught_up(page)
+        page.click("[data-token='0']")
+        page.wait_for_selector("[data-pipeline] tbody tr")
+        assert page.evaluate("[...window.moving]") == []

@@ -29,7 +29,9 @@ def url():
 @pytest.fixture
 def phone(chromium, url):
     with browser_page(chromium, url, 390, 844, has_touch=True, is_mobile=True) as page:
+        page.wait_for_selector("#image img", state="attached")  # the arrival has been served
         write_sentence(page)
+        caught_up(page)
         page.evaluate("scrollTo(0, 0)")
         yield page
 
@@ -51,12 +53,13 @@ def swipe(page, start, end, steps=8):
 
 
 def caught_up(page):
-    """Wait until the stage shows all that was written: it keeps to the chosen speed."""
-    page.wait_for_function("P2S.stage().shown === P2S.stage().record.tokens.length")
+    """Wait until the sentence is written and the stage shows all of it."""
+    page.wait_for_function(
+        "!P2S.stage().busy() && P2S.stage().shown === P2S.stage().record.tokens.length"
+    )
 
 
 def tap_object(page, number):
-    caught_up(page)
     box = page.evaluate(BOX, number)
     middle = (box["left"] + box["right"]) / 2, (box["top"] + box["bottom"]) / 2
     page.touchscreen.tap(*middle)
@@ -136,6 +139,7 @@ def test_the_camera_gives_a_picture(chromium, url):
 
 def test_nothing_moves_for_who_asked_for_less_motion(chromium, url):
     with browser_page(chromium, url, reduced_motion="reduce") as page:
+        page.wait_for_selector("#image img")
         page.evaluate(
             """() => {
               window.moving = new Set();

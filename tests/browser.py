@@ -110,6 +110,8 @@ def browser_page(
         page.on("console", lambda message: _note(message, problems))
         page.goto(url)
         page.wait_for_function("window.P2S && P2S.stage && P2S.stage()")
+        # The arrival has been served: its record cannot be taken for a run that is waited for.
+        page.wait_for_selector("#image img", state="attached")
         try:
             yield page
         finally:
@@ -142,6 +144,13 @@ def open_tab(page: Page, name: str) -> None:
                 break
         page.wait_for_timeout(200)
     raise AssertionError(f"no tab {name!r} in {bar.inner_html()}")
+
+
+def set_number(page: Page, control: str, value: str) -> None:
+    """Type into a slider's number field, and leave it, which is when it counts."""
+    field = f"#{control} input[type=number]"
+    page.fill(field, value)
+    page.press(field, "Tab")
 
 
 def choose_speed(page: Page, text: str) -> None:

@@ -16,6 +16,7 @@ from tests.browser import (
     WATCH_SHIFTS,
     browser_page,
     choose_speed,
+    set_number,
     write_sentence,
 )
 from tests.served import SENTENCE, served_app
@@ -146,12 +147,10 @@ def test_each_finished_object_is_announced_once(page):
         "object 3: dog, ",
         "done: 3 objects",
     ]
-    page.fill("#score-threshold input[type=number]", "1")
-    page.press("#score-threshold input[type=number]", "Tab")
+    set_number(page, "score-threshold", "1")
     page.wait_for_function("document.querySelectorAll('[data-live] p').length === 5")
     assert announced(page)[-1] == "0 objects · 3 below the score"
-    page.fill("#score-threshold input[type=number]", "0")
-    page.press("#score-threshold input[type=number]", "Tab")
+    set_number(page, "score-threshold", "0")
     page.wait_for_function("document.querySelectorAll('[data-box]').length === 3")
     lines = len(announced(page))
     page.click("[data-replay]")  # asked for: it is told again
@@ -199,8 +198,7 @@ def test_moving_a_slider_recomputes_the_shown_token(page):
     run_to_the_end(page)
     page.click('[data-token="2"]')
     page.wait_for_selector("[data-pipeline] tbody tr")
-    page.fill("#temperature input[type=number]", "0")
-    page.press("#temperature input[type=number]", "Tab")
+    set_number(page, "temperature", "0")
     page.wait_for_function(
         "document.querySelector('[data-what-if]').textContent.includes('What if')"
     )
@@ -274,8 +272,7 @@ def test_a_drawn_box_is_a_prompt(page):
 def test_the_score_threshold_hides_boxes_at_once(page):
     run_to_the_end(page)
     assert page.locator("[data-box]").count() == 3
-    page.fill("#score-threshold input[type=number]", "1")
-    page.press("#score-threshold input[type=number]", "Tab")
+    set_number(page, "score-threshold", "1")
     page.wait_for_function("document.querySelectorAll('[data-box]').length === 0")
     assert "3 below the score" in page.inner_text(".p2s-objects-note")
 

@@ -25,6 +25,14 @@ def write(page):
     write_sentence(page)
 
 
+def open_by_keys(page, token):
+    """A fresh sentence with one of its tokens opened by Enter; returns the run's name."""
+    write(page)
+    page.focus(f"[data-token='{token}']")
+    page.keyboard.press("Enter")
+    return page.evaluate("P2S.stage().record.run")
+
+
 def test_eos_can_be_opened_and_the_model_goes_on_past_it(page):
     write(page)
     last = page.evaluate("P2S.stage().record.tokens.length - 1")
@@ -46,10 +54,7 @@ def test_eos_can_be_opened_and_the_model_goes_on_past_it(page):
 
 
 def test_keys_undo_an_intervention_and_redo_it(page):
-    write(page)
-    parent = page.evaluate("P2S.stage().record.run")
-    page.focus("[data-token='0']")
-    page.keyboard.press("Enter")
+    parent = open_by_keys(page, 0)
     page.wait_for_selector("[data-alternative]:not([aria-current])")
     page.locator("[data-alternative]:not([aria-current])").first.focus()
     page.keyboard.press("Enter")
@@ -62,10 +67,7 @@ def test_keys_undo_an_intervention_and_redo_it(page):
 
 
 def test_any_class_can_be_chosen_by_keyboard_alone(page):
-    write(page)
-    parent = page.evaluate("P2S.stage().record.run")
-    page.focus("[data-token='4']")
-    page.keyboard.press("Enter")
+    parent = open_by_keys(page, 4)
     page.wait_for_selector("[data-class-choice]")
     page.focus("[data-class-choice]")
     page.keyboard.type("zebra")

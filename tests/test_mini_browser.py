@@ -13,6 +13,7 @@ from tests.browser import (
     finished,
     open_tab,
     running_app,
+    set_number,
     write_sentence,
 )
 from tests.walkthrough import LESSONS
@@ -42,13 +43,11 @@ def test_a_token_tells_its_distribution_and_follows_the_sliders(page):
     assert any("noise" in answer for answer in answers), "the noise class is always listed"
     page.click("[data-token='3']")
     page.wait_for_selector("[data-token='3'][data-inspect]")
-    page.fill("#temperature input[type=number]", "0")
-    page.press("#temperature input[type=number]", "Tab")
+    set_number(page, "temperature", "0")
     page.wait_for_function(
         "document.querySelector('[data-what-if]').textContent.includes('What if')"
     )
-    page.fill("#temperature input[type=number]", "1")
-    page.press("#temperature input[type=number]", "Tab")
+    set_number(page, "temperature", "1")
 
 
 def test_the_lens_counts_what_keeping_on_added(page):

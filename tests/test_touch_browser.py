@@ -29,7 +29,6 @@ def url():
 @pytest.fixture
 def phone(chromium, url):
     with browser_page(chromium, url, 390, 844, has_touch=True, is_mobile=True) as page:
-        page.wait_for_selector("#image img", state="attached")  # the arrival has been served
         write_sentence(page)
         caught_up(page)
         page.evaluate("scrollTo(0, 0)")
@@ -125,7 +124,6 @@ def test_the_sheet_shows_the_examples_whole(phone):
 
 def test_the_camera_gives_a_picture(chromium, url):
     with browser_page(chromium, url, permissions=["camera"]) as page:
-        page.wait_for_selector("#image img")  # the opening example has come
         page.click("#image [aria-label='Capture from camera']")
         page.get_by_text("Click to Access Webcam").click()
         page.wait_for_function("document.querySelector('#image video').videoWidth > 0")
@@ -139,7 +137,6 @@ def test_the_camera_gives_a_picture(chromium, url):
 
 def test_nothing_moves_for_who_asked_for_less_motion(chromium, url):
     with browser_page(chromium, url, reduced_motion="reduce") as page:
-        page.wait_for_selector("#image img")
         page.evaluate(
             """() => {
               window.moving = new Set();

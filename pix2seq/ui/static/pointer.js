@@ -20,9 +20,8 @@
       this.surface.addEventListener("pointerdown", (event) => this.down(event));
       this.surface.addEventListener("pointerup", (event) => this.up(event));
       this.surface.addEventListener("pointercancel", () => this.cancel());
-      // A finger on the photo scrolls the page, except on an edge that it may drag.
-      const held = (event) => event.touches.length === 1 && this.grip(this.stage.photo.pointer(event.touches[0]), "touch");
-      this.surface.addEventListener("touchstart", (event) => held(event) && event.preventDefault(), { passive: false });
+      // A finger on the photo scrolls the page, unless `pointerdown`, which comes first, began a drag.
+      this.surface.addEventListener("touchstart", (event) => this.drag && event.preventDefault(), { passive: false });
       this.surface.addEventListener("pointerleave", () => {
         if (!this.drag) stage.hover(null);
       });
@@ -58,8 +57,8 @@
         if (point.inside) this.stage.inspector.attention.pick(point);
         return;
       }
-      const edge = this.grip(point, event.pointerType);
-      if (!edge) return;
+      const edge = this.edgeAt(point, event.pointerType);
+      if (!edge || this.stage.busy()) return;
       this.drag = { ...edge, from: event, moved: false };
       this.surface.setPointerCapture(event.pointerId);
       event.preventDefault();
@@ -107,13 +106,6 @@
       this.drawing = false;
       this.drag = null;
       this.line.classList.remove("on");
-    }
-
-    /** The edge that a drag from there takes along, if any. */
-    grip(point, device) {
-      const { inspector, prompt } = this.stage;
-      if (prompt.active || inspector.attention.picking || this.stage.busy()) return null;
-      return this.edgeAt(point, device);
     }
 
     /** The focused box's nearest edge within the device's reach, as the token that wrote it. */

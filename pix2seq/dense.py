@@ -15,7 +15,7 @@ from torch import Tensor, nn
 
 from pix2seq.boxes import box_area, scale_boxes
 from pix2seq.config import SLOTS_PER_OBJECT
-from pix2seq.objective import token_losses
+from pix2seq.objective import SoftenedLosses
 from pix2seq.tokenizer import Tokenizer
 
 IGNORED = -100
@@ -84,8 +84,7 @@ class DenseReader(nn.Module):
         memory: Tensor,
         table: Tensor,
         targets: Tensor,
-        tokenizer: Tokenizer,
-        soft_targets: Tensor | None = None,
+        losses_of: SoftenedLosses,
     ) -> Tensor:
         """The mean loss of the cells in nats: that of the class plus that of a coordinate.
 
@@ -93,16 +92,14 @@ class DenseReader(nn.Module):
             memory: (B, N, D).
             table: (V, D), the decoder's rows of output.
             targets: (B, N, 5) from ``cell_targets``.
-            soft_targets: from ``objective.soft_coordinate_targets``.
+            losses_of: what a wrong token costs; the same as in the sentences.
         """
         cells, targets = self.norm(memory).flatten(0, 1), targets.flatten(0, 1)
         means = []
         for slot, read in enumerate(self.slots):
             taught = targets[:, slot] != IGNORED
             logits = F.linear(read(cells[taught]), table)
-            losses = token_losses(
-                logits[None], targets[None, taught, slot], tokenizer, soft_targets
-            )
+            losses = losses_of(logits[None], targets[None, taught, slot])
             means.append(losses.sum() / taught.sum().clamp(min=1))
         *coordinates, of_class = means
         return of_class + torch.stack(coordinates).mean()

@@ -19,6 +19,7 @@ from pix2seq.data import CocoDetection
 from pix2seq.model import Pix2Seq
 from pix2seq.tokenizer import Tokenizer
 
+_STARTS_AT_ZERO = "encoder.fine."  # adds nothing yet, so a checkpoint may lack it
 _POSITION_TABLES = ("decoder.positions.object", "decoder.positions.table")
 
 
@@ -84,6 +85,8 @@ def initialise(model: Pix2Seq, tokenizer: Tokenizer, source: Checkpoint) -> None
     own = model.state_dict()
     rows = {"decoder.embedding.rows", "decoder.output.rows", "decoder.output_bias"}
     for name, value in own.items():
+        if name not in theirs and name.startswith(_STARTS_AT_ZERO):
+            continue
         if name not in theirs:
             raise ConfigError(f"the checkpoint has no {name}; it holds another kind of model")
         old = theirs[name].to(value)

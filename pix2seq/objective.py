@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from pix2seq.tokenizer import Tokenizer
 
@@ -20,27 +20,54 @@ def soft_coordinate_targets(tokenizer: Tokenizer, sigma: float) -> Tensor:
     return weights / weights.sum(1, keepdim=True)
 
 
-def token_losses(
-    logits: Tensor, target_ids: Tensor, tokenizer: Tokenizer, soft_targets: Tensor | None = None
-) -> Tensor:
+def token_losses(logits: Tensor, target_ids: Tensor) -> Tensor:
     """Cross-entropy of each token in nats, unweighted (paper, equation 1).
 
     Args:
         logits: (B, L, V).
         target_ids: (B, L).
-        soft_targets: from ``soft_coordinate_targets``; used where the target is a coordinate.
 
     Returns:
         (B, L).
     """
-    logprobs = logits.float().log_softmax(-1)
-    losses = -logprobs.gather(-1, target_ids[..., None])[..., 0]
-    if soft_targets is None:
+    return -logits.float().log_softmax(-1).gather(-1, target_ids[..., None])[..., 0]
+
+
+class SoftenedLosses(nn.Module):
+    """``token_losses`` against targets that forgive: near bins, and a little of every class.
+
+    Args:
+        coord_sigma: see ``soft_coordinate_targets``; 0 is one-hot.
+        class_smoothing: share of a real class's target that is spread over all classes (label
+            smoothing), in [0, 1); 0 is one-hot. The noise class is never smoothed.
+    """
+
+    def __init__(
+        self, tokenizer: Tokenizer, coord_sigma: float = 0.0, class_smoothing: float = 0.0
+    ) -> None:
+        super().__init__()
+        self.tokenizer = tokenizer
+        self.class_smoothing = class_smoothing
+        soft = soft_coordinate_targets(tokenizer, coord_sigma) if coord_sigma else None
+        self.register_buffer("soft_targets", soft, persistent=False)
+
+    def forward(self, logits: Tensor, target_ids: Tensor) -> Tensor:
+        """(B, L, V) and (B, L) -> (B, L), in nats."""
+        words = self.tokenizer
+        logprobs = logits.float().log_softmax(-1)
+        losses = -logprobs.gather(-1, target_ids[..., None])[..., 0]
+        if self.soft_targets is not None:
+            coords = words.coord_ids
+            bins = (target_ids - coords.start).clamp(0, words.num_bins - 1)
+            soft = -(self.soft_targets[bins] * logprobs[..., coords.start : coords.stop]).sum(-1)
+            losses = torch.where(words.is_coord(target_ids), soft, losses)
+        if self.class_smoothing:
+            classes = words.class_ids
+            spread = -logprobs[..., classes.start : classes.stop].mean(-1)
+            smoothed = losses + self.class_smoothing * (spread - losses)
+            real = (target_ids >= classes.start) & (target_ids < classes.stop)
+            losses = torch.where(real, smoothed, losses)
         return losses
-    coords = tokenizer.coord_ids
-    bins = (target_ids - coords.start).clamp(0, tokenizer.num_bins - 1)
-    soft = -(soft_targets[bins] * logprobs[..., coords.start : coords.stop]).sum(-1)
-    return torch.where(tokenizer.is_coord(target_ids), soft, losses)
 
 
 def kind_losses(logits: Tensor, tokenizer: Tokenizer) -> Tensor:

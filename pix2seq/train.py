@@ -29,12 +29,7 @@ from pix2seq.finetune import initialise
 from pix2seq.model import Pix2Seq
 from pix2seq.model.encoders import FeatureEncoder
 from pix2seq.model.pretrained import load_backbone
-from pix2seq.objective import (
-    kind_losses,
-    soft_coordinate_targets,
-    token_losses,
-    weighted_mean,
-)
+from pix2seq.objective import SoftenedLosses, kind_losses, token_losses, weighted_mean
 from pix2seq.optim import WeightAverage, build_optimizer, learning_rate_share
 from pix2seq.tokenizer import Tokenizer
 from pix2seq.transforms import normalize
@@ -46,17 +41,14 @@ class TeacherForcing(nn.Module):
     """A batch to logits in one ``forward``: the unit that data parallelism wraps.
 
     Args:
-        soft_targets: from ``soft_coordinate_targets``, or ``None`` for one-hot targets.
+        losses_of: what a wrong token costs.
         dense: whether every memory token carries a loss, too.
     """
 
-    def __init__(
-        self, model: Pix2Seq, tokenizer: Tokenizer, soft_targets: Tensor | None, dense: bool
-    ) -> None:
+    def __init__(self, model: Pix2Seq, losses_of: SoftenedLosses, dense: bool) -> None:
         super().__init__()
         self.model = model
-        self.tokenizer = tokenizer
-        self.register_buffer("soft_targets", soft_targets, persistent=False)
+        self.losses_of = losses_of
         self.dense = DenseReader(model.config.decoder.dim) if dense else None
 
     def forward(self, pixels: Tensor, input_ids: Tensor, cell_ids: Tensor) -> tuple[Tensor, Tensor]:
@@ -66,7 +58,7 @@ class TeacherForcing(nn.Module):
         if self.dense is None:
             return logits, logits.new_zeros(())
         table = self.model.decoder.output_table()
-        return logits, self.dense(memory, table, cell_ids, self.tokenizer, self.soft_targets)
+        return logits, self.dense(memory, table, cell_ids, self.losses_of)
 
 
 def build_tokenizer(config: TrainConfig) -> Tokenizer:
@@ -146,10 +138,8 @@ def run(config: TrainConfig, out: str | Path, resume: bool = False) -> Path:
         num_workers=config.workers,
         prefetch_factor=4 if config.workers else None,
     )
-    soft_targets = (
-        soft_coordinate_targets(tokenizer, config.coord_sigma) if config.coord_sigma else None
-    )
-    network = TeacherForcing(model, tokenizer, soft_targets, dense)
+    losses_of = SoftenedLosses(tokenizer, config.coord_sigma, config.class_smoothing)
+    network = TeacherForcing(model, losses_of, dense)
     encoder = model.encoder
     backbone = encoder.backbone if isinstance(encoder, FeatureEncoder) else nn.Module()
     optimizer = build_optimizer(network, backbone, config)
@@ -169,8 +159,6 @@ def run(config: TrainConfig, out: str | Path, resume: bool = False) -> Path:
         out.mkdir(parents=True, exist_ok=True)
         (out / "train.json").write_text(config.to_json())
 
-    if soft_targets is not None:
-        soft_targets = soft_targets.to(accelerator.device)
     reporter = Reporter(out / "metrics.jsonl", config, first, accelerator.is_main_process)
     network.train()
     for step, batch in enumerate(loader, start=first):
@@ -180,8 +168,7 @@ def run(config: TrainConfig, out: str | Path, resume: bool = False) -> Path:
         logits, dense_loss = network(
             pixels.to(memory_format=torch.channels_last), batch["input_ids"], batch["cell_ids"]
         )
-        targets = batch["target_ids"], tokenizer
-        losses = token_losses(logits, *targets, soft_targets)
+        losses = losses_of(logits, batch["target_ids"])
         loss = weighted_mean(losses, batch["token_weights"]) + config.dense_weight * dense_loss
         if config.augment.kind_weight:
             untaught = (batch["token_weights"] == 0) & tokenizer.is_coord(batch["target_ids"])
@@ -195,7 +182,7 @@ def run(config: TrainConfig, out: str | Path, resume: bool = False) -> Path:
         schedule.step()
         optimizer.zero_grad()
         average.update()
-        hard = losses if soft_targets is None else token_losses(logits.detach(), *targets)
+        hard = token_losses(logits.detach(), batch["target_ids"])
         reporter.add(step, loss, hard, batch, tokenizer, max(schedule.get_last_lr()))
         last = step + 1 == config.steps
         if last or (step + 1) % config.save_every == 0:

@@ -207,6 +207,8 @@ def test_impossible_vocabularies_are_refused(changes, message):
         ),
         (lambda: DataConfig(annotations="a.json"), "annotations and images go together"),
         (lambda: DataConfig(weight=0), "data weight is 0"),
+        (lambda: DataConfig(mosaic=1.5), "mosaic is 1.5"),
+        (lambda: train_config(class_smoothing=1.0), "class_smoothing is 1.0"),
         (lambda: AugmentConfig(class_corruption="all"), "class_corruption is 'all'"),
         (lambda: train_config(data=()), "data is empty"),
         (lambda: train_config(mixed_precision="fp8"), "mixed_precision is 'fp8'"),

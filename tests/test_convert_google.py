@@ -414,8 +414,7 @@ def test_loss_and_gradients_are_the_official_ones(converted, kind, closeness):
     model.train()  # batch norms over the batch, as in the recording
     record = recorded("training", kind)
     logits = model.decode(record["input_seq"], model.encode_image(pixels(record)))
-    tokenizer = Tokenizer(checkpoint.tokenizer, pix2seq.categories.COCO_91)
-    losses = token_losses(logits, record["target_seq"], tokenizer)
+    losses = token_losses(logits, record["target_seq"])
     loss = weighted_mean(losses, record["token_weights"])
     assert loss.item() == pytest.approx(record["loss"].item(), rel=1e-5)
     loss.backward()

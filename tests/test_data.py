@@ -15,6 +15,8 @@ from pix2seq.categories import COCO_80, VOC_20, Categories
 from pix2seq.config import ConfigError, DataConfig, TrainConfig
 from pix2seq.data import CocoDetection, Scenes, make_scene
 from pix2seq.data.mixture import TrainingMixture, collate, repeat_shares
+from pix2seq.data.mosaic import make_mosaic
+from pix2seq.data.sample import Sample
 from pix2seq.data.scenes import object_images, paste_objects
 from tests import fakes
 
@@ -215,6 +217,55 @@ def test_cells_are_taught_only_where_they_are_asked_for(coco):
     asked = TrainingMixture(train_config(coco), tokenizer, grid=(4, 4))[0]
     assert plain.cell_ids.shape == (0, 5) and asked.cell_ids.shape == (16, 5)
     assert torch.equal(plain.input_ids, asked.input_ids), "the sentences stay as they are"
+
+
+@pytest.mark.parametrize("seed", range(8))
+def test_a_mosaics_boxes_lie_on_what_they_name(seed):
+    """Each photo is one dark square on white: in the mosaic, boxes hold the dark and only it."""
+    photos = []
+    for side in (30, 50, 70, 90):
+        image = Image.new("RGB", (160, 120), (255, 255, 255))
+        image.paste((0, 0, 0), (20, 20, 20 + side, 20 + side))
+        box = torch.tensor([[20.0, 20.0, 20.0 + side, 20.0 + side]])
+        photos.append(
+            Sample(image, box, torch.tensor([side]), side, torch.zeros(1, dtype=torch.bool))
+        )
+    mosaic = make_mosaic(np.random.default_rng(seed), photos, 192)
+    assert mosaic.size == (192, 192)
+    dark = np.asarray(mosaic.image.convert("L")) < 64
+    inside = np.zeros_like(dark)
+    boxes = mosaic.boxes.round().int().tolist()
+    for (left, top, right, bottom), sliver in zip(boxes, mosaic.is_crowd.tolist(), strict=True):
+        assert sliver or dark[top:bottom, left:right].mean() > 0.9
+        inside[max(top - 1, 0) : bottom + 1, max(left - 1, 0) : right + 1] = True
+    assert not (dark & ~inside).any(), "every dark pixel belongs to a box"
+    assert set(mosaic.labels.tolist()) <= {30, 50, 70, 90}
+
+
+def test_an_object_cut_off_by_its_tile_is_there_but_not_asked_for():
+    """A box along a photo's edge: where hardly any of it is left, it is marked as a crowd."""
+    image = Image.new("RGB", (100, 100))
+    box = torch.tensor([[0.0, 0.0, 100.0, 100.0]])
+    photo = Sample(image, box, torch.tensor([1]), 1, torch.zeros(1, dtype=torch.bool))
+    found = [make_mosaic(np.random.default_rng(seed), [photo] * 4, 96) for seed in range(40)]
+    shares = [
+        ((b[2] - b[0]) * (b[3] - b[1]), crowd)
+        for mosaic in found
+        for b, crowd in zip(mosaic.boxes, mosaic.is_crowd, strict=True)
+    ]
+    assert all(len(mosaic.boxes) == 4 for mosaic in found)
+    assert {bool(crowd) for _, crowd in shares} == {True, False}
+
+
+def test_mosaics_are_drawn_as_often_as_asked(coco):
+    asked = DataConfig(annotations=str(coco[0]), images=str(coco[1]), mosaic=1.0)
+    mixture = TrainingMixture(train_config(coco, data=(asked,)), fakes.tiny_tokenizer())
+    plain = TrainingMixture(
+        train_config(coco, data=(asked.replace(mosaic=0.0),)), fakes.tiny_tokenizer()
+    )
+    assert len(mixture[0].pixels) == len(plain[0].pixels) == 3
+    assert any(not torch.equal(mixture[i].pixels, plain[i].pixels) for i in range(4))
+    assert torch.equal(mixture[2].pixels, mixture[2].pixels)
 
 
 def test_rare_classes_bring_their_photos_back_more_often():

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pix2seq.dense import IGNORED, DenseReader, cell_targets
-from pix2seq.objective import soft_coordinate_targets
+from pix2seq.objective import SoftenedLosses
 from tests import fakes
 
 NOTHING = torch.zeros(0, 4)
@@ -93,8 +93,8 @@ def test_the_loss_falls_to_zero_for_a_reader_that_knows_and_ignores_the_rest():
     table = torch.eye(width)
     only_inside = made.clone()
     only_inside[..., 4][only_inside[..., 4] == tokenizer.noise_id] = IGNORED
-    assert reader(memory, table, only_inside, tokenizer) < 1e-4
-    assert reader(memory, table, made, tokenizer) > 10, "empty cells are asked, too"
+    assert reader(memory, table, only_inside, SoftenedLosses(tokenizer)) < 1e-4
+    assert reader(memory, table, made, SoftenedLosses(tokenizer)) > 10, "empty cells are asked, too"
 
 
 def test_a_batch_without_a_target_gives_zero_and_finite_gradients():
@@ -103,8 +103,7 @@ def test_a_batch_without_a_target_gives_zero_and_finite_gradients():
     memory = torch.randn(2, 9, 16, requires_grad=True)
     table = torch.randn(tokenizer.vocab_size, 16)
     nothing = torch.full((2, 9, 5), IGNORED)
-    soft = soft_coordinate_targets(tokenizer, 1.5)
-    loss = reader(memory, table, nothing, tokenizer, soft)
+    loss = reader(memory, table, nothing, SoftenedLosses(tokenizer, 1.5, 0.1))
     loss.backward()
     assert loss == 0
     assert all(p.grad is not None and (p.grad == 0).all() for p in reader.slots.parameters())

@@ -66,6 +66,17 @@ def test_another_architecture_is_refused_by_the_tensors_name(tiny_checkpoint):
         initialise(fakes.tiny_model(decoder=wide), source.tokenizer, source)
 
 
+def test_a_checkpoint_without_finer_maps_goes_on_with_them(tiny_checkpoint):
+    source = checkpoints.load(tiny_checkpoint, device="cpu")
+    encoder = fakes.tiny_config().encoder.replace(fine_indices=(2,))
+    model = fakes.tiny_model(seed=3, encoder=encoder)
+    initialise(model, source.tokenizer, source)
+    pixels = torch.rand(1, 3, 64, 64)
+    with torch.inference_mode():
+        wanted = source.model.encode_image(pixels)
+        torch.testing.assert_close(model.encode_image(pixels), wanted)
+
+
 def test_own_data_with_new_classes_trains_and_detects(tiny_checkpoint, cells, tmp_path, picture):
     settings = finetune_config(
         str(tiny_checkpoint), *cells, steps=2, batch_size=2, workers=0, warmup_steps=1

@@ -5,6 +5,7 @@ import torch
 
 from pix2seq.config import ConfigError, EncoderConfig, TransformerConfig
 from pix2seq.model import KVCache, Pix2Seq
+from pix2seq.model.encoders import FeatureEncoder
 from pix2seq.model.layers import DropPath
 from pix2seq.model.positions import line_codes, line_codes_2d, sincos_codes, sincos_codes_2d
 from tests import fakes
@@ -174,6 +175,47 @@ def test_encoder_attention_is_a_distribution_and_ends_in_the_memory():
     weights = model.encoder.attention_weights(torch.rand(1, 3, 64, 64))
     assert weights.shape == (1, 1, 2, 16, 16)
     torch.testing.assert_close(weights.sum(-1), torch.ones(1, 1, 2, 16))
+
+
+def with_fine_maps() -> Pix2Seq:
+    encoder = fakes.tiny_config().encoder
+    return fakes.tiny_model(encoder=encoder.replace(fine_indices=(1, 2)))
+
+
+@torch.inference_mode()
+@pytest.mark.parametrize(("height", "width"), [(64, 64), (50, 70)])
+def test_finer_maps_change_nothing_before_they_are_trained(height, width):
+    """They enter through weights that start at zero, and the memory keeps its length."""
+    plain, fine = fakes.tiny_model(), with_fine_maps()
+    missing = fine.load_state_dict(plain.state_dict(), strict=False).missing_keys
+    assert missing == ["encoder.fine.0.weight", "encoder.fine.1.weight"]
+    pixels = torch.rand(2, 3, height, width)
+    assert fine.memory_grid(height, width) == plain.memory_grid(height, width)
+    torch.testing.assert_close(fine.encode_image(pixels), plain.encode_image(pixels))
+
+
+def test_a_fine_cell_reaches_the_memory_token_that_it_lies_in():
+    """Without layers that mix tokens, a change of one cell of a finer map changes one token."""
+    config = fakes.tiny_config().encoder
+    stack = config.transformer.replace(layers=0)
+    encoder = FeatureEncoder(config.replace(fine_indices=(1, 2), transformer=stack)).eval()
+    for patches in encoder.fine:
+        torch.nn.init.normal_(patches.weight)
+    pixels = torch.rand(1, 3, 64, 64)
+    with torch.no_grad():
+        maps = encoder.backbone(pixels)
+        before = encoder(pixels)
+        maps[1][0, :, 5, 2] += 1.0  # row 5, column 2 at stride 8: row 2, column 1 of the memory
+        encoder.backbone.forward = lambda _: maps
+        changed = (encoder(pixels) != before).any(-1)[0].nonzero().flatten()
+    assert encoder.grid(64, 64) == (4, 4)
+    assert changed.tolist() == [2 * 4 + 1]
+
+
+def test_finer_maps_learn_from_the_first_step():
+    model = with_fine_maps().train()
+    model.encode_image(torch.rand(1, 3, 64, 64)).square().sum().backward()
+    assert all(patches.weight.grad.abs().sum() > 0 for patches in model.encoder.fine)
 
 
 def test_training_mode_keeps_batch_norm_statistics():

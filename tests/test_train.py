@@ -15,6 +15,7 @@ import torch
 import pix2seq
 from pix2seq import checkpoints, train
 from pix2seq.config import AugmentConfig, ConfigError, DataConfig, TrainConfig
+from pix2seq.objective import SoftenedLosses, soft_coordinate_targets
 from tests import fakes
 
 
@@ -41,7 +42,7 @@ def weights(folder: Path) -> dict[str, torch.Tensor]:
 def test_a_token_costs_its_negative_log_probability(tokenizer):
     logits = torch.zeros(1, 3, tokenizer.vocab_size)
     logits[0, 1, 7] = 3.0
-    losses = train.token_losses(logits, torch.tensor([[5, 7, 9]]), tokenizer)
+    losses = train.token_losses(logits, torch.tensor([[5, 7, 9]]))
     uniform = torch.tensor(float(tokenizer.vocab_size)).log()
     assert losses[0, 0] == pytest.approx(uniform.item())
     assert losses[0, 1] == pytest.approx(-logits[0, 1].log_softmax(-1)[7].item())
@@ -49,22 +50,38 @@ def test_a_token_costs_its_negative_log_probability(tokenizer):
 
 @pytest.mark.parametrize("sigma", [0.0, 0.5, 3.0])
 def test_soft_targets_are_distributions_around_their_bin(tokenizer, sigma):
-    targets = train.soft_coordinate_targets(tokenizer, sigma)
+    targets = soft_coordinate_targets(tokenizer, sigma)
     assert torch.allclose(targets.sum(1), torch.ones(tokenizer.num_bins))
     assert torch.equal(targets.argmax(1), torch.arange(tokenizer.num_bins))
 
 
 def test_softening_forgives_a_near_miss_but_not_a_wrong_class(tokenizer):
-    soft = train.soft_coordinate_targets(tokenizer, 1.5)
     first, label = tokenizer.coord_ids.start, tokenizer.class_ids.start
     logits = torch.zeros(1, 2, tokenizer.vocab_size)
     logits[0, 0, first + 11] = 9.0
     logits[0, 1, label + 1] = 9.0
     target = torch.tensor([[first + 10, label]])
-    hard = train.token_losses(logits, target, tokenizer)
-    eased = train.token_losses(logits, target, tokenizer, soft)
+    hard = SoftenedLosses(tokenizer)(logits, target)
+    eased = SoftenedLosses(tokenizer, coord_sigma=1.5)(logits, target)
+    assert torch.equal(hard, train.token_losses(logits, target))
     assert eased[0, 0] < hard[0, 0] - 1
     assert eased[0, 1] == hard[0, 1]
+
+
+def test_smoothing_leaves_a_share_of_a_class_to_all_classes_and_nothing_else(tokenizer):
+    label, share = tokenizer.class_ids.start, 0.2
+    logits = torch.randn(1, 4, tokenizer.vocab_size, generator=torch.Generator().manual_seed(0))
+    target = torch.tensor(
+        [[label + 3, tokenizer.noise_id, tokenizer.eos_id, tokenizer.coord_ids.start]]
+    )
+    hard = SoftenedLosses(tokenizer)(logits, target)
+    smooth = SoftenedLosses(tokenizer, class_smoothing=share)(logits, target)
+    wanted = torch.zeros(tokenizer.vocab_size)
+    wanted[list(tokenizer.class_ids)] = share / len(tokenizer.class_ids)
+    wanted[label + 3] += 1 - share
+    by_hand = -(wanted * logits[0, 0].log_softmax(-1)).sum()
+    assert smooth[0, 0] == pytest.approx(by_hand.item(), rel=1e-5)
+    assert torch.equal(smooth[0, 1:], hard[0, 1:])
 
 
 def test_tokens_of_weight_zero_do_not_count():

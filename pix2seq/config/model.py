@@ -86,6 +86,8 @@ class EncoderConfig(Config):
             ResNet-50, C5 or C4), ``vit`` (the official ViT), ``timm-vit`` (any of timm's ViTs).
         backbone: timm's name for ``features`` and ``timm-vit``; ``resnet50``/``resnet50-c4``.
         out_indices: which feature maps are fused (``features`` only), finest first.
+        fine_indices: feature maps finer than those (``features`` only). They do not make the
+            memory longer: each of its tokens takes all cells that lie in it.
         transformer: the blocks on top of the backbone; ``layers = 0`` for none. For ``timm-vit``,
             the size of the ViT itself.
         patch_size: patch of ``vit`` in pixels.
@@ -99,6 +101,7 @@ class EncoderConfig(Config):
     transformer: TransformerConfig
     backbone: str | None = None
     out_indices: tuple[int, ...] = ()
+    fine_indices: tuple[int, ...] = ()
     patch_size: int = 16
     positions: PositionKind = "sincos"
     class_token: bool = False

@@ -58,6 +58,7 @@ class DataConfig(Config):
             ``max(1, sqrt(balance / f))`` for its rarest class, seen in a share ``f`` of the photos
             (repeat factor sampling, arXiv 1908.03195). 0 draws all alike.
         paste: scene objects put into a photo's free parts, at most.
+        mosaic: share of the photos that are put together from parts of four (``data.mosaic``).
     """
 
     weight: float = 1.0
@@ -67,10 +68,12 @@ class DataConfig(Config):
     scale_jitter: tuple[float, ...] = (0.3, 2.0)
     balance: float = 0.0
     paste: int = 0
+    mosaic: float = 0.0
 
     def __post_init__(self) -> None:
         require(self.weight > 0, f"data weight is {self.weight}; it must be positive")
         require(0 <= self.balance <= 1, f"balance is {self.balance}; use a share from 0 to 1")
+        require(0 <= self.mosaic <= 1, f"mosaic is {self.mosaic}; use a share from 0 to 1")
         require(self.paste >= 0, f"paste is {self.paste}; use 0 (off) or more")
         require(
             (self.annotations is None) == (self.images is None),
@@ -96,6 +99,7 @@ class TrainConfig(Config):
         dense_weight: weight of the loss that every memory token carries (``pix2seq.dense``); 0
             trains on sentences alone, as the paper does.
         coord_sigma: width in bins of the Gaussian that softens coordinate targets; 0 is one-hot.
+        class_smoothing: share of a class's target that goes to all classes alike; 0 is one-hot.
         final_lr: last rate relative to the peak.
         ema: decay of the exponential moving average of the weights, which is what is saved.
         mixed_precision: Accelerate's setting, ``no`` or ``bf16``.
@@ -122,6 +126,7 @@ class TrainConfig(Config):
     grad_clip: float = 1.0
     dense_weight: float = 0.0
     coord_sigma: float = 0.0
+    class_smoothing: float = 0.0
     ema: float = 0.999
     mixed_precision: MixedPrecision = "no"
     workers: int = 1
@@ -133,6 +138,10 @@ class TrainConfig(Config):
     def __post_init__(self) -> None:
         one_of("backbone_weights", self.backbone_weights, BackboneWeights)
         one_of("mixed_precision", self.mixed_precision, MixedPrecision)
+        require(
+            0 <= self.class_smoothing < 1,
+            f"class_smoothing is {self.class_smoothing}; use a share from 0 to below 1",
+        )
         require(len(self.data) > 0, "data is empty; name at least one source")
         require(self.steps >= 1 and self.batch_size >= 1, "steps and batch_size must be positive")
         require(

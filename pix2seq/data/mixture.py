@@ -22,6 +22,7 @@ from pix2seq.boxes import scale_boxes
 from pix2seq.categories import Categories
 from pix2seq.config import SLOTS_PER_OBJECT, DataConfig, TrainConfig
 from pix2seq.data.coco import CocoDetection
+from pix2seq.data.mosaic import make_mosaic
 from pix2seq.data.sample import Sample
 from pix2seq.data.scenes import Scenes, make_scene, paste_objects
 from pix2seq.dense import cell_targets
@@ -90,9 +91,14 @@ class TrainingMixture(Dataset[TrainingExample]):
             crop = ScaleCrop(target, ratio=1.0)
         else:
             shares = self._photo_shares[number]
-            sample = photos[
-                rng.integers(len(photos)) if shares is None else rng.choice(len(photos), p=shares)
-            ]
+
+            def draw() -> Sample:
+                return photos[int(rng.choice(len(photos), p=shares))]
+
+            if source.mosaic and rng.random() < source.mosaic:
+                sample = make_mosaic(rng, [draw() for _ in range(4)], max(target))
+            else:
+                sample = draw()
             if source.paste:
                 sample = paste_objects(rng, sample, int(rng.integers(source.paste + 1)))
             crop = ScaleCrop(

@@ -16,8 +16,10 @@ from pix2seq.model.resnet import ResNet
 class FeatureEncoder(nn.Module):
     """Any timm backbone's feature maps, fused on the finest grid, under transformer layers.
 
-    Each map is projected to the model's width; coarser ones are upsampled and added. Position codes
-    enter before the transformer layers and again on the memory, so that cross-attention keys
+    Each map is projected to the model's width; coarser ones are upsampled and added. Of maps that
+    are finer than the memory (``fine_indices``), each memory token takes the patch under it through
+    weights that start at zero, so that a trained model without them can go on with them. Position
+    codes enter before the transformer layers and again on the memory, so that cross-attention keys
     carry them.
     """
 
@@ -25,11 +27,23 @@ class FeatureEncoder(nn.Module):
         super().__init__()
         dim = config.transformer.dim
         self.backbone = timm.create_model(
-            config.backbone, features_only=True, out_indices=config.out_indices, pretrained=False
+            config.backbone,
+            features_only=True,
+            out_indices=(*config.fine_indices, *config.out_indices),
+            pretrained=False,
         )
         self.frozen_stages = config.frozen_stages
         channels = self.backbone.feature_info.channels()
-        self.project = nn.ModuleList(nn.Conv2d(c, dim, 1) for c in channels)
+        strides = self.backbone.feature_info.reduction()
+        finer = len(config.fine_indices)
+        self.stride = strides[finer]
+        self.fine = nn.ModuleList(
+            nn.Conv2d(c, dim, self.stride // s, self.stride // s, bias=False)
+            for c, s in zip(channels[:finer], strides[:finer], strict=True)
+        )
+        for patches in self.fine:
+            nn.init.zeros_(patches.weight)
+        self.project = nn.ModuleList(nn.Conv2d(c, dim, 1) for c in channels[finer:])
         self.norm = nn.LayerNorm(dim)
         self.from_code = nn.Linear(dim, dim)
         self.transformer = TransformerEncoder(config.transformer)
@@ -56,16 +70,20 @@ class FeatureEncoder(nn.Module):
 
     def grid(self, height: int, width: int) -> tuple[int, int]:
         """Rows and columns of the memory for an input of that size."""
-        stride = self.backbone.feature_info.reduction()[0]
-        return -(-height // stride), -(-width // stride)
+        return -(-height // self.stride), -(-width // self.stride)
 
     def embed(self, pixels: Tensor) -> tuple[Tensor, Tensor]:
         """Image tokens before the transformer (B, N, D), and their position codes (N, D)."""
         maps = self.backbone(pixels)
+        fine, maps = maps[: len(self.fine)], maps[len(self.fine) :]
         rows, columns = maps[0].shape[-2:]
         fused = self.project[0](maps[0])
         for project, features in zip(self.project[1:], maps[1:], strict=True):
             fused = fused + F.interpolate(project(features), size=(rows, columns))
+        for patches, features in zip(self.fine, fine, strict=True):
+            side = patches.stride[0]
+            missing = rows * side - features.shape[-2], columns * side - features.shape[-1]
+            fused = fused + patches(F.pad(features, (0, missing[1], 0, missing[0])))
         codes = line_codes_2d(rows, columns, fused.shape[1]).to(fused)
         tokens = self.norm(fused.flatten(2).transpose(1, 2))  # (B, N, D)
         return tokens + self.from_code(codes), codes

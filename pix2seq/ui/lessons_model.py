@@ -45,7 +45,7 @@ def objective(logits: Tensor, pair: TrainingSequence, tokenizer: Tokenizer) -> d
         tokens; means weighted as in training, over everything and by kind of target; and the loss
         of a model that finds every token equally likely.
     """
-    losses = token_losses(logits[None], pair.target_ids[None], tokenizer)[0]
+    losses = token_losses(logits[None], pair.target_ids[None])[0]
     probs = logits.softmax(-1)
     target_probs = probs.gather(-1, pair.target_ids[:, None])
     ranks = (probs > target_probs).sum(-1) + 1

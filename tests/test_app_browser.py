@@ -245,10 +245,15 @@ def test_dragging_an_edge_chooses_another_bin(page):
     page.mouse.move(middle, box["y"])
     page.mouse.down()
     page.mouse.move(middle, box["y"] + 40, steps=4)
+    tag = page.locator(".p2s-layer-prompt .p2s-tag")
+    assert tag.is_visible(), "the bin is named while the edge moves"
+    named = tag.text_content()
     page.mouse.up()
     page.wait_for_function(
         "P2S.stage().record.header.parent && P2S.stage().record.state === 'done'"
     )
+    assert tag.is_hidden()
+    assert page.evaluate("P2S.stage().record.text_of(P2S.stage().record.tokens[0].id)") == named
     moved = int(page.locator('[data-token="0"]').get_attribute("data-id"))
     assert moved > SENTENCE[0]
     assert "given" in page.locator('[data-token="0"]').get_attribute("class")

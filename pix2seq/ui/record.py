@@ -45,6 +45,7 @@ def vocabulary(predictor: Predictor) -> dict:
     config = tokenizer.config
     return {
         "bins": config.num_bins,
+        "quantizer": config.quantizer,
         "coord": config.coord_offset,
         "cls": config.class_offset,
         "eos": config.eos_id,

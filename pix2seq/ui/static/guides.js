@@ -7,6 +7,27 @@
   const THICK = 3;
   const COORDINATES = ["ymin", "xmin", "ymax", "xmax"];
 
+  /** A coordinate's number beside the photo, at the edge on which that coordinate is read. */
+  P2S.CoordinateTag = class CoordinateTag {
+    constructor(slot) {
+      this.box = svg("rect", { rx: 2, height: 16 });
+      this.words = svg("text", { "text-anchor": "middle", y: 12 });
+      this.node = svg("g", { class: "p2s-tag", "data-slot": slot }, this.box, this.words);
+    }
+
+    /** Show `text` at `at`, a place along the edge, of a photo that fills `rect`. */
+    place(rect, at, text) {
+      const width = 8 + 7 * text.length;
+      set(this.box, { width });
+      set(this.words, { x: width / 2 });
+      this.words.textContent = text;
+      const edge = P2S.EDGE_OF[this.node.dataset.slot];
+      const x = { left: rect.x - width - 2, right: rect.x + rect.w + 2 }[edge] ?? at - width / 2;
+      const y = { top: rect.y - 18, bottom: rect.y + rect.h + 2 }[edge] ?? at - 8;
+      set(this.node, { transform: `translate(${x} ${y})` });
+    }
+  };
+
   P2S.Guides = class Guides {
     constructor(photo) {
       this.photo = photo;
@@ -15,15 +36,10 @@
         this.parts[slot] = {
           guide: svg("rect", { class: "p2s-guide", "data-slot": slot }),
           edge: svg("rect", { class: "p2s-edge", "data-slot": slot }),
-          tag: svg(
-            "g",
-            { class: "p2s-tag", "data-slot": slot },
-            svg("rect", { rx: 2, height: 16 }),
-            svg("text", { "text-anchor": "middle", y: 12 })
-          ),
+          tag: new P2S.CoordinateTag(slot),
         };
         const { guide, edge, tag } = this.parts[slot];
-        photo.layers.guides.append(guide, edge, tag);
+        photo.layers.guides.append(guide, edge, tag.node);
       }
       this.object = null;
     }
@@ -43,7 +59,7 @@
       const { guide, edge, tag } = this.parts[slot];
       const token = tokens[slot];
       const visible = Boolean(token);
-      for (const node of [guide, edge, tag]) node.classList.toggle("on", visible);
+      for (const node of [guide, edge, tag.node]) node.classList.toggle("on", visible);
       if (!visible) return;
       const { photo } = this;
       const { rect } = photo;
@@ -69,7 +85,7 @@
         this.shape(edge, at - THICK / 2, from - 1.5, THICK, to - from + 3);
       }
       guide.dataset.shown = "true";
-      this.label(tag, slot, at, record.text_of(token.id));
+      tag.place(rect, at, record.text_of(token.id));
     }
 
     shape(node, x, y, width, height) {
@@ -96,19 +112,6 @@
         node.getBoundingClientRect(); // settle before the transition starts
         node.style.transition = "";
       }
-    }
-
-    label(tag, slot, at, text) {
-      const { rect } = this.photo;
-      const [box, words] = tag.children;
-      const width = 8 + 7 * text.length;
-      set(box, { width });
-      set(words, { x: width / 2 });
-      words.textContent = text;
-      const edge = P2S.EDGE_OF[slot];
-      const x = { left: rect.x - width - 2, right: rect.x + rect.w + 2 }[edge] ?? at - width / 2;
-      const y = { top: rect.y - 18, bottom: rect.y + rect.h + 2 }[edge] ?? at - 8;
-      set(tag, { transform: `translate(${x} ${y})` });
     }
   };
 })();

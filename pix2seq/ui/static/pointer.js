@@ -14,7 +14,8 @@
       this.stage = stage;
       this.surface = stage.photo.svg;
       this.line = svg("line", { class: "p2s-drag" });
-      stage.photo.layers.prompt.append(this.line);
+      this.tag = new P2S.CoordinateTag("ymin"); // the bin that a drag would write
+      stage.photo.layers.prompt.append(this.line, this.tag.node);
       this.drag = null;
       this.surface.addEventListener("pointermove", (event) => this.move(event));
       this.surface.addEventListener("pointerdown", (event) => this.down(event));
@@ -68,9 +69,13 @@
       const { photo, record } = this.stage;
       const vertical = P2S.isVertical(this.drag.slot);
       const { rect } = photo;
+      if (!record.run) return this.cancel();
       this.drag.moved = true;
-      this.drag.pixel = vertical ? point.y : point.x;
+      this.drag.pixel = Math.round(10 * (vertical ? point.y : point.x)) / 10;
       const at = vertical ? photo.y(point.y) : photo.x(point.x);
+      const token = record.tokenAt(this.drag.pixel, this.drag.slot);
+      this.tag.node.dataset.slot = this.drag.slot;
+      this.tag.place(rect, at, record.text_of(token));
       set(this.line, {
         "data-slot": this.drag.slot,
         x1: vertical ? rect.x : at,
@@ -78,8 +83,7 @@
         y1: vertical ? at : rect.y,
         y2: vertical ? at : rect.y + rect.h,
       });
-      this.line.classList.add("on");
-      if (!record.run) this.cancel();
+      for (const node of [this.line, this.tag.node]) node.classList.add("on");
     }
 
     up(event) {
@@ -92,7 +96,7 @@
       this.cancel();
       if (this.stage.inspector.attention.picking) return;
       if (drag && drag.moved) {
-        this.stage.writeOn({ index: drag.index, pixel: Math.round(10 * drag.pixel) / 10 });
+        this.stage.writeOn({ index: drag.index, pixel: drag.pixel });
         return;
       }
       const point = this.stage.photo.pointer(event);
@@ -105,7 +109,7 @@
     cancel() {
       this.drawing = false;
       this.drag = null;
-      this.line.classList.remove("on");
+      for (const node of [this.line, this.tag.node]) node.classList.remove("on");
     }
 
     /** The focused box's nearest edge within the device's reach, as the token that wrote it. */

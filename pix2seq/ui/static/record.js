@@ -155,6 +155,15 @@
       return Math.min(Math.max((id - this.vocab.coord) / (this.vocab.bins - 1), 0), 1);
     }
 
+    /** The coordinate token that a pixel of the original picture falls on. */
+    tokenAt(pixel, slot) {
+      const [x0, y0, x1, y1] = this.frame;
+      const [from, to, limit] = P2S.isVertical(slot) ? [y0, y1, this.image.h] : [x0, x1, this.image.w];
+      const share = (Math.min(Math.max(pixel, 0), limit) - from) / (to - from);
+      const place = Math.min(Math.max(share, 0), 1) * (this.vocab.bins - 1);
+      return this.vocab.coord + (this.vocab.quantizer === "floor" ? Math.floor(place) : Math.round(place));
+    }
+
     /** A place in [0, 1] in pixels of the original picture. */
     pixel(value, slot) {
       const [x0, y0, x1, y1] = this.frame;

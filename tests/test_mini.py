@@ -58,5 +58,7 @@ def test_it_keeps_the_grammar_where_nothing_makes_it(mini):
     ("photo", "label"), [("astronaut", "person"), ("camera", "person"), ("chelsea", "cat")]
 )
 def test_it_finds_what_the_example_photos_are_of(mini, photo, label):
-    found = mini.detect(PHOTOS / f"{photo}.jpg")
-    assert label in [mini.categories.name(label) for label in found.labels.tolist()]
+    """Its likeliest object is the subject, however sure of it the model is."""
+    found = mini.detect(PHOTOS / f"{photo}.jpg", pix2seq.SamplingOptions(score_threshold=0.0))
+    best = int(found.scores.argmax())
+    assert mini.categories.name(found.labels[best].item()) == label

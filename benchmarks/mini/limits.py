@@ -63,7 +63,7 @@ def renamed(sample: Sample, detections: Detections) -> Detections:
 
 def measure(predictor: pix2seq.Predictor, photos: CocoDetection) -> dict:
     """All numbers for the first ``_PHOTOS`` photos, with the checkpoint's recommended options."""
-    options = predictor.resolve()
+    options = predictor.resolve().replace(score_threshold=0.0)
     samples, written, sizes, are_found, are_named = [], [], [], [], []
     for index in range(min(_PHOTOS, len(photos))):
         sample = photos[index]

@@ -1,6 +1,6 @@
 """What holds a model back on photos: finding objects, or naming them?
 
-    python benchmarks/mini/limits.py CHECKPOINT IMAGES NAME=ANNOTATIONS ... OUT.json
+    PYTHONPATH=. python benchmarks/mini/limits.py CHECKPOINT IMAGES NAME=ANNOTATIONS ... OUT.json
 
 For each data set (photos that the model was trained on, and others), by size of the object:
 

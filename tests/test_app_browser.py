@@ -280,6 +280,11 @@ def test_the_score_threshold_hides_boxes_at_once(page):
     set_number(page, "score-threshold", "1")
     page.wait_for_function("document.querySelectorAll('[data-box]').length === 0")
     assert "3 below the score" in page.inner_text(".p2s-objects-note")
+    status = page.inner_text(".p2s-status")
+    assert status.startswith("3 objects hidden: lower “Score at least”"), "it says what to do"
+    set_number(page, "score-threshold", "0")
+    page.wait_for_function("document.querySelectorAll('[data-box]').length === 3")
+    assert "hidden" not in page.inner_text(".p2s-status")
 
 
 def test_a_model_that_sees_nothing_says_so(page):

@@ -30,6 +30,13 @@
     return null;
   };
 
+  /** What to do when objects were written and all of them score too low to be seen. */
+  const unsure = (stage) => {
+    const below = stage.hiddenObjects().filter((found) => found.state === "below").length;
+    if (!below || stage.visibleObjects().length || stage.shown < stage.record.tokens.length) return "";
+    return `${P2S.count(below, "object")} hidden: lower “Score at least”`;
+  };
+
   /** The line under the photo. */
   P2S.statusLine = (stage) => {
     const { record } = stage;
@@ -50,6 +57,7 @@
           : "Stopped. Step writes one more token, Write on goes on.";
       case "done":
         return line(
+          unsure(stage),
           record.recorded ? "a recorded run" : looked,
           P2S.count(record.tokens.length, "token"),
           !record.recorded && end.rate ? `${end.rate} tokens/s` : "",

@@ -109,6 +109,18 @@ class ScaleCrop:
     offset: tuple[float, float] = (0.0, 0.0)
     flip: bool = False
 
+    @classmethod
+    def draw(
+        cls, rng: np.random.Generator, target: tuple[int, int], ratios: tuple[float, ...]
+    ) -> ScaleCrop:
+        """Any place, either way round, and a ratio between the two of ``ratios``."""
+        return cls(
+            target,
+            ratio=rng.uniform(*ratios),
+            offset=(rng.random(), rng.random()),
+            flip=bool(rng.random() < 0.5),
+        )
+
     def _sizes(self, size: tuple[int, int]) -> tuple[tuple[int, int], tuple[int, int]]:
         """Rescaled size and crop origin, both (y, x) in whole pixels."""
         height, width = size

@@ -22,14 +22,13 @@ from pix2seq.boxes import scale_boxes
 from pix2seq.categories import Categories
 from pix2seq.config import SLOTS_PER_OBJECT, DataConfig, TrainConfig
 from pix2seq.data.coco import CocoDetection
-from pix2seq.data.mosaic import make_mosaic
+from pix2seq.data.mosaic import MIN_VISIBLE, make_mosaic
 from pix2seq.data.sample import Sample
 from pix2seq.data.scenes import Scenes, make_scene, paste_objects
 from pix2seq.dense import cell_targets
 from pix2seq.tokenizer import Tokenizer
 from pix2seq.transforms import ColorJitter, ScaleCrop
 
-_MIN_VISIBLE = 0.3  # share of a box that must survive the crop
 _MIN_SIDE = 0.02  # of the input's height: smaller boxes are not worth learning
 
 
@@ -101,12 +100,7 @@ class TrainingMixture(Dataset[TrainingExample]):
                 sample = draw()
             if source.paste:
                 sample = paste_objects(rng, sample, int(rng.integers(source.paste + 1)))
-            crop = ScaleCrop(
-                target,
-                ratio=rng.uniform(*source.scale_jitter),
-                offset=(rng.random(), rng.random()),
-                flip=bool(rng.random() < 0.5),
-            )
+            crop = ScaleCrop.draw(rng, target, source.scale_jitter)
         color = ColorJitter(*rng.uniform(0.7, 1.3, 3))
         return self._example(sample, crop, color, int(rng.integers(2**62)))
 
@@ -120,7 +114,7 @@ class TrainingMixture(Dataset[TrainingExample]):
             self.config.preprocess.pad_value,
         )
         keep = ~sample.is_crowd & crop.visible(
-            sample.boxes, sample.size, _MIN_VISIBLE, _MIN_SIDE * height
+            sample.boxes, sample.size, MIN_VISIBLE, _MIN_SIDE * height
         )
         all_norm = scale_boxes(crop.apply_boxes(sample.boxes, sample.size), (1 / height, 1 / width))
         boxes_norm = all_norm[keep]

@@ -16,9 +16,11 @@ from pix2seq.boxes import box_area
 from pix2seq.data.sample import Sample
 from pix2seq.transforms import ScaleCrop
 
+MIN_VISIBLE = 0.3
+"""Share of a box that a crop must leave for it to be taught."""
+
 _SPLIT = (0.35, 0.65)  # where the four meet, as a share of each side
 _ZOOM = (1.0, 2.0)  # of a photo, relative to what fits its tile
-_MIN_VISIBLE = 0.3  # share of a box that its tile must show
 _MIN_SIDE = 6.0  # pixels: what is left of smaller boxes is not worth learning
 _GREY = (128, 128, 128)
 
@@ -34,16 +36,11 @@ def make_mosaic(rng: np.random.Generator, samples: Sequence[Sample], size: int) 
     canvas = Image.new("RGB", (size, size), _GREY)
     boxes, hidden = [], []
     for (left, top, right, bottom), sample in zip(tiles, samples, strict=True):
-        crop = ScaleCrop(
-            (bottom - top, right - left),
-            ratio=rng.uniform(*_ZOOM),
-            offset=(rng.random(), rng.random()),
-            flip=bool(rng.random() < 0.5),
-        )
+        crop = ScaleCrop.draw(rng, (bottom - top, right - left), _ZOOM)
         canvas.paste(crop.apply_image(sample.image), (left, top))
         moved = crop.apply_boxes(sample.boxes, sample.size)
         boxes.append(moved + moved.new_tensor([left, top, left, top]))
-        shown = crop.visible(sample.boxes, sample.size, _MIN_VISIBLE, _MIN_SIDE)
+        shown = crop.visible(sample.boxes, sample.size, MIN_VISIBLE, _MIN_SIDE)
         hidden.append(sample.is_crowd | ~shown)
     boxes, hidden = torch.cat(boxes), torch.cat(hidden)
     there = box_area(boxes) > 0

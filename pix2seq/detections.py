@@ -18,8 +18,10 @@ class Detections:
     Attributes:
         boxes: (N, 4) float32, ``xyxy``, absolute pixels of the original image.
         labels: (N,) int64 indices into the checkpoint's ``Categories``.
-        scores: (N,) float32, probability of ``labels`` at the class token, in [0, 1].
+        scores: (N,) float32, probability of ``labels`` at the class token, in [0, 1]; times
+            ``edge_scores`` where the options ask for the score of the ``box``.
         noise_scores: (N,) float32, probability of the noise class at that token (0 if none).
+        edge_scores: (N,) float32, how sure the edges were, in [0, 1].
         is_noise: (N,) bool, the object is kept although its sampled label is the noise class.
         objects: (N,) int64, the object's index in the sequence: token ``5 * i`` is its first.
         degenerate: how many objects were left out because their box has no area.
@@ -29,6 +31,7 @@ class Detections:
     labels: Tensor
     scores: Tensor
     noise_scores: Tensor
+    edge_scores: Tensor
     is_noise: Tensor
     objects: Tensor
     degenerate: int = 0
@@ -53,6 +56,7 @@ class Detections:
         labels: Tensor,
         scores: Tensor,
         noise_scores: Tensor | None = None,
+        edge_scores: Tensor | None = None,
         is_noise: Tensor | None = None,
         objects: Tensor | None = None,
         degenerate: int = 0,
@@ -64,6 +68,7 @@ class Detections:
             labels=labels.long(),
             scores=scores.float(),
             noise_scores=torch.zeros(count) if noise_scores is None else noise_scores.float(),
+            edge_scores=torch.ones(count) if edge_scores is None else edge_scores.float(),
             is_noise=torch.zeros(count, dtype=torch.bool) if is_noise is None else is_noise.bool(),
             objects=torch.arange(count) if objects is None else objects.long(),
             degenerate=degenerate,

@@ -29,6 +29,7 @@ from pix2seq.device import inference
 from pix2seq.images import load_image
 from pix2seq.model import Pix2Seq
 from pix2seq.sampling import SampledBatch, SamplingStep, sample_batch, sample_stream
+from pix2seq.scoring import edge_scores
 from pix2seq.tokenizer import Tokenizer
 from pix2seq.transforms import Letterbox
 
@@ -134,22 +135,21 @@ class Predictor:
         ``show``: the written class; objects written as noise keep their likeliest real class and
         are marked.
 
-        The score is always the raw probability of the reported class. A class that was forced by a
+        The score is the raw probability of the reported class, with ``options.score`` "box" times
+        the certainty of the edges (``edge_scores``). A class that was forced by a
         prefix is reported as it is; forbidden classes never are. Where the grammar was off and the
         class slot holds something else, the likeliest real class stands in.
         """
         written = [step for step in steps if step.slot != "eos"]
-        positions = self.tokenizer.class_positions(len(written)).tolist()
-        size = self.tokenizer.vocab_size
         return self._read(
             encoding,
             token_ids=torch.tensor([step.token_id for step in written], dtype=torch.long),
-            class_logits=(
-                torch.stack([written[i].logits for i in positions])
-                if positions
-                else torch.zeros(0, size)
+            logits=(
+                torch.stack([step.logits for step in written])
+                if written
+                else torch.zeros(0, self.tokenizer.vocab_size)
             ),
-            forced=torch.tensor([written[i].forced for i in positions], dtype=torch.bool),
+            forced=torch.tensor([step.forced for step in written], dtype=torch.bool),
             options=self.resolve(options),
         )
 
@@ -231,11 +231,10 @@ class Predictor:
         """The objects of every sentence of a batch; see ``read``."""
         found = []
         for encoding, ids, logits, length in zip(
-            encodings, batch.token_ids, batch.class_logits, batch.lengths.tolist(), strict=True
+            encodings, batch.token_ids, batch.logits, batch.lengths.tolist(), strict=True
         ):
-            objects = len(self.tokenizer.class_positions(length))
-            forced = torch.zeros(objects, dtype=torch.bool)
-            found.append(self._read(encoding, ids[:length], logits[:objects], forced, options))
+            forced = torch.zeros(length, dtype=torch.bool)
+            found.append(self._read(encoding, ids[:length], logits[:length], forced, options))
         return found
 
     # ---- inside -----------------------------------------------------------------------------
@@ -244,14 +243,16 @@ class Predictor:
         self,
         encoding: ImageEncoding,
         token_ids: Tensor,
-        class_logits: Tensor,
+        logits: Tensor,
         forced: Tensor,
         options: SamplingOptions,
     ) -> Detections:
-        """token_ids (L,), class_logits (L // 5, V) raw, forced (L // 5,) bool."""
+        """token_ids (L,), logits (L, V) raw, forced (L,) bool."""
         tokenizer = self.tokenizer
         boxes_norm, class_ids = tokenizer.decode(token_ids)
-        probs = class_logits.softmax(-1)  # over the whole vocabulary, as the official code does
+        edges = edge_scores(logits, token_ids, tokenizer, options.num_bins, forced)  # (N,)
+        class_at = tokenizer.class_positions(len(token_ids))
+        probs = logits[class_at].softmax(-1)  # over the whole vocabulary, as the official code does
         real = probs[:, tokenizer.class_ids.start : tokenizer.class_ids.stop].clone()  # (N, C)
         noise = probs.new_zeros(len(probs))
         is_noise = torch.zeros(len(probs), dtype=torch.bool)
@@ -260,17 +261,19 @@ class Predictor:
             is_noise = class_ids == tokenizer.noise_id
         written = class_ids - tokenizer.class_ids.start
         is_real = (written >= 0) & (written < len(tokenizer.class_ids))
-        keep_written = is_real & (forced if options.noise == "paper" else torch.ones_like(forced))
+        keep_written = is_real & (forced[class_at] if options.noise == "paper" else True)
         likeliest = real.index_fill(1, torch.tensor(options.forbidden_labels).long(), -1.0)
         labels = torch.where(keep_written, written, likeliest.argmax(-1))
         boxes = clip_boxes(encoding.letterbox.invert_boxes(boxes_norm), encoding.orig_size)
         kept = ~is_noise if options.noise == "drop" else torch.ones_like(is_noise)
         flat = is_degenerate(boxes)
+        scores = real.gather(1, labels[:, None])[:, 0]
         found = Detections.of(
             boxes=boxes,
             labels=labels,
-            scores=real.gather(1, labels[:, None])[:, 0],
+            scores=scores * edges if options.score == "box" else scores,
             noise_scores=noise,
+            edge_scores=edges,
             is_noise=is_noise & (options.noise == "show"),
             degenerate=int((kept & flat).sum()),
         )

@@ -18,6 +18,7 @@ OPTIONS = SamplingOptions(
     grammar=True,
     num_bins=32,
     noise="paper",
+    score="class",
     score_threshold=0.0,
     seed=3,
 )

@@ -83,6 +83,7 @@ def control_values(predictor: Predictor, **changes) -> list:
         options.eos,
         options.grammar,
         options.noise,
+        options.score,
         options.score_threshold,
         options.seed,
         list(options.forbidden_labels),

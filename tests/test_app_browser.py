@@ -287,6 +287,24 @@ def test_the_score_threshold_hides_boxes_at_once(page):
     assert "hidden" not in page.inner_text(".p2s-status")
 
 
+def test_the_score_can_count_the_edges_in_at_once(page):
+    run_to_the_end(page)
+    scores = "P2S.stage().visibleObjects().map((found) => found.score)"
+    by_class = page.evaluate(scores)
+    edges = page.evaluate("P2S.stage().visibleObjects().map((found) => found.edges)")
+    assert len(by_class) == 3 and all(0 < edge <= 1 for edge in edges)
+    page.check("#score input[value=box]")
+    page.wait_for_function(
+        f"JSON.stringify({scores}) !== '{json.dumps(by_class, separators=(',', ':'))}'"
+    )
+    expected = [a * b for a, b in zip(by_class, edges, strict=True)]
+    assert page.evaluate(scores) == pytest.approx(expected, abs=2e-4)
+    page.check("#score input[value=class]")
+    page.wait_for_function(
+        f"JSON.stringify({scores}) === '{json.dumps(by_class, separators=(',', ':'))}'"
+    )
+
+
 def test_a_model_that_sees_nothing_says_so(page):
     page.click("#checkpoint input")
     page.get_by_role("option", name="blind").click()

@@ -24,6 +24,7 @@ ORDER = [
     "images",
     "transforms",
     "tokenizer",
+    "scoring",
     "augment",
     "objective",
     "dense",

@@ -70,7 +70,7 @@ class TestDetect:
         assert data["detections"][0]["box"] == pytest.approx([11.6, 7.7, 92.9, 81.3], abs=0.1)
         for found in data["detections"]:
             assert set(found) == {
-                "box", "label", "label_id", "score", "noise_probability", "token_ids",
+                "box", "label", "label_id", "score", "noise_probability", "edge_score", "token_ids",
             }  # fmt: skip
             start = ids.index(found["token_ids"][0])
             assert found["token_ids"] in [ids[i : i + 5] for i in range(start, 15)]
@@ -262,7 +262,8 @@ class TestEvaluate:
         words = ["evaluate", "--scenes", "1", "--checkpoint", checkpoint, "--max-objects", "1"]
         assert main([*words, "--sweep", str(tmp_path / "sweep")]) == 0
         rows = list(csv.DictReader((tmp_path / "sweep" / "sampling.csv").open()))
-        assert {row["group"] for row in rows} == {"top-p", "eos and noise", "grammar", "bins"}
+        groups = {"top-p", "eos and noise", "grammar", "score", "bins"}
+        assert {row["group"] for row in rows} == groups
         assert Image.open(tmp_path / "sweep" / "sampling.png").width > 500
         assert len(capsys.readouterr().out.splitlines()) == len(rows) + 1
 

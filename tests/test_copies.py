@@ -113,7 +113,10 @@ def test_copies_read_the_sentence_as_it_is_on_view(context, mini):
     values = control_values(mini, noise="show", score_threshold=0.05)
     copied = Answers(context).snippets({"run": run.id, "values": values})
     assert "noise='show'" in copied["python"] and "score_threshold=0.05" in copied["python"]
-    assert "--noise show --score-threshold 0.05" in copied["command"]
+    assert (
+        f"--noise show --score {mini.defaults.score or 'class'} --score-threshold 0.05"
+        in copied["command"]
+    )
     assert "noise=show&score=0.05" in copied["link"]
 
 

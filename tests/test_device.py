@@ -76,6 +76,6 @@ def test_half_precision_only_changes_the_network(monkeypatch):
     with torch.no_grad():
         exact = model.decode(torch.tensor([[tokenizer.bos_id, *ids[:-1]]]), memory[:1])[0]
     rough = torch.stack([step.logits for step in steps])
-    assert rough.dtype == batch.class_logits.dtype == torch.float32
+    assert rough.dtype == batch.logits.dtype == torch.float32
     assert 0 < (rough - exact).abs().max() < 0.05 * exact.abs().max()
     assert batch.token_ids.shape == (2, 10)

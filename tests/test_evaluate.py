@@ -416,7 +416,7 @@ class TestTrials:
         rows = list(run_trials(reciting, encoded, standard_trials(reciting)))
         assert reciting.model.images_encoded == 3
         groups = {trial.group for trial, _ in rows}
-        assert groups == {"top-p", "eos and noise", "grammar", "bins"}
+        assert groups == {"top-p", "eos and noise", "grammar", "score", "bins"}
         assert [t.name for t, _ in rows if t.group == "bins"] == ["16", "32"]
 
     def test_equal_options_are_evaluated_once(self, reciting):

@@ -116,7 +116,7 @@ class TestSummary:
         ]  # fmt: skip
         assert summary["image"] == {"width": 120, "height": 90}
         assert set(summary["detections"][0]) == {
-            "box", "label", "label_id", "score", "noise_probability", "token_ids",
+            "box", "label", "label_id", "score", "noise_probability", "edge_score", "token_ids",
         }  # fmt: skip
         assert set(summary["tokens"][0]) == {"index", "id", "slot", "text", "logprob", "entropy"}
         assert set(summary["timing"]) == {"encode_s", "decode_s", "tokens_per_s"}

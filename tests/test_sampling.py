@@ -335,9 +335,9 @@ def test_a_batch_writes_what_each_stream_writes(options):
         assert (batch.token_ids[row, len(steps) :] == TOKENIZER.pad_id).all()
         written = [s for s in steps if s.slot != "eos"]
         assert batch.lengths[row] == len(written)
-        for i, position in enumerate(TOKENIZER.class_positions(len(written)).tolist()):
+        for position, step in enumerate(written):
             torch.testing.assert_close(
-                batch.class_logits[row, i], written[position].logits, atol=1e-4, rtol=1e-4
+                batch.logits[row, position], step.logits, atol=1e-4, rtol=1e-4
             )
 
 
@@ -351,7 +351,7 @@ def test_rows_that_end_early_are_padded():
     batch = sample_batch(model, torch.zeros(2, 16, 8), TOKENIZER, SamplingOptions(), [0, 0])
     assert batch.lengths.tolist() == [5, 10]
     assert batch.token_ids.tolist() == [one + [TOKENIZER.pad_id] * 5, TWO_OBJECTS]
-    assert batch.class_logits.shape == (2, 2, TOKENIZER.vocab_size)
+    assert batch.logits.shape == (2, 11, TOKENIZER.vocab_size)
     assert model.forwards == 11
 
 
@@ -361,7 +361,7 @@ def test_a_batch_without_objects_is_empty():
         ScriptedModel(table), torch.zeros(1, 16, 8), TOKENIZER, SamplingOptions(), [0, 1]
     )
     assert batch.lengths.tolist() == [0, 0]
-    assert batch.class_logits.shape == (2, 0, TOKENIZER.vocab_size)
+    assert batch.logits.shape == (2, 1, TOKENIZER.vocab_size)
 
 
 def test_many_seeds_share_one_memory():

@@ -79,12 +79,20 @@ def test_objects_come_with_pixels_of_the_original_picture():
 )
 def test_each_object_says_what_became_of_it(options, state):
     objects = lines_of(written(scripted_predictor(noise=1), **options), "B")
-    assert [fields[8] for fields in objects] == ["ok", state, "ok"]
+    assert [fields[9] for fields in objects] == ["ok", state, "ok"]
+
+
+def test_each_object_says_how_sure_its_edges_were():
+    run = written()
+    found = run.predictor.read(run.picture.encoded_by(run.predictor), run.steps, run.options)
+    told = [int(fields[8]) for fields in lines_of(run, "B")]
+    assert told == [round(10_000 * value) for value in found.edge_scores.tolist()]
+    assert all(0 < value <= 10_000 for value in told)
 
 
 def test_a_box_without_area_is_listed_as_flat():
     predictor = scripted_predictor(objects=[((0.5, 0.2, 0.5, 0.9), 0)])
-    assert lines_of(written(predictor), "B")[0][8] == "flat"
+    assert lines_of(written(predictor), "B")[0][9] == "flat"
 
 
 def test_the_end_says_why():

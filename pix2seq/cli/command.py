@@ -50,6 +50,7 @@ def add_sampling_arguments(parser: argparse.ArgumentParser, seed_flag: str = "--
     group.add_argument("--eos", choices=("model", "delay"), help="when to stop")
     group.add_argument("--grammar", action=argparse.BooleanOptionalAction, default=None)
     group.add_argument("--noise", choices=("paper", "drop", "show"), help="noise objects")
+    group.add_argument("--score", choices=("class", "box"), help="of the class, or edges too")
     group.add_argument("--score-threshold", type=float, metavar="S", help="hide lower scores")
     group.add_argument("--forbid", metavar="CLASS,...", help="names or labels never to be written")
     group.add_argument(seed_flag, dest="sampling_seed", type=int, default=0, metavar="S")
@@ -67,6 +68,7 @@ def sampling_options(args: argparse.Namespace, categories: Categories) -> Sampli
         grammar=args.grammar,
         num_bins=args.num_bins,
         noise=args.noise,
+        score=args.score,
         score_threshold=args.score_threshold,
         forbidden_labels=_labels(args.forbid, categories),
         seed=args.sampling_seed,

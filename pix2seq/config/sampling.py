@@ -12,6 +12,7 @@ from pix2seq.config.tokenizer import TokenizerConfig
 
 EosPolicy = Literal["model", "delay"]
 NoiseMode = Literal["paper", "drop", "show"]
+ScoreMode = Literal["class", "box"]
 TopPRule = Literal["nucleus", "official"]
 
 
@@ -33,6 +34,8 @@ class SamplingOptions(Config):
         num_bins: sample coordinates over this many coarse cells instead of all bins.
         noise: ``paper`` scores by the likeliest real class, ``drop`` removes objects whose label
             is the noise class, ``show`` keeps and marks them.
+        score: what an object's score is. ``class`` is the probability of its class, as in the
+            paper; ``box`` is that times the certainty of its edges (``scoring.edge_scores``).
         score_threshold: objects below it are not reported, in [0, 1].
         forbidden_labels: classes that may not be written.
         seed: same seed, same tokens.
@@ -47,6 +50,7 @@ class SamplingOptions(Config):
     grammar: bool | None = None
     num_bins: int | None = None
     noise: NoiseMode | None = None
+    score: ScoreMode | None = None
     score_threshold: float | None = None
     forbidden_labels: tuple[int, ...] = ()
     seed: int = 0
@@ -74,7 +78,12 @@ class SamplingOptions(Config):
         for name, least in (("max_objects", 1), ("num_bins", 2)):
             value = getattr(self, name)
             require(value is None or value >= least, f"{name} is {value}; need at least {least}")
-        for name, hint in (("eos", EosPolicy), ("noise", NoiseMode), ("top_p_rule", TopPRule)):
+        for name, hint in (
+            ("eos", EosPolicy),
+            ("noise", NoiseMode),
+            ("score", ScoreMode),
+            ("top_p_rule", TopPRule),
+        ):
             if getattr(self, name) is not None:
                 one_of(name, getattr(self, name), hint)
 
@@ -94,6 +103,7 @@ class SamplingOptions(Config):
             grammar=True,
             num_bins=tokenizer.num_bins,
             noise="paper" if tokenizer.noise_id is not None else "show",
+            score="class",
             score_threshold=0.0,
         )
         filled = self

@@ -21,7 +21,8 @@ _TOP_P = tuple(i / 10 for i in range(1, 11))
 _BINS = (16, 32, 48, 64, 96, 128, 192, 256, 384, 512, 1000, 2000)
 _METRICS = ("AP", "AP50", "AP75", "APs", "APm", "APl", "AR1", "AR10", "AR100")
 COLUMNS = (
-    "group", "name", "temperature", "top_p", "eos", "noise", "num_bins", "max_objects", *_METRICS,
+    "group", "name", "temperature", "top_p", "eos", "noise", "score", "num_bins", "max_objects",
+    *_METRICS,
     "precision", "recall", "duplicates", "objects_per_image", "violations", "decode_s",
 )  # fmt: skip
 
@@ -36,7 +37,7 @@ class Trial:
 
 
 def standard_trials(predictor: Predictor, base: SamplingOptions | None = None) -> list[Trial]:
-    """Argmax and top-p, EOS policies by noise modes, grammar, and bins, around ``base``."""
+    """Argmax and top-p, EOS policies by noise modes, grammar, scores, and bins, around ``base``."""
     base = predictor.resolve(base)
     trials = [Trial("top-p", "argmax", base.replace(temperature=0.0))]
     sampled = base.replace(temperature=base.temperature or 1.0)
@@ -49,6 +50,8 @@ def standard_trials(predictor: Predictor, base: SamplingOptions | None = None) -
     for grammar in (True, False):
         name = "on" if grammar else "off"
         trials.append(Trial("grammar", name, base.replace(grammar=grammar)))
+    for score in ("class", "box"):
+        trials.append(Trial("score", score, base.replace(score=score)))
     full = predictor.tokenizer.num_bins
     for bins in (*(n for n in _BINS if n < full), full):
         trials.append(Trial("bins", str(bins), base.replace(num_bins=bins)))

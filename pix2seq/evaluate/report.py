@@ -34,7 +34,7 @@ def as_table(result: EvalResult) -> str:
         lines += ["", f"95 % intervals: {', '.join(spans)}"]
     lines += [
         "",
-        f"shown boxes (score >= {options.score_threshold:g}): "
+        f"shown boxes (score of the {options.score} >= {options.score_threshold:g}): "
         f"precision {show_number(result.precision)}, recall {show_number(result.recall)} "
         f"at IoU 0.5, {result.objects_per_image:.1f} per image, "
         f"duplicates {_percent(result.duplicates)}",

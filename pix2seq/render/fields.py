@@ -152,6 +152,7 @@ class RecordDetection(Plain):
         noise_probability: of the noise class at the class token.
         is_noise: kept although the sampled label is the noise class.
         token_ids: its five tokens.
+        edge_score: how sure its edges were (``None`` in records of earlier versions).
     """
 
     object: int
@@ -163,6 +164,7 @@ class RecordDetection(Plain):
     noise_probability: float
     is_noise: bool
     token_ids: tuple[int, ...]
+    edge_score: float | None = None
 
     def __post_init__(self) -> None:
         super().__post_init__()

@@ -159,6 +159,7 @@ class RunRecord(Plain):
                     "label_id": found.label_id,
                     "score": found.score,
                     "noise_probability": found.noise_probability,
+                    "edge_score": found.edge_score,
                     "token_ids": list(found.token_ids),
                 }
                 for found in self.detections
@@ -269,6 +270,7 @@ def _detections(
                 category_id=categories.ids[label] if named else None,
                 score=_rounded(float(detections.scores[i])),
                 noise_probability=_rounded(float(detections.noise_scores[i])),
+                edge_score=_rounded(float(detections.edge_scores[i])),
                 is_noise=bool(detections.is_noise[i]),
                 token_ids=tuple(ids[first:stop]),
             )

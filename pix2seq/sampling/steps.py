@@ -94,11 +94,10 @@ class SampledBatch:
 
     Attributes:
         token_ids: (B, L) int64; padded after EOS. L is the longest sentence, its EOS included.
-        class_logits: (B, objects, V) float32 raw logits at the class slots of L tokens; only the
-            rows of a sentence's own complete objects mean something.
+        logits: (B, L, V) float32, raw, of every token; after a sentence's end they mean nothing.
         lengths: (B,) int64, tokens before EOS.
     """
 
     token_ids: Tensor
-    class_logits: Tensor
+    logits: Tensor
     lengths: Tensor

@@ -133,11 +133,10 @@ def sample_batch(
     lengths = torch.full((rows,), length, device=device)
     finished = torch.zeros(rows, dtype=torch.bool, device=device)
     written: list[Tensor] = []
-    class_logits: list[Tensor] = []
+    all_logits: list[Tensor] = []
     for index in range(length):
         logits = forward(tokens[:, None])[:, 0].to(device)  # (B, V)
-        if tokenizer.slot(index) == "class":
-            class_logits.append(logits)
+        all_logits.append(logits)
         drawn = draw(chain.final(logits, index), numbers[:, index])
         tokens = torch.where(finished, tokenizer.pad_id, drawn)
         written.append(tokens)
@@ -148,11 +147,7 @@ def sample_batch(
             break
     return SampledBatch(
         token_ids=torch.stack(written, dim=1).cpu(),
-        class_logits=(
-            torch.stack(class_logits, dim=1).cpu()
-            if class_logits
-            else torch.zeros(rows, 0, tokenizer.vocab_size)
-        ),
+        logits=torch.stack(all_logits, dim=1).cpu(),
         lengths=lengths.cpu(),
     )
 

@@ -19,7 +19,7 @@ from pix2seq.device import inference
 from pix2seq.sampling import drawn_token, explain_step
 from pix2seq.ui import exports, record
 from pix2seq.ui.context import AppContext
-from pix2seq.ui.controls import CONTROL_COUNT, Controls, options_from_values
+from pix2seq.ui.controls import CONTROL_COUNT, READING_OPTIONS, Controls, options_from_values
 from pix2seq.ui.questions import answering, data_url, server_function
 from pix2seq.ui.runs import Run
 
@@ -197,7 +197,7 @@ def _read_with(run: Run, values: object) -> SamplingOptions:
     if values is None:
         return run.options
     wanted = _by_name(values)
-    return run.options.replace(noise=wanted["noise"], score_threshold=wanted["score_threshold"])
+    return run.options.replace(**{name: wanted[name] for name in READING_OPTIONS})
 
 
 def _by_name(values: object) -> dict:
@@ -258,9 +258,8 @@ def _decides(options: SamplingOptions) -> SamplingOptions:
     sentence's length do not."""
     usual = SamplingOptions()
     return options.replace(
-        noise=usual.noise,
-        score_threshold=usual.score_threshold,
         max_objects=usual.max_objects,
+        **{name: getattr(usual, name) for name in READING_OPTIONS},
     )
 
 

@@ -51,12 +51,13 @@ def build_api(context: AppContext) -> None:
         eos: str,
         grammar: bool,
         noise: str,
+        score: str,
         score_threshold: float,
         seed: int,
         forbid: list[int],
     ) -> dict:
         """Find the objects in an image: boxes in its own pixels, labels, scores, every token."""
-        values = (temperature, top_p, top_k, num_bins, max_objects, eos, grammar, noise)
+        values = (temperature, top_p, top_k, num_bins, max_objects, eos, grammar, noise, score)
         predictor, options, encoding = prepare(
             image, checkpoint, (*values, score_threshold, seed, forbid)
         )
@@ -78,12 +79,13 @@ def build_api(context: AppContext) -> None:
         eos: str,
         grammar: bool,
         noise: str,
+        score: str,
         score_threshold: float,
         seed: int,
         forbid: list[int],
     ) -> Iterator[dict]:
         """The same, token by token: each message is one token and the objects it completed."""
-        values = (temperature, top_p, top_k, num_bins, max_objects, eos, grammar, noise)
+        values = (temperature, top_p, top_k, num_bins, max_objects, eos, grammar, noise, score)
         predictor, options, encoding = prepare(
             image, checkpoint, (*values, score_threshold, seed, forbid)
         )

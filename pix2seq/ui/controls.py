@@ -16,6 +16,10 @@ from pix2seq.predictor import Predictor
 
 EOS_CHOICES = [("stop when the model says so", "model"), ("keep going", "delay")]
 NOISE_CHOICES = [("hide as the paper does", "paper"), ("drop", "drop"), ("show", "show")]
+SCORE_CHOICES = [("its class", "class"), ("its class and edges", "box")]
+READING_OPTIONS = ("noise", "score", "score_threshold")
+"""Options that only decide how finished objects are read: nothing is written anew for them."""
+
 SPEED_CHOICES = [
     ("as fast as it samples", 0.0),
     ("60 tokens / s", 60.0),
@@ -46,6 +50,7 @@ class Controls:
     eos: gr.Radio
     grammar: gr.Checkbox
     noise: gr.Radio
+    score: gr.Radio
     score_threshold: gr.Slider
     seed: gr.Number
     forbid: gr.Dropdown
@@ -122,13 +127,20 @@ def build_sampling_controls(
             info="What happens to a box that the model itself calls noise (§2.3).",
             elem_id="noise",
         )
+        score = gr.Radio(
+            SCORE_CHOICES,
+            value=defaults.score,
+            label="Score an object by",
+            info="Its class token alone (§2.3), or also by how sure its four edges were.",
+            elem_id="score",
+        )
         threshold = gr.Slider(
             0,
             1,
             value=defaults.score_threshold,
             step=0.01,
             label="Score at least",
-            info="The score is the probability of the class token. Takes effect at once.",
+            info="Objects with a lower score are hidden. Takes effect at once.",
             elem_id="score-threshold",
         )
     with gr.Accordion("More", open=False, elem_classes="p2s-group"):
@@ -172,6 +184,7 @@ def build_sampling_controls(
         eos,
         grammar,
         noise,
+        score,
         threshold,
         seed,
         forbid,
@@ -199,6 +212,7 @@ def controls_as_updates(predictor: Predictor, options: SamplingOptions) -> list[
         gr.update(value=options.eos),
         gr.update(value=options.grammar),
         gr.update(value=options.noise),
+        gr.update(value=options.score),
         gr.update(value=options.score_threshold),
         gr.update(value=options.seed),
         gr.update(value=list(options.forbidden_labels), choices=class_choices(predictor)),
@@ -221,6 +235,7 @@ def options_from_values(
     eos: str,
     grammar: bool,
     noise: str,
+    score: str,
     score_threshold: float,
     seed: int,
     forbid: list[int],
@@ -246,6 +261,7 @@ def options_from_values(
         eos=eos,
         grammar=grammar,
         noise=noise,
+        score=score,
         score_threshold=score_threshold,
         seed=_whole("seed", seed or 0),
         forbidden_labels=tuple(_whole("forbidden class", label) for label in forbid or ()),

@@ -30,6 +30,7 @@ LINK_KEYS = {
     "eos": "eos",
     "grammar": "grammar",
     "noise": "noise",
+    "by": "score",
     "score": "score_threshold",
     "seed": "seed",
     "forbid": "forbidden_labels",
@@ -134,7 +135,7 @@ def options_of_link(query: dict[str, str]) -> SamplingOptions:
             continue
         text = str(query[key])[:200]
         try:
-            if name in ("eos", "noise"):
+            if name in ("eos", "noise", "score"):
                 changes[name] = text
             elif name == "grammar":
                 changes[name] = text != "0"

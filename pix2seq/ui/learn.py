@@ -109,7 +109,13 @@ def three_ways(subject: Subject, question: dict) -> list[tuple[str, SamplingOpti
     limit = min(_LIMIT, predictor.tokenizer.config.max_objects)
     top_p, seed = float(question.get("top_p", 0.4)), int(question.get("seed", 0))
     argmax = SamplingOptions(
-        temperature=0.0, top_p=1.0, eos="model", seed=seed, max_objects=limit, score_threshold=0.0
+        temperature=0.0,
+        top_p=1.0,
+        eos="model",
+        seed=seed,
+        max_objects=limit,
+        score="class",
+        score_threshold=0.0,
     )
     nucleus = argmax.replace(temperature=1.0, top_p=top_p)
     ways = {"argmax": argmax, "nucleus": nucleus, "altered": nucleus.replace(eos="delay")}

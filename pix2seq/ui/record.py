@@ -10,7 +10,7 @@ line   meaning
 ``S``  state: ``encoding``, or ``writing`` with the encoder's seconds
 ``T``  a token: ``index id slot logprob prob entropy kept kept_mass grammar_mass eos_prob forced``
        and up to five candidates ``id:prob:final``; probabilities in 1/10000
-``B``  a complete object: ``object x0 y0 x1 y1 label score noise state``
+``B``  a complete object: ``object x0 y0 x1 y1 label score noise edges state``
 ``E``  the end: ``eos``, ``full``, ``stopped`` or ``error``, then JSON
 =====  ============================================================================================
 
@@ -167,10 +167,13 @@ def object_lines(
             source, row = every, listed[obj]
             state = "below" if obj in unfiltered else "dropped"
         else:
-            lines.append(f"B{obj} 0 0 0 0 -1 0 0 flat\n")
+            lines.append(f"B{obj} 0 0 0 0 -1 0 0 0 flat\n")
             continue
         box = " ".join(f"{value:.1f}" for value in source.boxes[row].tolist())
-        scores = f"{_parts(float(source.scores[row]))} {_parts(float(source.noise_scores[row]))}"
+        scores = " ".join(
+            str(_parts(float(column[row])))
+            for column in (source.scores, source.noise_scores, source.edge_scores)
+        )
         lines.append(f"B{obj} {box} {int(source.labels[row])} {scores} {state}\n")
     return lines
 

@@ -14,6 +14,7 @@
     eos: (v) => (v === "delay" ? "keeps going" : "stops at EOS"),
     noise: (v) => ({ paper: "noise hidden", drop: "noise dropped", show: "noise shown" })[v],
     grammar: (v) => (v ? "grammar" : "no grammar"),
+    score: (v) => (v === "box" ? "scored by class and edges" : "scored by class"),
     score_threshold: (v) => `score at least ${v}`,
   };
 

@@ -4,6 +4,14 @@
 (() => {
   const { h, clear } = P2S;
   const LINES = 40; // announcements that are kept
+  const HEADS = {
+    "#": "in the order of the sentence",
+    class: "the likeliest real class, or the written one",
+    score: "what “Score at least” is compared with",
+    edges: "how sure the four edges were: the probability within a fifth of the box's side, on average",
+    noise: "probability of the noise class at the class token",
+    x0: "left", y0: "top", x1: "right", y1: "bottom",
+  };
 
   P2S.Objects = class Objects {
     constructor(stage) {
@@ -26,9 +34,7 @@
             h(
               "thead",
               {},
-              h("tr", {}, ...["#", "class", "score", "noise", "x0", "y0", "x1", "y1"].map((text) =>
-                h("th", { scope: "col" }, text)
-              ))
+              h("tr", {}, ...Object.entries(HEADS).map(([text, title]) => h("th", { scope: "col", title }, text)))
             ),
             this.body
           )
@@ -68,6 +74,9 @@
         h("td", {}, found.object + 1),
         h("th", { scope: "row" }, record.className(found.label)),
         h("td", { class: "p2s-mono", title: found.score.toFixed(4) }, P2S.probability(found.score)),
+        found.edges === null
+          ? h("td", { class: "p2s-mono", title: "an older record does not say" }, "n/a")
+          : h("td", { class: "p2s-mono", title: found.edges.toFixed(4) }, P2S.probability(found.edges)),
         h("td", { class: "p2s-mono", title: found.noise.toFixed(4) }, P2S.probability(found.noise)),
         ...cells
       );

@@ -38,7 +38,8 @@
       label: Number(fields[5]),
       score: Number(fields[6]) * PART,
       noise: Number(fields[7]) * PART,
-      state: ["ok", "noise", "dropped", "below", "flat"].includes(fields[8]) ? fields[8] : "flat",
+      edges: Number(fields[8]) * PART,
+      state: ["ok", "noise", "dropped", "below", "flat"].includes(fields[9]) ? fields[9] : "flat",
     };
   }
 

@@ -127,6 +127,7 @@
         label: number(found.label_id),
         score: number(found.score),
         noise: number(found.noise_probability),
+        edges: typeof found.edge_score === "number" ? found.edge_score : null,
         state: STATES[found.is_noise === true],
       });
     }

@@ -319,8 +319,8 @@
       this.values = values;
       this.waiting.checkpoint = checkpoint;
       this.inspector.settingsChanged();
-      const [NOISE, THRESHOLD] = [7, 8];
-      const same = before && before[NOISE] === values[NOISE] && before[THRESHOLD] === values[THRESHOLD];
+      const READING = [7, 8, 9]; // noise, score and threshold: nothing must be written anew
+      const same = before && READING.every((at) => before[at] === values[at]);
       if (same || !this.record.run || this.busy()) return;
       const { record } = this;
       const answer = await this.ask("reread", { run: record.run, values });

@@ -10,9 +10,11 @@ os.environ["GRADIO_ANALYTICS_ENABLED"] = "False"
 
 import torch
 
+from pix2seq.categories import COCO_80
 from pix2seq.checkpoints import CheckpointInfo
-from pix2seq.config import ConfigError, SamplingOptions
+from pix2seq.config import ConfigError, SamplingOptions, TokenizerConfig
 from pix2seq.predictor import Predictor
+from pix2seq.tokenizer import Tokenizer
 from pix2seq.ui.context import AppContext
 from pix2seq.ui.shelf import ModelShelf
 from tests import fakes
@@ -29,13 +31,14 @@ def scripted_predictor(
     objects: list | None = None,
     peak: float = 12.0,
     noise: int | None = None,
+    tokenizer: Tokenizer | None = None,
 ) -> Predictor:
     """A predictor that writes ``objects`` almost surely.
 
     Args:
         noise: index of an object that is written as noise (its class stays the runner-up).
     """
-    tokenizer = fakes.tiny_tokenizer()
+    tokenizer = tokenizer or fakes.tiny_tokenizer()
     ids = fakes.write_objects(tokenizer, OBJECTS if objects is None else objects)
     table = fakes.script(ids, tokenizer.vocab_size, peak)
     if noise is not None:
@@ -50,11 +53,14 @@ def scripted_predictor(
 
 
 def load(name: str) -> Predictor:
-    """What the test app's menu can load: two scripted models, and one that is not there."""
+    """What the test app's menu can load: three scripted models, and one that is not there."""
     if name == "scripted":
         return scripted_predictor()
     if name == "blind":
         return scripted_predictor("blind", objects=[])
+    if name == "wide":  # its limits are twice those of the others
+        config = TokenizerConfig.compact(num_bins=64, num_classes=80, max_objects=16)
+        return scripted_predictor("wide", tokenizer=Tokenizer(config, COCO_80))
     raise ConfigError(f"checkpoint {name!r} is not on this machine; download it first")
 
 
@@ -96,7 +102,7 @@ def served_app() -> Iterator[str]:
     from pix2seq.ui import build_demo, launch_options
 
     torch.set_num_threads(1)
-    demo = build_demo("scripted", load=load, names=["blind", "missing"])
+    demo = build_demo("scripted", load=load, names=["blind", "wide", "missing"])
     _, url, _ = demo.launch(
         server_name="127.0.0.1", prevent_thread_lock=True, quiet=True, **launch_options()
     )

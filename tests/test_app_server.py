@@ -82,6 +82,16 @@ def test_a_setting_that_cannot_work_is_named(client, photo, settings, named):
     assert client.predict(photo, api_name="/detect")["detections"]
 
 
+def test_limits_are_those_of_the_named_checkpoint(client, photo):
+    more = {"max_objects": 12, "num_bins": 64}
+    answer = client.predict(photo, checkpoint="wide", **more, api_name="/detect")
+    assert {name: answer["options"][name] for name in more} == more
+    with pytest.raises(AppError, match="max_objects is 12, but this model has 8"):
+        client.predict(photo, max_objects=12, api_name="/detect")
+    with pytest.raises(AppError, match=r"12\.5"):
+        client.predict(photo, checkpoint="wide", max_objects=12.5, api_name="/detect")
+
+
 def test_an_empty_file_is_refused(client, tmp_path):
     path = tmp_path / "empty.png"
     path.touch()

@@ -2,13 +2,15 @@
 
 ``client.predict(handle_file("photo.jpg"), "mini", api_name="/detect")`` returns one JSON object;
 ``client.submit(..., api_name="/detect_stream")`` one per token. Parameters are the page's
-controls, so their defaults are the ones that the page shows.
+controls, so their defaults are the ones that the page shows; their limits are those of the named
+checkpoint.
 """
 
 from __future__ import annotations
 
 import time
 from collections.abc import Iterator
+from dataclasses import fields
 
 import gradio as gr
 
@@ -17,7 +19,7 @@ from pix2seq.images import load_image
 from pix2seq.render import RunRecord, token_summary
 from pix2seq.sampling import SamplingStep
 from pix2seq.ui.context import AppContext
-from pix2seq.ui.controls import options_from_values, photo_input
+from pix2seq.ui.controls import Controls, options_from_values, photo_input
 
 
 def build_api(context: AppContext) -> None:
@@ -100,7 +102,16 @@ def build_api(context: AppContext) -> None:
             }
 
     photo = photo_input(visible=False, label="image")
-    inputs = [photo, context.checkpoint, *context.controls.widgets()]
+    # The page's sliders end at the limits of the checkpoint that it opens with; a program may name
+    # another one, and is told by ``resolve`` what that one cannot do.
+    free = {
+        name: gr.Number(getattr(context.controls, name).value, label=name, visible=False)
+        for name in ("num_bins", "max_objects")
+    }
+    controls = [
+        free.get(field.name, getattr(context.controls, field.name)) for field in fields(Controls)
+    ]
+    inputs = [photo, context.checkpoint, *controls]
     shared = dict(concurrency_id="model", concurrency_limit=4)
     answer = gr.JSON(visible=False)
     gr.Button(visible=False).click(detect, inputs, answer, api_name="detect", **shared)

@@ -58,3 +58,16 @@ def test_a_recording_of_other_weights_is_only_played(folder):
 def test_every_recorded_example_can_be_opened():
     for name in RECORDED:
         assert open_example(name).example == name
+
+
+@pytest.mark.parametrize("name", RECORDED)
+def test_a_bundled_recording_is_in_the_format_of_today(name, folder):
+    """One that was made before a line got another field would be misread by the page."""
+
+    def shape(text: str) -> tuple[set[str], set[int]]:
+        lines = text.splitlines()
+        options = json.loads(lines[0][1:])["options"]
+        return set(options), {len(line.split()) for line in lines if line[0] == "B"}
+
+    bundled = recorded_text(open_example(name), "some-id")
+    assert shape(bundled) == shape(recorded_text(open_example("chelsea"), "some-id", folder))

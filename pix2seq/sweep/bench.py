@@ -199,7 +199,7 @@ def run_sweep(
             return
     written: dict[SamplingOptions, list[tuple[int, SampledBatch]]] = {}
     for setting in settings:
-        key = setting.options.replace(noise="paper", score="class", score_threshold=0.0)
+        key = setting.options.replace(noise="paper", score_threshold=0.0)
         seconds = 0.0
         if key not in written:
             sentences, done = [], 0

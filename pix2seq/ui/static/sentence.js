@@ -5,7 +5,6 @@
   const { h, set } = P2S;
   const NOTES = {
     dropped: ["noise", "written as noise; the filter drops it"],
-    below: ["hidden", "its score is below the threshold"],
     flat: ["no area", "the box has no area"],
     noise: ["noise", "written as noise, shown because you asked for it"],
   };
@@ -149,6 +148,10 @@
     noteOn(object, found) {
       const { record, shown } = this.stage;
       if (found && NOTES[found.state]) return NOTES[found.state];
+      if (found && found.state === "below") {
+        const edges = found.edges === null ? "" : `; its edges were ${P2S.probability(found.edges)} sure`;
+        return [`score ${P2S.probability(found.score)}`, `hidden: below “Score at least”${edges}`];
+      }
       const first = record.tokensOf(object, shown)[record.vocab.slots[0]];
       if (first && first.eosProb > 0.5) {
         const p = P2S.probability(first.eosProb);

@@ -281,7 +281,7 @@ def test_the_score_threshold_hides_boxes_at_once(page):
     page.wait_for_function("document.querySelectorAll('[data-box]').length === 0")
     assert "3 below the score" in page.inner_text(".p2s-objects-note")
     note = page.locator(".p2s-sentence .p2s-note[role=gridcell]").first
-    assert note.inner_text().startswith("score 0.9"), "how far below"
+    assert note.inner_text().startswith("score >0.99"), "how far below"
     assert "edges were" in note.get_attribute("title")
     status = page.inner_text(".p2s-status")
     assert status.startswith("3 objects hidden: lower “Score at least”"), "it says what to do"

@@ -5,7 +5,8 @@
 For each data set (photos that the model was trained on, and others), by size of the object:
 
 - found: share of the objects that some written box overlaps with IoU >= 0.5, whatever its class;
-- named: with the *true* box as the first four tokens, how often the likeliest class is right.
+- named: with the *true* box as the first four tokens, how often the likeliest class is right;
+- people, people found: the same for persons alone.
 
 And AP50 twice: as it is, and with every box that lies on an object renamed to that object's class.
 """
@@ -64,7 +65,8 @@ def renamed(sample: Sample, detections: Detections) -> Detections:
 def measure(predictor: pix2seq.Predictor, photos: CocoDetection) -> dict:
     """All numbers for the first ``_PHOTOS`` photos, with the checkpoint's recommended options."""
     options = predictor.resolve().replace(score_threshold=0.0)
-    samples, written, sizes, are_found, are_named = [], [], [], [], []
+    samples, written, sizes, are_found, are_named, are_people = [], [], [], [], [], []
+    person = predictor.categories.label_of_name("person")
     for index in range(min(_PHOTOS, len(photos))):
         sample = photos[index]
         keep = ~sample.is_crowd
@@ -75,11 +77,13 @@ def measure(predictor: pix2seq.Predictor, photos: CocoDetection) -> dict:
         written.append(detections)
         sizes.append(box_area(objects.boxes).sqrt())
         are_found.append(found(objects.boxes, detections))
+        are_people.append(objects.labels == person)
         if len(objects.boxes):
             are_named.append(named(predictor, encoding, objects))
     truths = [Truth.of(sample) for sample in samples]
     oracle = [renamed(*pair) for pair in zip(samples, written, strict=True)]
     size, hit, right = torch.cat(sizes), torch.cat(are_found), torch.cat(are_named)
+    people = torch.cat(are_people)
     edges = [*_SIZES.values(), float("inf")]
     rows = {}
     for name, low, high in zip(_SIZES, edges[:-1], edges[1:], strict=True):
@@ -88,6 +92,8 @@ def measure(predictor: pix2seq.Predictor, photos: CocoDetection) -> dict:
             "objects": int(here.sum()),
             "found": round(hit[here].float().mean().item(), 3),
             "named": round(right[here].float().mean().item(), 3),
+            "people": int((here & people).sum()),
+            "people found": round(hit[here & people].float().mean().item(), 3),
         }
     ap50 = [
         round(score(truths, some, predictor.categories).metrics["AP50"], 3)

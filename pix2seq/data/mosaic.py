@@ -20,7 +20,7 @@ MIN_VISIBLE = 0.3
 """Share of a box that a crop must leave for it to be taught."""
 
 _SPLIT = (0.35, 0.65)  # where the four meet, as a share of each side
-_ZOOM = (1.0, 2.0)  # of a photo, relative to what fits its tile
+_ZOOM = (1.0, 1.5)  # of a photo, relative to what fits its tile
 _MIN_SIDE = 6.0  # pixels: what is left of smaller boxes is not worth learning
 _GREY = (128, 128, 128)
 

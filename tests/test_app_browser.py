@@ -353,8 +353,8 @@ def test_text_from_a_record_is_never_evaluated(page):
         'Swriting {"seconds":0,"grid":[1,1],"frame":[0,0,10,10]}',
         *(f"T{i} {i} {i} -0.1 9000 0.5 3 9000 9999 1 0 {i}:9000:9000" for i in range(4)),
         f"T4 10 4 -0.1 9000 0.5 3 9000 9999 1 0 10:9000:9000 {EVIL}:1:1",
-        f"B0 0 1 2 3 0 9000 10 {EVIL}",
-        "B0 0 1 8 9 0 9000 10 ok",
+        f"B0 0 1 2 3 0 9000 10 8000 {EVIL}",
+        "B0 0 1 8 9 0 9000 10 8000 ok",
         "Eerror " + json.dumps({"message": EVIL}),
     ]
     page.evaluate("(text) => P2S.stage().receive(text)", "\n".join(lines) + "\n")

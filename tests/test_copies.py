@@ -114,10 +114,9 @@ def test_copies_read_the_sentence_as_it_is_on_view(context, mini):
     copied = Answers(context).snippets({"run": run.id, "values": values})
     assert "noise='show'" in copied["python"] and "score_threshold=0.05" in copied["python"]
     assert (
-        f"--noise show --score {mini.defaults.score or 'class'} --score-threshold 0.05"
-        in copied["command"]
+        f"--noise show --score {mini.resolve().score} --score-threshold 0.05" in copied["command"]
     )
-    assert "noise=show&score=0.05" in copied["link"]
+    assert f"noise=show&by={mini.resolve().score}&score=0.05" in copied["link"]
 
 
 def test_two_copies_of_a_file_keep_their_own_names(context, tmp_path):

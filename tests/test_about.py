@@ -52,6 +52,7 @@ def test_the_table_has_the_menus_rows_and_the_loaded_ones_own_facts():
     assert facts["Writes"] == "up to 8 objects, with a noise class"
     assert facts["Sees"] == "64 × 64 pixels, letterbox"
     assert "temperature 1, top-p 0.9" in facts["Recommends"]
+    assert "boxes whose class score 0 or more" in facts["Recommends"]
     assert "Licence" not in facts, "nothing is made up"
 
 

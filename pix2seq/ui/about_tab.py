@@ -123,7 +123,11 @@ def _recommendation(options) -> str:
         else f"temperature {options.temperature:g}, top-p {options.top_p:g}"
     )
     end = "keep going" if options.eos == "delay" else "stop at EOS"
-    return f"{sampled}, {end}, at most {options.max_objects} objects"
+    score = "class" if options.score == "class" else "class and edges"
+    return (
+        f"{sampled}, {end}, at most {options.max_objects} objects; boxes whose {score} score "
+        f"{options.score_threshold:g} or more"
+    )
 
 
 def _vocabulary(predictor: Predictor) -> dict:

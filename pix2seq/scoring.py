@@ -45,8 +45,8 @@ def edge_scores(
     first = tokenizer.coord_ids.start
     written = token_ids[:used].view(objects, SLOTS_PER_OBJECT)[:, edges] - first  # (N, 4)
     written = written.clamp(0, tokenizer.num_bins - 1)
-    probs = logits[:used].softmax(-1).view(objects, SLOTS_PER_OBJECT, logits.shape[-1])
-    probs = probs[:, edges, first : tokenizer.coord_ids.stop]  # (N, 4, bins)
+    rows = logits[:used].view(objects, SLOTS_PER_OBJECT, logits.shape[-1])[:, edges]  # (N, 4, V)
+    probs = rows.softmax(-1)[..., first : tokenizer.coord_ids.stop]  # (N, 4, bins)
     sides = (written[:, 2:] - written[:, :2]).abs().repeat(1, 2)  # (N, 4)
     cell = tokenizer.num_bins / (num_bins or tokenizer.num_bins)
     reach = REACH * sides + cell / 2

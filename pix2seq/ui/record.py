@@ -152,20 +152,23 @@ def object_lines(
     Its last field says what became of it: ``ok``, ``noise`` (shown although noise), ``dropped``
     (noise), ``below`` (the score threshold) or ``flat`` (a box without area).
     """
-    every = predictor.read(encoding, steps, options.replace(noise="show", score_threshold=0.0))
-    kept = predictor.read(encoding, steps, options)
-    listed = {int(obj): row for row, obj in enumerate(every.objects)}
-    surviving = {int(obj): row for row, obj in enumerate(kept.objects)}
-    without_threshold = predictor.read(encoding, steps, options.replace(score_threshold=0.0))
-    unfiltered = {int(obj) for obj in without_threshold.objects}
+    tokenizer = predictor.tokenizer
+    new = steps[tokenizer.sequence_length(first) :]  # earlier objects need not be read again
+    every = predictor.read(encoding, new, options.replace(noise="show", score_threshold=0.0))
+    unfiltered = predictor.read(encoding, new, options.replace(score_threshold=0.0))
+    kept = unfiltered.above(options.score_threshold)
+    listed, named, surviving = (
+        {first + int(obj): row for row, obj in enumerate(found.objects)}
+        for found in (every, unfiltered, kept)
+    )
     lines = []
-    for obj in range(first, len(predictor.tokenizer.class_positions(len(steps)))):
+    for obj in range(first, first + len(tokenizer.class_positions(len(new)))):
         if obj in surviving:
             source, row = kept, surviving[obj]
             state = "noise" if bool(kept.is_noise[row]) else "ok"
         elif obj in listed:
             source, row = every, listed[obj]
-            state = "below" if obj in unfiltered else "dropped"
+            state = "below" if obj in named else "dropped"
         else:
             lines.append(f"B{obj} 0 0 0 0 -1 0 0 0 flat\n")
             continue

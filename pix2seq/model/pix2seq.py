@@ -10,6 +10,7 @@ from pix2seq.model.bridge import build_bridge
 from pix2seq.model.cache import KVCache
 from pix2seq.model.decoder import Decoder
 from pix2seq.model.encoders import build_encoder
+from pix2seq.model.packed import PackedDecoder
 
 
 class Pix2Seq(nn.Module):
@@ -25,6 +26,7 @@ class Pix2Seq(nn.Module):
         self.encoder = build_encoder(config)
         self.bridge = build_bridge(config, self.encoder.grid(*config.image_size))
         self.decoder = Decoder(config)
+        self._packed: PackedDecoder | None = None
         if config.encoder.kind in ("resnet", "vit"):
             init_official(self)
 
@@ -57,10 +59,12 @@ class Pix2Seq(nn.Module):
         Args:
             batch_size: sequences to write; a single memory is shared by all of them.
         """
-        rows = batch_size or memory.shape[0]
-        cross = self.decoder.project_memory(memory)
-        cross = [(k.expand(rows, -1, -1, -1), v.expand(rows, -1, -1, -1)) for k, v in cross]
-        return KVCache(cross, self.config.max_tokens)
+        if self._packed is None or not self._packed.is_current(self.decoder):
+            self._packed = PackedDecoder(self.decoder)
+        images = [self._packed.look(memory[i : i + 1]) for i in range(memory.shape[0])]
+        if batch_size is not None and len(images) == 1:
+            images *= batch_size
+        return KVCache(images, self.config.max_tokens)
 
     def decode(
         self, input_ids: Tensor, memory: Tensor | None = None, cache: KVCache | None = None
@@ -68,20 +72,22 @@ class Pix2Seq(nn.Module):
         """Predict the next token at every position.
 
         Args:
-            input_ids: (B, L) ids, prompt first; with a cache, only the new ones. Without a cache,
-                B may be a multiple of the number of memories: rows ``i * S .. i * S + S - 1``
-                then belong to memory ``i``.
+            input_ids: (B, L) ids, prompt first; with a cache, only the new ones of every row (L
+                is then the same for all, what came before need not be). Without a cache, B may be
+                a multiple of the number of memories: rows ``i * S .. i * S + S - 1`` then belong
+                to memory ``i``.
             memory: (B / S, N, D) from ``encode_image``; not needed with a cache.
-            cache: from ``new_cache``; grows by L.
+            cache: from ``new_cache``; every row grows by L.
 
         Returns:
-            logits (B, L, V).
+            logits (B, L, V); with a cache, without a gradient.
 
         Raises:
             ValueError: neither memory nor cache, or more tokens than the model has positions.
         """
         if cache is not None:
-            return self.decoder(input_ids, cache.cross, cache)
+            with torch.no_grad():
+                return self._packed(input_ids, cache)
         if memory is None:
             raise ValueError(
                 "decode needs a memory (from encode_image) or a cache (from new_cache)"

@@ -42,6 +42,7 @@ ORDER = [
     "finetune",
     "optim",
     "train",
+    "bench",
     "render",
     "ui",
     "cli",

@@ -38,6 +38,9 @@ def inference(device: torch.device) -> Iterator[None]:
     Enter it around one forward pass, never around a ``yield``: both modes belong to the thread and
     would leak into whoever consumes the generator.
     """
-    half = device.type == "cuda" and torch.cuda.is_bf16_supported()
-    with torch.inference_mode(), torch.autocast(device.type, torch.bfloat16, enabled=half):
-        yield
+    if device.type == "cuda" and torch.cuda.is_bf16_supported():
+        with torch.inference_mode(), torch.autocast(device.type, torch.bfloat16):
+            yield
+    else:
+        with torch.inference_mode():
+            yield

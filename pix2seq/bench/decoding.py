@@ -16,6 +16,7 @@ from pix2seq.bench.timing import mean, shortest, step_times
 
 ROOT = Path(__file__).parents[2]
 _NAIVE_TOKENS = 100
+_OFFICIAL_TOKENS = 200
 
 
 def single_rows(mini: Subject, official: Subject, repeats: int) -> Iterator[Row]:
@@ -86,12 +87,14 @@ def reference_rows(
     fast = sum(step_times([ours], repeats)[0])
     yield Row("against/naive", naive, count * mean(slow) / fast, "x", 40, higher=True)
 
+    count = min(_OFFICIAL_TOKENS, official.length)
+
     def official_loop() -> Iterator[object]:
-        return references.official_steps(official.model.decoder, official.memory, 200)
+        return references.official_steps(official.model.decoder, official.memory, count)
 
     slow, fast = step_times([official_loop, official.bare], max(1, repeats - 1))
-    note = f"{1000 * mean(slow):.2f} ms against {1000 * mean(fast[:200]):.2f}, 200 tokens"
-    figure = mean(slow) / mean(fast[:200])
+    note = f"{1000 * mean(slow):.2f} ms against {1000 * mean(fast[:count]):.2f}, {count} tokens"
+    figure = mean(slow) / mean(fast[:count])
     yield Row("against/official", theirs, figure, "x", 10, higher=True, note=note)
 
 

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import os
 import platform
-import time
 from pathlib import Path
 from typing import Any
 
 import torch
+
+from pix2seq.bench.timing import seconds_now
 
 _INSTRUCTIONS = ("avx2", "avx512f", "avx512_bf16", "avx512_vnni", "amx_bf16", "asimd", "sve")
 
@@ -39,10 +40,10 @@ def read_bandwidth(size: int, device: torch.device) -> float:
     best = float("inf")
     for _ in range(30):
         _wait(device)
-        start = time.perf_counter()
+        start = seconds_now()
         numbers.sum()
         _wait(device)
-        best = min(best, time.perf_counter() - start)
+        best = min(best, seconds_now() - start)
     return size / best
 
 

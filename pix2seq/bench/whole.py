@@ -5,14 +5,13 @@ from __future__ import annotations
 import subprocess
 import sys
 import tempfile
-import time
 from collections.abc import Iterator
 from pathlib import Path
 
 import torch
 
 from pix2seq.bench.row import Row
-from pix2seq.bench.timing import shortest
+from pix2seq.bench.timing import seconds_now, seconds_of_children, shortest
 from pix2seq.data import Scenes
 from pix2seq.evaluate import evaluate
 from pix2seq.predictor import Predictor
@@ -26,8 +25,10 @@ def command_rows(repeats: int) -> Iterator[Row]:
         photo = Path(folder, "photo.jpg")
         make_scene(seed=1).image.save(photo)
         command = [sys.executable, "-m", "pix2seq", "detect", str(photo)]
-        ours = shortest(lambda: _run(command), repeats)
-    torch_alone = shortest(lambda: _run([sys.executable, "-c", "import torch"]), repeats)
+        ours = shortest(lambda: _run(command), repeats, seconds_of_children)
+    torch_alone = shortest(
+        lambda: _run([sys.executable, "-c", "import torch"]), repeats, seconds_of_children
+    )
     note = f"{ours:.1f} s against {torch_alone:.1f} for import torch, and one more"
     what = "detect photo.jpg, whole process, against import torch + 1 s"
     yield Row("command/detect", what, ours / (torch_alone + 1), "x", 1.3, note=note)
@@ -37,9 +38,9 @@ def evaluation_rows(predictor: Predictor, images: int) -> Iterator[Row]:
     """Seconds that 300 images take, from pictures in memory to COCO's numbers."""
     scenes = Scenes(777, images)
     drawn = _Drawn(scenes.categories, [scenes[i] for i in range(images)])
-    start = time.perf_counter()
+    start = seconds_now()
     evaluate(predictor, drawn)
-    seconds = (time.perf_counter() - start) * 300 / images
+    seconds = (seconds_now() - start) * 300 / images
     note = f"{images} scenes, drawn beforehand, times {300 / images:.1f}"
     yield Row(
         "evaluate/300", f"evaluating 300 images, {predictor.name}", seconds, "s", 25, note=note

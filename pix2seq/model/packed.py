@@ -7,8 +7,9 @@ made, query, key and value share one matrix, and weights are stored as the devic
 **A row does not depend on its neighbours, bit for bit**, where the kernels allow it. What sentences
 share, the linear maps, runs in oneDNN kernels whose result for a row is the same in any company;
 attention, which they do not share, is computed with each row's own keys. So a sentence is the same
-alone, in a batch, and in one that others join and leave. Where oneDNN is missing, PyTorch's default
-kernels take its place, whose rounding depends on the batch (by about 1e-6 of a logit).
+alone, in a batch, and in one that others join and leave. Two exceptions cost a last bit (about 1e-6
+of a logit's spread), which the tests let change no token: four or more sentences about *one* image
+read its keys together, and where oneDNN is missing, PyTorch's default kernels take its place.
 """
 
 from __future__ import annotations
@@ -31,6 +32,8 @@ BATCH_INVARIANT = (
 """Whether oneDNN's kernels are there (float32 on a CPU)."""
 _ROWS = 8
 """How many rows a packed matrix is laid out for; any number works."""
+_TOGETHER = 4
+"""From so many sentences about one image on, their queries are one matrix."""
 
 
 class _Linear:
@@ -143,50 +146,61 @@ class PackedDecoder:
         if cache.length + length > self.max_tokens:
             raise ValueError(f"the model writes {self.max_tokens} tokens at most, prompt included")
         cache.reserve(length)
+        runs, images = list(cache.runs()), list(cache.images())
         if self.masked_key_id is not None:
-            for first, last, start in cache.runs():
+            for first, last, start in runs:
                 hidden = ids[first:last] == self.masked_key_id
                 cache.hidden[first:last, start : start + length] = hidden
-        x = (self.embedding[ids] + self._position_codes(cache, length)).flatten(0, 1)  # (R L, D)
+        x = F.embedding(ids, self.embedding) + self._position_codes(runs, length)
+        x = x.view(rows * length, -1)
         for index, layer in enumerate(self.layers):
-            x = self._self_attend(x, layer, index, cache, rows, length)
-            x = self._cross_attend(x, layer, index, cache, rows, length)
+            x = self._self_attend(x, layer, index, cache, runs, length)
+            x = self._cross_attend(x, layer, index, images, length)
             x = layer.feed_forward(x)
         cache.advance(length)
         x = x if isinstance(self.norm, nn.Identity) else _normed(x, self.norm)
-        return self.output(x).unflatten(0, (rows, length))
+        return self.output(x).view(rows, length, -1)
 
-    def _position_codes(self, cache: KVCache, length: int) -> Tensor:
+    def _position_codes(self, runs: list[tuple[int, int, int]], length: int) -> Tensor:
         """Codes of the next tokens, (R or 1, L, D)."""
-        runs = [
-            self.positions[None, start : start + length].expand(last - first, -1, -1)
-            for first, last, start in cache.runs()
-        ]
-        return runs[0] if len(runs) == 1 else torch.cat(runs)
+        if len(runs) == 1:
+            start = runs[0][2]
+            return self.positions[start : start + length]
+        starts = torch.tensor([start for first, last, start in runs for _ in range(first, last)])
+        places = starts[:, None] + torch.arange(length)
+        return self.positions[places.to(self.positions.device)]
 
     def _self_attend(
-        self, x: Tensor, layer: _Layer, index: int, cache: KVCache, rows: int, length: int
+        self,
+        x: Tensor,
+        layer: _Layer,
+        index: int,
+        cache: KVCache,
+        runs: list[tuple[int, int, int]],
+        length: int,
     ) -> Tensor:
         norm = layer.norms[0]
-        qkv = layer.qkv(norm.before(x)).unflatten(-1, (3, layer.heads, -1))
-        query, key, value = qkv.unflatten(0, (rows, length)).permute(2, 0, 3, 1, 4).unbind(0)
+        qkv = layer.qkv(norm.before(x)).view(-1, length, 3, layer.heads, x.shape[1] // layer.heads)
+        query, key, value = qkv.transpose(1, 3).unbind(2)  # (R, H, L, d) each
         keys, values = cache.keys[index], cache.values[index]
         parts = []
-        for first, last, start in cache.runs():
+        for first, last, start in runs:
             end = start + length
             keys[first:last, :, start:end] = key[first:last]
             values[first:last, :, start:end] = value[first:last]
-            seen = [
-                F.scaled_dot_product_attention(
-                    query[first:last, :, i : i + 1],
-                    keys[first:last, :, : start + i + 1],
-                    values[first:last, :, : start + i + 1],
-                    self._mask(cache, first, last, start + i + 1),
+            for place in range(length):  # each position by itself, as when it is written
+                end = start + place + 1
+                seen = F.scaled_dot_product_attention(
+                    query[first:last, :, place : place + 1],
+                    keys[first:last, :, :end],
+                    values[first:last, :, :end],
+                    self._mask(cache, first, last, end),
                 )
-                for i in range(length)
-            ]
-            parts.append(seen[0] if length == 1 else torch.cat(seen, dim=2))
-        return norm.after(layer.self_out.added(_merged(parts), x))
+                parts.append(seen.flatten(1))  # (n, D)
+        if length > 1:
+            parts = [_by_row(parts[i : i + length]) for i in range(0, len(parts), length)]
+        seen = parts[0] if len(parts) == 1 else torch.cat(parts)
+        return norm.after(layer.self_out.added(seen, x))
 
     def _mask(self, cache: KVCache, first: int, last: int, end: int) -> Tensor | None:
         if self.masked_key_id is None:
@@ -194,32 +208,41 @@ class PackedDecoder:
         return ~cache.hidden[first:last, None, None, :end]
 
     def _cross_attend(
-        self, x: Tensor, layer: _Layer, index: int, cache: KVCache, rows: int, length: int
+        self,
+        x: Tensor,
+        layer: _Layer,
+        index: int,
+        images: list[tuple[int, int, Cross]],
+        length: int,
     ) -> Tensor:
         norm = layer.norms[1]
-        query = layer.query(norm.before(x)).view(rows, length, layer.heads, -1)
+        query = layer.query(norm.before(x)).view(len(x), layer.heads, 1, -1)  # (R L, H, 1, d)
         parts = []
-        for first, last, cross in cache.images():
+        for first, last, cross in images:
             key, value = cross[index]
-            share = (last - first) * length  # queries about this image, each on its own
-            some = query[first:last].flatten(0, 1)[:, :, None]  # (share, H, 1, d)
-            seen = F.scaled_dot_product_attention(
-                some, key.expand(share, -1, -1, -1), value.expand(share, -1, -1, -1)
-            )
-            parts.append(seen)
-        return norm.after(layer.cross_out.added(_merged(parts), x))
+            some = query[first * length : last * length]
+            if len(some) == 1:
+                seen = F.scaled_dot_product_attention(some, key, value)
+            elif last - first >= _TOGETHER and length == 1:
+                some = some.transpose(0, 2)  # (1, H, R, d)
+                seen = F.scaled_dot_product_attention(some, key, value).transpose(0, 2)
+            else:
+                each = (len(some), -1, -1, -1)
+                seen = F.scaled_dot_product_attention(some, key.expand(each), value.expand(each))
+            parts.append(seen.flatten(1))
+        seen = parts[0] if len(parts) == 1 else torch.cat(parts)
+        return norm.after(layer.cross_out.added(seen, x))
+
+
+def _by_row(places: list[Tensor]) -> Tensor:
+    """L times (n, D), one per position, to (n L, D), one row's positions after the other's."""
+    return torch.stack(places, dim=1).flatten(0, 1)
 
 
 def _joined(*linears: nn.Linear) -> _Linear:
     """Several maps of one input as one."""
     weight = torch.cat([linear.weight.detach() for linear in linears])
     return _Linear(weight, torch.cat([linear.bias.detach() for linear in linears]))
-
-
-def _merged(parts: list[Tensor]) -> Tensor:
-    """Heads side by side: parts of (n, H, L, d) to (all rows times L, D)."""
-    flat = [part.transpose(1, 2).flatten(2).flatten(0, 1) for part in parts]
-    return flat[0] if len(flat) == 1 else torch.cat(flat)
 
 
 def _normed(x: Tensor, norm: nn.LayerNorm) -> Tensor:

@@ -1,4 +1,6 @@
+import copy
 import math
+import pickle
 
 import pytest
 import torch
@@ -130,6 +132,26 @@ def test_changed_weights_are_written_with():
     assert not torch.allclose(cached(), before, atol=1e-3)
     model.load_state_dict(fakes.tiny_model(seed=1).state_dict())
     torch.testing.assert_close(cached(), model.decode(ids, memory), atol=1e-5, rtol=1e-5)
+
+
+@pytest.mark.parametrize("again", [copy.deepcopy, lambda model: pickle.loads(pickle.dumps(model))])
+def test_a_model_that_has_written_can_be_copied(again):
+    model = fakes.tiny_model(spread=4.0)
+    ids, memory = sentences(1, 3), memories(model, 1).detach()
+    expected = model.decode(ids, cache=model.new_cache(memory))
+    other = again(model)
+    assert torch.equal(other.decode(ids, cache=other.new_cache(memory)), expected)
+
+
+@torch.inference_mode()
+def test_four_sentences_about_one_image_round_otherwise_and_no_more(model):
+    """Their queries are one matrix; what that changes is a last bit."""
+    ids, memory = sentences(8), memories(model, 1)
+    cache, alone = model.new_cache(memory, batch_size=8), model.new_cache(memory)
+    for place in range(ids.shape[1]):
+        together = model.decode(ids[:, place : place + 1], cache=cache)
+        lone = model.decode(ids[3:4, place : place + 1], cache=alone)
+        torch.testing.assert_close(together[3:4], lone, atol=2e-5, rtol=2e-6)
 
 
 @torch.inference_mode()

@@ -10,6 +10,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pix2seq.config import ConfigError, SamplingOptions
+from pix2seq.data import make_scene
+from pix2seq.predictor import load
 from pix2seq.sampling import Batch, Job, sample_stream, write_many
 from tests.fakes import ScriptedModel, script, tiny_model, tiny_tokenizer
 from tests.test_sampling import any_options, few, ids, write
@@ -123,3 +125,30 @@ def test_no_job_is_no_row_and_no_room_is_refused():
         list(write_many(MODEL, TOKENIZER, [], max_rows=0))
     with pytest.raises(ConfigError, match="num_bins is 99"):
         list(write_many(MODEL, TOKENIZER, [job(0, SamplingOptions(num_bins=99))]))
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(1200)
+def test_ten_thousand_tokens_of_mini_are_the_same_alone_and_among_others():
+    """Different images: rows join and leave. One image, eight seeds: their queries are one matrix,
+    which rounds otherwise; no token may change by it."""
+    predictor = load("mini", "cpu")
+    encodings = [predictor.encode(make_scene(seed=seed).image) for seed in range(8)]
+    changes = [{"top_p": 1.0}, {"num_bins": 32}, {"eos": "model"}]
+    jobs = [
+        (encoding, SamplingOptions(**changes[seed % 3], seed=seed))
+        for encoding in encodings
+        for seed in range(16)
+    ]
+    single = [ids(predictor.stream(encoding, options)) for encoding, options in jobs]
+    assert sum(map(len, single)) >= 9_000
+
+    def written(order):
+        encodings = [jobs[i][0] for i in order]
+        for one in predictor.write_many(encodings, lambda place: jobs[order[place]][1]):
+            yield order[one.index], ids(one.steps)
+
+    by_image = list(range(len(jobs)))
+    for order in (by_image, sorted(by_image, key=lambda i: i % 16)):
+        for place, tokens in written(order):
+            assert tokens == single[place]

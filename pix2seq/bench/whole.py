@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import subprocess
 import sys
 import tempfile
@@ -63,7 +64,9 @@ class _Drawn:
 
 def training_rows(predictor: Predictor, repeats: int) -> Iterator[Row]:
     """A step of the whole network against its parts alone, forward and backward, 4 images."""
-    model = predictor.model.train()
+    model = copy.deepcopy(predictor.model).train()
+    for parameter in model.parameters():
+        parameter.requires_grad_()
     config = model.config
     pixels = torch.rand(4, 3, *config.image_size, device=predictor.device)
     ids = torch.randint(0, config.vocab_size, (4, config.max_tokens), device=predictor.device)
@@ -80,8 +83,6 @@ def training_rows(predictor: Predictor, repeats: int) -> Iterator[Row]:
 
     parts = shortest(encoder, repeats) + shortest(decoder, repeats)
     together = shortest(whole, repeats)
-    model.zero_grad(set_to_none=True)
-    model.eval()
     what = "training, images/s against encoder and decoder alone"
     yield Row("training", what, parts / together, "x", 0.85, higher=True)
 

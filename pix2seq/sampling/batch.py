@@ -134,12 +134,16 @@ class Batch:
             self._reading.remove(row)
             self._admit(row)
         rows = [*self._writing, *self._reading]
-        logits = [row.ahead.popleft() for row in self._reading]
+        parts = []
         if self._writing:
             ids = torch.tensor([[row.last_id] for row in self._writing])
-            logits = [*self._forward(ids, self._cache)[:, 0].unbind(0), *logits]
+            parts.append(self._forward(ids, self._cache)[:, 0])
+        if self._reading:
+            parts.append(torch.stack([row.ahead.popleft() for row in self._reading]))
+        logits = parts[0] if len(parts) == 1 else torch.cat(parts)  # (R, V)
         tokens = self._draw(rows, logits)
-        return [self._take(*each) for each in zip(rows, logits, tokens, strict=True)]
+        seen = logits.cpu().unbind(0)
+        return [self._take(*each) for each in zip(rows, seen, tokens, strict=True)]
 
     def leave(self, row: Row) -> None:
         """Take a sentence out before its end."""
@@ -195,10 +199,10 @@ class Batch:
             raise ConfigError("the model's logits are not numbers; its weights must be damaged")
         return logits.clone() if device.type == "cuda" else logits.clone().cpu()
 
-    def _draw(self, rows: list[Row], logits: list[Tensor]) -> list[int]:
-        """One token per row: the given one, or one by its rules and its number."""
+    def _draw(self, rows: list[Row], logits: Tensor) -> list[int]:
+        """One token per row of logits (R, V): the given one, or one by its rules and its number."""
         tokens = [-1] * len(rows)
-        alike: dict[tuple[int, int], list[int]] = {}
+        alike: dict[tuple[int, int], list[int]] = {}  # rows with the same rules in the same slot
         for i, row in enumerate(rows):
             index = len(row.steps)
             if index < len(row.prefix):
@@ -206,7 +210,7 @@ class Batch:
             else:
                 alike.setdefault((id(row.chain), index % len(self.tokenizer.slots)), []).append(i)
         for (_, slot), members in alike.items():
-            some = torch.stack([logits[i] for i in members])
+            some = logits if len(members) == len(rows) else logits[members]
             numbers = [rows[i].numbers[len(rows[i].steps)] for i in members]
             numbers = torch.tensor(numbers, dtype=torch.float64, device=some.device)
             drawn = rows[members[0]].chain.pick(some, slot, numbers).tolist()
@@ -222,7 +226,7 @@ class Batch:
             token_id=token_id,
             slot="eos" if at_eos else self.tokenizer.slot(index),
             forced=index < len(row.prefix),
-            logits=logits.cpu(),
+            logits=logits,
             rules=row.rules,
         )
         row.steps.append(step)

@@ -127,7 +127,7 @@ class TopP:
         self.rule = rule
 
     def __call__(self, logits: Tensor, index: int) -> Tensor:
-        ordered, order = logits.sort(dim=-1, descending=True, stable=True)
+        ordered, order = _likeliest_first(logits)
         mass = ordered.softmax(-1).cumsum(-1)
         if self.rule == "nucleus":
             before = torch.nn.functional.pad(mass[:, :-1], (1, 0))
@@ -135,6 +135,17 @@ class TopP:
             return logits.masked_fill(torch.zeros_like(cut).scatter(-1, order, cut), _CUT)
         last = (mass <= self.p).sum(-1, keepdim=True).sub(1).clamp(min=0)
         return logits.masked_fill(logits < ordered.gather(-1, last), _CUT)
+
+
+def _likeliest_first(logits: Tensor) -> tuple[Tensor, Tensor]:
+    """Logits (B, V) in falling order and the ids that they are of, equal ones by id.
+
+    PyTorch sorts one row on a CPU four times as fast as each of several.
+    """
+    if logits.device.type != "cpu" or len(logits) == 1:
+        return logits.sort(dim=-1, descending=True, stable=True)
+    rows = [row.sort(dim=-1, descending=True, stable=True) for row in logits]
+    return torch.stack([row.values for row in rows]), torch.stack([row.indices for row in rows])
 
 
 class FilterChain:

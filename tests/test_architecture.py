@@ -44,6 +44,7 @@ ORDER = [
     "train",
     "bench",
     "render",
+    "branching",
     "ui",
     "cli",
     "__main__",

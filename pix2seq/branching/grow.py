@@ -8,57 +8,22 @@ well under two.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
 
 import numpy as np
 import torch
-from torch import Tensor
 
-from pix2seq.boxes import box_iou, clip_boxes
 from pix2seq.branching.choices import SHARE, Choice, hesitations
-from pix2seq.branching.sets import group_by_set
-from pix2seq.branching.tree import Alternative, Branch, SentenceTree, TreeObject, TreeToken
+from pix2seq.branching.paths import Path, row_distributions
+from pix2seq.branching.plain import plain_branches
+from pix2seq.branching.tree import SentenceTree
 from pix2seq.config import ConfigError, SamplingOptions
-from pix2seq.detections import Detections
 from pix2seq.predictor import ImageEncoding, Predictor
 from pix2seq.render.fields import LONGEST_TEXT, RecordImage
-from pix2seq.sampling import Rows, SampledBatch
-from pix2seq.sampling.filters import FilterChain, build_chain
+from pix2seq.sampling import Rows
+from pix2seq.sampling.filters import build_chain
 
 LEAVES = 12
 MOST_LEAVES = 64
-
-_SIDE = {"xmin": 0, "ymin": 1, "xmax": 2, "ymax": 3}  # column of an xyxy box
-
-
-@dataclass(eq=False)
-class Path:
-    """A sentence that is being written: a row of the batch, and later a branch.
-
-    Attributes:
-        parent, start: which path it left, and at which token (``None``, 0: the trunk).
-        ids, logprobs, logits: of the whole sentence; logits (V,) each, raw.
-        weight: masses of the alternatives that led here, multiplied.
-        doubts: token index to what could have been said there, with the path that said it.
-    """
-
-    parent: int | None
-    start: int
-    weight: float
-    ids: list[int] = field(default_factory=list)
-    logprobs: list[float] = field(default_factory=list)
-    logits: list[Tensor] = field(default_factory=list)
-    doubts: dict[int, list[tuple[Choice, int | None]]] = field(default_factory=dict)
-
-    @property
-    def surprise(self) -> float:
-        """Σ −ln p so far, in nats."""
-        return -sum(self.logprobs)
-
-    def take(self, token_id: int, logprob: float, logits: Tensor) -> None:
-        self.ids.append(token_id)
-        self.logprobs.append(logprob)
-        self.logits.append(logits)
 
 
 def grow_tree(
@@ -88,60 +53,14 @@ def grow_tree(
     options = predictor.resolve(options)
     _check(predictor, options, prefix, leaves, share)
     paths = _write(predictor, encoding, options, list(prefix), leaves, share)
-    found = read_paths(predictor, encoding, paths, options)
     height, width = encoding.orig_size
     return SentenceTree(
         checkpoint=predictor.name,
         image=RecordImage(width=width, height=height, name=image_name[-LONGEST_TEXT:]),
         options=options,
         num_bins=predictor.tokenizer.num_bins,
-        branches=tuple(_branches(predictor, encoding, paths, found, len(prefix))),
+        branches=tuple(plain_branches(predictor, encoding, paths, options, len(prefix))),
     )
-
-
-def read_paths(
-    predictor: Predictor,
-    encoding: ImageEncoding,
-    paths: Sequence[Path],
-    options: SamplingOptions,
-) -> list[Detections]:
-    """The objects that each sentence names, however low they score; those written as noise are left
-    out."""
-    eos = predictor.tokenizer.eos_id
-    lengths = [len(path.ids) - (path.ids[-1:] == [eos]) for path in paths]
-    longest = max(lengths)
-    ids = torch.full((len(paths), longest), predictor.tokenizer.pad_id)
-    logits = torch.zeros(len(paths), longest, predictor.tokenizer.vocab_size)
-    for row, (path, length) in enumerate(zip(paths, lengths, strict=True)):
-        if length:
-            ids[row, :length] = torch.tensor(path.ids[:length])
-            logits[row, :length] = torch.stack(path.logits[:length])
-    batch = SampledBatch(ids, logits, torch.tensor(lengths))
-    noise = "drop" if predictor.tokenizer.noise_id is not None else "show"
-    named = options.replace(noise=noise, score_threshold=0.0)
-    return predictor.read_batch([encoding] * len(paths), batch, named)
-
-
-def plain_objects(predictor: Predictor, found: Detections) -> tuple[TreeObject, ...]:
-    """Detections as a tree keeps them."""
-    return tuple(
-        TreeObject(
-            object=int(found.objects[i]),
-            box=tuple(_rounded(value) for value in found.boxes[i].tolist()),
-            label=label,
-            name=predictor.categories.name(label),
-            score=_rounded(float(found.scores[i])),
-        )
-        for i, label in enumerate(found.labels.tolist())
-    )
-
-
-def row_distributions(chain: FilterChain, logits: Tensor, index: int) -> tuple[Tensor, Tensor]:
-    """What R rows could say at ``index``: natural logs of the raw probabilities at the resolution
-    that is written, and which tokens the rules allow, both (R, V)."""
-    exact = logits.double()
-    cells = exact if chain.coarse is None else chain.coarse(exact, index)
-    return cells.log_softmax(-1), chain.allowed(exact, index) > -torch.inf
 
 
 # ---- inside ---------------------------------------------------------------------------------
@@ -260,114 +179,3 @@ def _fork(parent: Path, number: int, index: int, choice: Choice) -> Path:
         logprobs=parent.logprobs[:index],
         logits=parent.logits[:index],
     )
-
-
-def _branches(
-    predictor: Predictor,
-    encoding: ImageEncoding,
-    paths: list[Path],
-    found: list[Detections],
-    given: int,
-) -> list[Branch]:
-    tokens = _Tokens(predictor, encoding)
-    groups = group_by_set(found)
-    branches = []
-    for number, path in enumerate(paths):
-        own = []
-        for index in range(path.start, len(path.ids)):
-            alternatives = tuple(
-                tokens.alternative(
-                    choice, index, branch, _kind(predictor, paths, number, choice, branch, index)
-                )
-                for choice, branch in path.doubts.get(index, ())
-            )
-            own.append(
-                tokens.token(
-                    path.ids[index], index, path.logprobs[index], index < given, alternatives
-                )
-            )
-        branches.append(
-            Branch(
-                parent=path.parent,
-                tokens=tuple(own),
-                surprise=_rounded(path.surprise),
-                objects=plain_objects(predictor, found[number]),
-                group=groups[number],
-            )
-        )
-    return branches
-
-
-def _kind(
-    predictor: Predictor,
-    paths: list[Path],
-    number: int,
-    choice: Choice,
-    branch: int | None,
-    index: int,
-) -> str:
-    """What an alternative changes. Where it was followed, the finished object says so: nearly the
-    same box under the same name is another edge, under another name another class."""
-    tokenizer = predictor.tokenizer
-    if branch is None or branch == number or choice.kind in ("end", "class"):
-        return choice.kind
-    at = tokenizer.object_of(index)
-    part = slice(tokenizer.sequence_length(at), tokenizer.sequence_length(at + 1))
-    ours, theirs = (paths[n].ids[part] for n in (number, branch))
-    if len(ours) != len(theirs) or tokenizer.eos_id in (*ours, *theirs):
-        return choice.kind
-    boxes, names = tokenizer.decode(torch.tensor([ours, theirs]))
-    if float(box_iou(boxes[0], boxes[1])) > 0.5:
-        return "edge" if names[0] == names[1] else "class"
-    return "object"
-
-
-class _Tokens:
-    """Ids as a page shows them; the pixel of every bin on every side is worked out once."""
-
-    def __init__(self, predictor: Predictor, encoding: ImageEncoding) -> None:
-        self.tokenizer = predictor.tokenizer
-        values = self.tokenizer.dequantize(torch.arange(self.tokenizer.num_bins))
-        boxes = encoding.letterbox.invert_boxes(values[:, None].expand(-1, 4))
-        self.pixels = clip_boxes(boxes, encoding.orig_size).tolist()
-
-    def _place(self, token_id: int, index: int) -> tuple[str, float | None, int | None]:
-        """Text, pixel and label of an id at ``index``."""
-        info = self.tokenizer.describe(token_id)
-        side = _SIDE.get(self.tokenizer.slot(index))
-        coord = info.kind == "coord" and side is not None
-        pixel = _rounded(self.pixels[info.value][side]) if coord else None
-        return info.text, pixel, info.value if info.kind == "class" else None
-
-    def token(
-        self,
-        token_id: int,
-        index: int,
-        logprob: float,
-        forced: bool,
-        alternatives: tuple[Alternative, ...],
-    ) -> TreeToken:
-        text, pixel, label = self._place(token_id, index)
-        listed = sum(alternative.mass for alternative in alternatives)
-        return TreeToken(
-            index=index,
-            id=token_id,
-            slot="eos" if token_id == self.tokenizer.eos_id else self.tokenizer.slot(index),
-            text=text,
-            logprob=_rounded(logprob),
-            pixel=pixel,
-            label=label,
-            forced=forced,
-            alternatives=alternatives,
-            rest=_rounded(max(0.0, 1 - listed)) if alternatives else 0.0,
-        )
-
-    def alternative(self, choice: Choice, index: int, branch: int | None, kind: str) -> Alternative:
-        text, pixel, label = self._place(choice.token_id, index)
-        prob, mass = _rounded(choice.prob), _rounded(choice.mass)
-        return Alternative(choice.token_id, text, kind, prob, mass, pixel, label, branch)
-
-
-def _rounded(value: float) -> float:
-    """Six significant digits, as records have."""
-    return float(f"{value:.6g}")

@@ -11,7 +11,8 @@ from dataclasses import replace
 
 import torch
 
-from pix2seq.branching.grow import Path, plain_objects, read_paths, row_distributions
+from pix2seq.branching.paths import Path, read_paths, row_distributions
+from pix2seq.branching.plain import plain_objects, rounded
 from pix2seq.branching.sets import group_by_set, same_set
 from pix2seq.branching.tree import Rival, SentenceTree, TreeObject
 from pix2seq.config import ConfigError, SamplingOptions
@@ -54,7 +55,7 @@ def write_rivals(
             kind=kind,
             seed=seed,
             token_ids=tuple(path.ids),
-            surprise=float(f"{path.surprise:.6g}"),
+            surprise=rounded(path.surprise),
             objects=plain_objects(predictor, objects),
             group=group,
         )

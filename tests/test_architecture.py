@@ -24,6 +24,7 @@ ORDER = [
     "images",
     "transforms",
     "tokenizer",
+    "dialects",
     "scoring",
     "augment",
     "objective",

@@ -36,6 +36,7 @@ ORDER = [
     "predictor",
     "compare",
     "agreement",
+    "repetition",
     "data",
     "examples",
     "evaluate",

@@ -26,6 +26,7 @@ ORDER = [
     "tokenizer",
     "dialects",
     "scoring",
+    "bets",
     "augment",
     "objective",
     "dense",

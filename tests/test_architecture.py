@@ -48,6 +48,7 @@ ORDER = [
     "bench",
     "render",
     "branching",
+    "snapshots",
     "ui",
     "cli",
     "__main__",

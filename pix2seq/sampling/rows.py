@@ -13,7 +13,7 @@ from torch import Tensor
 
 from pix2seq.config import ConfigError
 from pix2seq.device import inference
-from pix2seq.sampling.stream import Writer
+from pix2seq.sampling.batch import Writer
 from pix2seq.tokenizer import Tokenizer
 
 
@@ -97,10 +97,8 @@ class Rows:
         is dropped."""
         if list(parents) == list(range(len(self))):
             return
-        rows = torch.tensor(list(parents), dtype=torch.long)
-        with inference(self._device):
-            self._cache = self._cache.select(rows.to(self._device))
-        self.logits = self.logits[rows]
+        self._cache = self._cache.pick(parents)
+        self.logits = self.logits[list(parents)]
 
     def write(self, token_ids: Sequence[int]) -> None:
         """Append one token to every row."""

@@ -2,8 +2,9 @@
 
 ``python -m pix2seq train --config FILE --out DIR`` runs it; under ``accelerate launch`` the same
 command uses many processes or GPUs. A run folder holds ``train.json`` (the settings),
-``metrics.jsonl`` (one line per report), ``state/`` (everything needed to go on from the last step)
-and ``checkpoint/`` (the averaged weights in the format that ``pix2seq.load`` reads).
+``metrics.jsonl`` (one line per report), ``state/`` (everything needed to go on from the last step),
+``checkpoint/`` (the averaged weights in the format that ``pix2seq.load`` reads) and, if asked for,
+``snapshots/`` (such checkpoints from along the way).
 """
 
 from __future__ import annotations
@@ -159,6 +160,12 @@ def run(config: TrainConfig, out: str | Path, resume: bool = False) -> Path:
         out.mkdir(parents=True, exist_ok=True)
         (out / "train.json").write_text(config.to_json())
 
+    def keep(folder: Path) -> None:
+        if accelerator.is_main_process:
+            _checkpoint(folder, model, average, tokenizer, config)
+
+    if first == 0 and config.snapshots:
+        keep(snapshot_folder(out, 0))
     reporter = Reporter(out / "metrics.jsonl", config, first, accelerator.is_main_process)
     network.train()
     for step, batch in enumerate(loader, start=first):
@@ -184,6 +191,8 @@ def run(config: TrainConfig, out: str | Path, resume: bool = False) -> Path:
         average.update()
         hard = token_losses(logits.detach(), batch["target_ids"])
         reporter.add(step, loss, hard, batch, tokenizer, max(schedule.get_last_lr()))
+        if step + 1 in config.snapshot_steps:
+            keep(snapshot_folder(out, step + 1))
         last = step + 1 == config.steps
         if last or (step + 1) % config.save_every == 0:
             _save(out, step + 1, accelerator, model, average, tokenizer, config)
@@ -205,15 +214,31 @@ def _save(
     accelerator.save_state(str(out / "state"))
     if accelerator.is_main_process:
         (out / "state" / "step.json").write_text(json.dumps({"step": step}))
-        checkpoints.save(
-            out / "checkpoint",
-            model,
-            config.tokenizer,
-            config.preprocess,
-            tokenizer.categories,
-            defaults=config.sampling,
-            state_dict=model.state_dict() | average.values,
-        )
+        _checkpoint(out / "checkpoint", model, average, tokenizer, config)
+
+
+def snapshot_folder(out: Path, step: int) -> Path:
+    """Where a run keeps the weights of a step."""
+    return out / "snapshots" / f"step-{step:06d}"
+
+
+def _checkpoint(
+    folder: Path,
+    model: Pix2Seq,
+    average: WeightAverage,
+    tokenizer: Tokenizer,
+    config: TrainConfig,
+) -> None:
+    """Write the averaged weights as a checkpoint."""
+    checkpoints.save(
+        folder,
+        model,
+        config.tokenizer,
+        config.preprocess,
+        tokenizer.categories,
+        defaults=config.sampling,
+        state_dict=model.state_dict() | average.values,
+    )
 
 
 class Reporter:

@@ -10,14 +10,14 @@ import pytest
 import torch
 from PIL import Image
 
-from pix2seq.boxes import box_area, is_degenerate
+from pix2seq.boxes import box_area, box_iou, is_degenerate
 from pix2seq.categories import COCO_80, VOC_20, Categories
 from pix2seq.config import ConfigError, DataConfig, TrainConfig
 from pix2seq.data import CocoDetection, Scenes, make_scene
 from pix2seq.data.mixture import TrainingMixture, collate, repeat_shares
 from pix2seq.data.mosaic import make_mosaic
 from pix2seq.data.sample import Sample
-from pix2seq.data.scenes import object_images, paste_objects
+from pix2seq.data.scenes import HARD, object_images, paste_objects
 from tests import fakes
 
 
@@ -82,6 +82,31 @@ def test_scenes_hold_one_to_eight_objects_inside_the_image():
         assert scene.boxes.min() >= 0 and scene.boxes.max() <= 128
         assert all(int(label) in object_images() for label in scene.labels)
     assert min(counts) >= 1 and max(counts) == 8
+
+
+def test_hard_scenes_are_crowded_with_small_objects_that_cover_each_other(tmp_path):
+    noise = np.random.default_rng(0).integers(0, 256, (60, 80, 3), dtype=np.uint8)
+    Image.fromarray(noise).save(tmp_path / "busy.jpg")
+    covered, sides, counts = 0, [], []
+    for scene in Scenes(seed=1, count=20, size=256, photos=tmp_path, kind=HARD):
+        counts.append(len(scene.boxes))
+        sides += (scene.boxes[:, 2:] - scene.boxes[:, :2]).amax(1).tolist()
+        overlap = box_iou(scene.boxes, scene.boxes).fill_diagonal_(0)
+        covered += int((overlap > 0).any(1).sum())
+        assert scene.boxes.min() >= 0 and scene.boxes.max() <= 256
+    assert min(counts) >= 10 and max(counts) <= 20 and len(set(counts)) > 3
+    assert max(sides) < 0.4 * 256 and np.median(sides) < 0.2 * 256
+    assert covered > 0.4 * sum(counts)
+    first, again = (make_scene(3, 1, kind=HARD) for _ in range(2))
+    assert first.image.tobytes() == again.image.tobytes()
+    assert first.image.tobytes() != make_scene(3, 1).image.tobytes()
+
+
+def test_a_scene_of_a_seed_stays_what_links_and_recordings_show():
+    """A change of how scenes are drawn would move every example."""
+    boxes = make_scene(26, size=64).boxes.int().tolist()
+    assert boxes[:3] == [[36, 54, 43, 61], [13, 0, 27, 13], [36, 12, 63, 47]]
+    assert make_scene(7, size=64).boxes.int().tolist() == [[58, 27, 64, 31], [17, 28, 48, 60]]
 
 
 def test_a_scenes_box_encloses_what_differs_from_its_background():

@@ -94,6 +94,29 @@ def test_rows_of_different_lengths_write_side_by_side(model):
 
 
 @torch.inference_mode()
+def test_picked_rows_are_copies_that_go_on_on_their_own_and_share_their_image(model):
+    ids, memory = sentences(3), memories(model, 1)
+    cache = model.new_cache(memory, batch_size=3)
+    model.decode(ids[:, :8], cache=cache)
+    rows = [2, 2, 0]
+    picked = cache.pick(rows)
+    assert picked.cross[0] is picked.cross[1] is cache.cross[0]
+    torch.testing.assert_close(
+        model.decode(ids[rows, 8:], cache=picked),
+        model.decode(ids[rows], memory)[:, 8:],
+        atol=1e-5,
+        rtol=1e-5,
+    )
+    assert cache.lengths == [8, 8, 8]  # the original did not move
+    torch.testing.assert_close(
+        model.decode(ids[:, 8:], cache=cache),
+        model.decode(ids, memory)[:, 8:],
+        atol=1e-5,
+        rtol=1e-5,
+    )
+
+
+@torch.inference_mode()
 def test_a_row_does_not_depend_on_its_neighbours_bit_for_bit(model):
     """Alone, among others, and read at once: the same numbers (where oneDNN is there)."""
     if not packed.BATCH_INVARIANT:

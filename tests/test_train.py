@@ -84,6 +84,27 @@ def test_smoothing_leaves_a_share_of_a_class_to_all_classes_and_nothing_else(tok
     assert torch.equal(smooth[0, 1:], hard[0, 1:])
 
 
+def test_snapshots_are_kept_from_the_start_to_the_end_and_denser_at_the_start(tmp_path):
+    steps = config(steps=1000, snapshots=12).snapshot_steps
+    assert len(steps) == 12 and (steps[0], steps[-1]) == (0, 1000)
+    gaps = [b - a for a, b in pairwise(steps)]
+    assert gaps == sorted(gaps)
+    train.run(config(snapshots=3), tmp_path)
+    kept = sorted((tmp_path / "snapshots").iterdir())
+    assert [folder.name for folder in kept] == ["step-000000", "step-000001", "step-000004"]
+    before, _, after = map(weights, kept)
+    assert all(
+        torch.equal(after[name], value) for name, value in weights(tmp_path / "checkpoint").items()
+    )
+    assert not torch.equal(before["decoder.embedding.rows"], after["decoder.embedding.rows"])
+
+
+@pytest.mark.parametrize("count", [1, -2])
+def test_one_snapshot_is_no_slider(count):
+    with pytest.raises(ConfigError, match=f"snapshots is {count}; use 0"):
+        config(snapshots=count)
+
+
 def test_tokens_of_weight_zero_do_not_count():
     losses = torch.tensor([[1.0, 100.0, 3.0]])
     assert train.weighted_mean(losses, torch.tensor([[1.0, 0.0, 1.0]])) == pytest.approx(2.0)

@@ -20,6 +20,7 @@ from pix2seq.cli.detect import DETECT, STREAM
 from pix2seq.cli.evaluate import EVALUATE
 from pix2seq.cli.replay import REPLAY
 from pix2seq.cli.scenes import SCENES
+from pix2seq.cli.snapshots import SNAPSHOTS
 from pix2seq.cli.train import TRAIN
 from pix2seq.cli.verify import VERIFY
 from pix2seq.config import ConfigError
@@ -30,6 +31,7 @@ COMMANDS: tuple[Command, ...] = (
     REPLAY,
     SCENES,
     TRAIN,
+    SNAPSHOTS,
     EVALUATE,
     BENCH,
     LIST,

@@ -33,6 +33,7 @@ def _add_arguments(parser: argparse.ArgumentParser) -> None:
     data.add_argument("--scenes", type=int, metavar="N", help="that many generated scenes")
     data.add_argument("--seed", type=int, metavar="S", help="of the scenes (default: 0)")
     data.add_argument("--photos", metavar="DIR", help="photos for the scenes' backgrounds")
+    data.add_argument("--hard", action="store_true", help="hard scenes; see `scenes --hard`")
     data.add_argument("--limit", type=int, metavar="N", help="only the first N images")
     data.add_argument(
         "--drop-outside", action="store_true", help="leave out boxes that lie outside their image"
@@ -84,9 +85,10 @@ def _check(args: argparse.Namespace) -> None:
         raise ConfigError("name the data: --annotations FILE with --images DIR, or --scenes N")
     if photos and (args.annotations is None or args.images is None):
         raise ConfigError("--annotations and --images go together; give both")
-    if photos and (args.seed is not None or args.photos is not None):
+    if photos and (args.seed is not None or args.photos is not None or args.hard):
         raise ConfigError(
-            "--seed and --photos choose scenes; for the seed of the writing use --sampling-seed"
+            "--seed, --photos and --hard choose scenes; for the seed of the writing use "
+            "--sampling-seed"
         )
     if args.scenes is not None and args.scenes < 1:
         raise ConfigError(f"--scenes is {args.scenes}; use at least one")
@@ -98,9 +100,11 @@ def _check(args: argparse.Namespace) -> None:
 
 def _samples(args: argparse.Namespace, categories: Categories) -> Samples:
     from pix2seq.data import CocoDetection, Scenes
+    from pix2seq.data.scenes import EASY, HARD
 
     if args.scenes is not None:
-        return Scenes(args.seed or 0, args.scenes, photos=args.photos)
+        kind = HARD if args.hard else EASY
+        return Scenes(args.seed or 0, args.scenes, photos=args.photos, kind=kind)
     samples = CocoDetection(args.annotations, args.images)
     if samples.dropped:
         count = f"{samples.dropped} box{'es' if samples.dropped > 1 else ''} without area inside"

@@ -114,6 +114,19 @@ class KVCache:
             per_row[row] = per_row[last]
             per_row.pop()
 
+    @torch.inference_mode()
+    def pick(self, rows: Sequence[int]) -> KVCache:
+        """A cache of its own with the given rows, in that order: a row that is named twice is
+        copied, and its image is not."""
+        picked = KVCache([self.cross[row] for row in rows], self.capacity)
+        picked.lengths = [self.lengths[row] for row in rows]
+        if self._slots:
+            picked._grow(len(rows))
+            end = self.length
+            for mine, theirs in zip(picked._stored(), self._stored(), strict=True):
+                mine[..., :end, :] = theirs[list(rows), ..., :end, :]
+        return picked
+
     def _stored(self) -> list[Tensor]:
         hidden = [] if self.hidden is None else [self.hidden[..., None]]
         return [*self.keys, *self.values, *hidden]

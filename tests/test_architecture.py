@@ -41,6 +41,7 @@ ORDER = [
     "sweep",
     "finetune",
     "optim",
+    "resume",
     "train",
     "render",
     "ui",

@@ -26,6 +26,12 @@ def resumed_step(out: Path, config: TrainConfig, categories: Categories) -> int:
         print(f"{out} holds no run to resume; it starts from the beginning", file=sys.stderr)
         return 0
     state = json.loads((out / "state" / "step.json").read_text(encoding="utf-8"))
+    classes = [categories.name(label) for label in categories.named_labels()]
+    if state.get("classes", classes) != classes:
+        raise ConfigError(
+            f"{out} learned the classes {', '.join(state['classes'][:_NAMED])}, the data now has "
+            f"{', '.join(classes[:_NAMED])}; use the same data, or another --out"
+        )
     stored = TrainConfig.load(out / "train.json")
     changed = _differences(stored.to_dict(), config.to_dict())
     for part in ("model", "tokenizer"):
@@ -35,12 +41,6 @@ def resumed_step(out: Path, config: TrainConfig, categories: Categories) -> int:
                 f"{out} cannot go on with another {part}: {_in_words(changed, names)}; "
                 "use its settings, or another --out"
             )
-    classes = [categories.name(label) for label in categories.named_labels()]
-    if state.get("classes", classes) != classes:
-        raise ConfigError(
-            f"{out} learned the classes {', '.join(state['classes'][:_NAMED])}, the data now has "
-            f"{', '.join(classes[:_NAMED])}; use the same data, or another --out"
-        )
     if state["step"] > config.steps:
         raise ConfigError(
             f"{out} has {state['step']} steps already, {config.steps} are asked for; raise steps"

@@ -242,7 +242,9 @@ class TestEvaluate:
         data = json.loads(capsys.readouterr().out)
         assert {"AP", "AP50", "AP75", "APs", "APm", "APl", "AR1", "AR10", "AR100"} <= set(data)
 
-    def test_boxes_outside_their_image_count_as_coco_counts_them_or_are_left_out(self, scenes, checkpoint, capsys):
+    def test_boxes_outside_their_image_count_as_coco_counts_them_or_are_left_out(
+        self, scenes, checkpoint, capsys
+    ):
         path = scenes / "annotations.json"
         content = json.loads(path.read_text())
         content["annotations"][1]["bbox"] = [900.0, 900.0, 20.0, 20.0]

@@ -23,7 +23,7 @@ from urllib.parse import urlsplit
 from urllib.request import url2pathname
 
 import numpy as np
-from PIL import ExifTags, Image, UnidentifiedImageError
+from PIL import ExifTags, Image, ImageFile, TiffImagePlugin, UnidentifiedImageError
 
 from pix2seq.config import ConfigError
 
@@ -38,6 +38,7 @@ MAX_PIXELS = 80_000_000
 240 MB as RGB, more than any detector's input can use."""
 
 _FORMATS = "PNG, JPEG, WebP, GIF, BMP, TIFF or AVIF"
+_OPENED = (*FORMATS, "MPO")  # a JPEG of several pictures, as many phones write them
 _ROUNDING = 1e-3  # a quarter of a grey level: how far floats may overshoot [0, 1]
 _DAMAGE = (OSError, ValueError, SyntaxError, EOFError, IndexError, KeyError, struct.error)
 _TURNS = {  # EXIF 2.32, "Orientation": what a viewer does to the stored rows
@@ -100,8 +101,8 @@ def read_photo(path: str | Path) -> Photo:
     """``load_image`` for a file whose labels may have been made on the unturned rows."""
     path, name = _local(path)
     with _opened(path, name) as image:
-        stored = image.height, image.width
-        return Photo(_upright_rgb(image, name), stored, _orientation(image))
+        stored, orientation = _stored_size(image), _orientation(image)  # decoding may forget both
+        return Photo(_upright_rgb(image, name), stored, orientation)
 
 
 def upright_size(path: str | Path) -> tuple[int, int]:
@@ -113,8 +114,8 @@ def upright_size(path: str | Path) -> tuple[int, int]:
     path, name = _local(path)
     with _opened(path, name) as image:
         _check_size(image.width, image.height, name)
-        turned = _orientation(image) >= 5
-        return (image.width, image.height) if turned else (image.height, image.width)
+        height, width = _stored_size(image)
+        return (width, height) if _orientation(image) >= 5 else (height, width)
 
 
 def check_image(path: str | Path) -> None:
@@ -191,9 +192,24 @@ def _orientation(image: Image.Image) -> int:
     return value if value in range(1, 9) else 1
 
 
+def _stored_size(image: Image.Image) -> tuple[int, int]:
+    """(height, width) of the file's rows. Pillow states a TIFF's size as already turned."""
+    if isinstance(image, TiffImagePlugin.TiffImageFile):
+        tags = image.tag_v2
+        return tags[TiffImagePlugin.IMAGELENGTH], tags[TiffImagePlugin.IMAGEWIDTH]
+    return image.height, image.width
+
+
 def _upright_rgb(image: Image.Image, name: str) -> Image.Image:
+    if isinstance(image, ImageFile.ImageFile) and image.format not in _OPENED:
+        # Somebody else opened it, and decoding is what starts programs.
+        raise ConfigError(
+            f"{name} is a {image.format} file, which is not read here; use {_FORMATS}, "
+            "or convert it to RGB yourself if you trust it"
+        )
     _check_size(image.width, image.height, name)
     try:
+        image.load()  # turns a TIFF and takes its orientation away; other formats keep theirs
         turn = _TURNS.get(_orientation(image))
         upright = image if turn is None else image.transpose(turn)
         if upright.mode.startswith("I") or upright.mode == "F":

@@ -57,7 +57,7 @@ class Survey:
             wrong = (*self.missing, *self.damaged)
             raise ConfigError(
                 f"{self.source}: {len(self.missing)} image files are missing and "
-                f"{len(self.damaged)} damaged; restore them or remove their entries: "
+                f"{len(self.damaged)} cannot be read; restore them or remove their entries: "
                 f"{listed(wrong, '; ')}"
             )
         if not self.images or not self.boxes:

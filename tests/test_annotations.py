@@ -159,11 +159,17 @@ class TestWhatIsMeant:
 
 
 class TestContradictions:
+    def test_one_file_for_two_images_is_read_and_said(self, folder):
+        data = content()
+        data["images"][1]["file_name"] = "./1.jpg"
+        (doubt,) = opened(folder, data).annotations.doubts()
+        assert "ids 1 and 2" in doubt and "1.jpg" in doubt
+        assert opened(folder, content()).annotations.doubts() == []
+
     @pytest.mark.parametrize(
         ("change", "words"),
         [
             (lambda c: c["images"][1].update(id=1), ("image 1", "id 1", "already")),
-            (lambda c: c["images"][1].update(file_name="./1.jpg"), ("ids 1 and 2", "./1.jpg")),
             (lambda c: c["images"][1].update(file_name=None), ("image 1", "file_name None")),
             (lambda c: c["images"][1].update(width=-96), ("image 1", "width is -96")),
             (lambda c: c["images"][1].update(id="one"), ("image 1", "id is 'one'")),

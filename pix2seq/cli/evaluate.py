@@ -106,6 +106,8 @@ def _samples(args: argparse.Namespace) -> Samples:
         raise ConfigError(
             f"{len(missing)} image files are missing; {samples.explain_missing(missing[0])}"
         )
+    for doubt in samples.annotations.doubts():
+        print(f"{args.annotations}: {doubt}", file=sys.stderr)
     if samples.dropped:
         count = f"{samples.dropped} box{'es' if samples.dropped > 1 else ''} without area inside"
         said = (

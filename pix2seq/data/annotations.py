@@ -21,7 +21,8 @@ from tqdm import tqdm
 
 from pix2seq.categories import Categories
 from pix2seq.config import ConfigError
-from pix2seq.data.values import flag, number_of, short, whole
+from pix2seq.data.classes import read_classes, without_groups
+from pix2seq.data.values import flag, id_of, number_of, require_object, short, whole
 
 _LARGE = 30_000_000  # bytes: reading a file from this size on takes seconds and shows a bar
 _PARTS = ("images", "annotations", "categories")
@@ -36,6 +37,8 @@ class Annotations:
         image_ids: (I,).
         file_names: (I,) as the file spells them.
         sizes: (I, 2) int64, height and width; 0 where the file does not say.
+        shared_files: files that several images name, with the ids of these: exports of several
+            videos into one folder lose all pictures but one.
         boxes: (N, 4) float64 ``xyxy`` as stated, not clipped.
         areas: (N,) float64, the segment's where the file states it, else the box's.
         category_ids: (N,) int64.
@@ -50,6 +53,7 @@ class Annotations:
     image_ids: tuple[int, ...]
     file_names: tuple[str, ...]
     sizes: np.ndarray
+    shared_files: tuple[tuple[str, tuple[int, ...]], ...]
     boxes: np.ndarray
     areas: np.ndarray
     category_ids: np.ndarray
@@ -57,6 +61,18 @@ class Annotations:
     image: np.ndarray
     entry: np.ndarray
     categories: Categories
+
+    def doubts(self) -> list[str]:
+        """What is read as it stands although it looks like a mistake, in words."""
+        if not self.shared_files:
+            return []
+        file, ids = self.shared_files[0]
+        more = f", and {len(self.shared_files) - 1} more such files" * (len(self.shared_files) > 1)
+        named = " and ".join(map(str, ids[:4])) + " ..." * (len(ids) > 4)
+        return [
+            f"{len(ids)} images (ids {named}) have the same file {file}{more}; if that is not "
+            "meant, give each its own file"
+        ]
 
 
 def read_annotations(path: str | Path) -> Annotations:
@@ -78,11 +94,11 @@ def _read(path: str, changed_ns: int, size: int) -> Annotations:
     if large:
         print(f"reading {path} ({size / 1e6:.0f} MB) ...", file=sys.stderr, flush=True)
     content = _parse(path)
-    categories = _categories(path, content["categories"])
+    categories = read_classes(path, content["categories"])
     images = _images(path, content["images"])
-    table = _objects(path, content["annotations"], images[0], show=large)
+    table = _objects(path, content["annotations"], images["image_ids"], show=large)
     used = set(table["category_ids"].tolist())
-    return Annotations(path, *images, **table, categories=_without_groups(categories, used))
+    return Annotations(path, **images, **table, categories=without_groups(categories, used))
 
 
 def _parse(path: str) -> dict[str, list]:
@@ -126,66 +142,18 @@ def _is_result(entry: Any) -> bool:
     return isinstance(entry, dict) and {"image_id", "score"} <= set(entry)
 
 
-# ---- categories -----------------------------------------------------------------------------
-
-
-@dataclass(frozen=True)
-class _Class:
-    id: int
-    name: str
-    group: Any
-
-
-def _categories(path: str, entries: list) -> list[_Class]:
-    found: dict[int, _Class] = {}
-    by_name: dict[str, int] = {}
-    for number, entry in enumerate(entries):
-        where = f"{path}: category {number}"
-        _require_object(where, entry)
-        identity = _id(where, entry, "id")
-        name = _class_name(where, entry, identity)
-        if identity in found:
-            raise ConfigError(
-                f"{where} ({name!r}) has id {identity}, which {found[identity].name!r} has "
-                "already; ids must be unique"
-            )
-        if name in by_name:
-            raise ConfigError(
-                f"{where}: the name {name!r} occurs twice (ids {by_name[name]} and {identity}); "
-                "merge the two, or rename one"
-            )
-        by_name[name] = identity
-        found[identity] = _Class(identity, name, entry.get("supercategory"))
-    return [found[identity] for identity in sorted(found)]
-
-
-def _class_name(where: str, entry: dict, identity: int) -> str:
-    name = entry.get("name", f"class {identity}")
-    if isinstance(name, int | float) and not isinstance(name, bool):
-        name = str(name)
-    if not isinstance(name, str) or not name.strip():
-        raise ConfigError(f"{where} has the name {short(name)}; give it a text that is not empty")
-    return name.strip()
-
-
-def _without_groups(classes: Sequence[_Class], used: set[int]) -> Categories:
-    groups = {one.group for one in classes if isinstance(one.group, str) and one.group != one.name}
-    kept = [one for one in classes if one.id in used or one.name not in groups]
-    return Categories(tuple(one.name for one in kept), tuple(one.id for one in kept))
-
-
 # ---- images ---------------------------------------------------------------------------------
 
 
-def _images(path: str, entries: list) -> tuple[tuple[int, ...], tuple[str, ...], np.ndarray]:
+def _images(path: str, entries: list) -> dict[str, Any]:
     ids: dict[int, int] = {}
     names: list[str] = []
     sizes = np.zeros((len(entries), 2), dtype=np.int64)
-    by_file: dict[PurePosixPath, int] = {}
+    by_file: dict[PurePosixPath, list[int]] = {}
     for number, entry in enumerate(entries):
         where = f"{path}: image {number}"
-        _require_object(where, entry)
-        identity = _id(where, entry, "id")
+        require_object(where, entry)
+        identity = id_of(where, entry, "id")
         if identity in ids:
             raise ConfigError(
                 f"{where} has id {identity}, which image {ids[identity]} has already; "
@@ -195,15 +163,17 @@ def _images(path: str, entries: list) -> tuple[tuple[int, ...], tuple[str, ...],
         if not isinstance(name, str) or not name.strip() or "\0" in name:
             raise ConfigError(f"{where} has the file_name {short(name)}; it must name a file")
         file = PurePosixPath(name)
-        if file in by_file:
-            raise ConfigError(
-                f"{path}: two images, ids {by_file[file]} and {identity}, have the same file "
-                f"{name}; merge them, or give each its own file"
-            )
-        ids[identity], by_file[file] = number, identity
+        ids[identity] = number
+        by_file.setdefault(file, []).append(identity)
         names.append(name)
         sizes[number] = [_side(where, entry, field) for field in ("height", "width")]
-    return tuple(ids), tuple(names), sizes
+    shared = tuple((str(file), tuple(same)) for file, same in by_file.items() if len(same) > 1)
+    return {
+        "image_ids": tuple(ids),
+        "file_names": tuple(names),
+        "sizes": sizes,
+        "shared_files": shared,
+    }
 
 
 def _side(where: str, entry: dict, field: str) -> int:
@@ -323,17 +293,3 @@ def _lack(entry: Any) -> str:
 
 def _refuse(path: str, number: int, reason: str) -> NoReturn:
     raise ConfigError(f"{path}: annotation {number} cannot be used: {reason}")
-
-
-def _require_object(where: str, entry: Any) -> None:
-    if not isinstance(entry, dict):
-        raise ConfigError(f"{where} is {short(entry)}; it must be an object")
-
-
-def _id(where: str, entry: dict, field: str) -> int:
-    if field not in entry:
-        raise ConfigError(f"{where} lacks {field!r}")
-    identity = whole(entry[field])
-    if identity is None:
-        raise ConfigError(f"{where}: {field} is {short(entry[field])}; it must be a whole number")
-    return identity

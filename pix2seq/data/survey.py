@@ -24,6 +24,7 @@ class Survey:
         crowds: regions that are neither objects nor background.
         dropped: boxes without area inside their image; ``first_dropped`` is the first in words.
         untaught: names of the classes that have no box.
+        doubts: what else looks like a mistake, in words.
         missing, damaged: a line for every image whose file is not there or cannot be read.
     """
 
@@ -34,6 +35,7 @@ class Survey:
     dropped: int
     first_dropped: str
     untaught: tuple[str, ...]
+    doubts: tuple[str, ...]
     missing: tuple[str, ...]
     damaged: tuple[str, ...]
 
@@ -49,7 +51,7 @@ class Survey:
             )
         if self.untaught:
             said.append(f"no box teaches {listed(self.untaught)}")
-        return said
+        return [*said, *self.doubts]
 
     def require_usable(self) -> None:
         """Raises ``ConfigError`` if files are missing or damaged, or nothing is left to learn."""
@@ -91,6 +93,7 @@ def survey(
         dropped=photos.dropped,
         first_dropped=photos.first_dropped,
         untaught=tuple(photos.categories.name(i) for i in named if not counts[i]),
+        doubts=tuple(photos.annotations.doubts()),
         missing=tuple(photos.explain_missing(i) for i in missing[:_NAMED])
         + tuple(photos.annotations.file_names[i] for i in missing[_NAMED:]),
         damaged=tuple(damaged),

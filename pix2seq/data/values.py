@@ -8,6 +8,8 @@ from __future__ import annotations
 import math
 from typing import Any
 
+from pix2seq.config import ConfigError
+
 
 def number_of(value: Any) -> float | None:
     """A finite number, or the text of one; ``None`` for anything else."""
@@ -49,3 +51,19 @@ def short(value: Any) -> str:
     """A value as a message can carry it."""
     text = repr(value)
     return text if len(text) <= 60 else f"{text[:57]}..."
+
+
+def require_object(where: str, entry: Any) -> None:
+    """Raises ``ConfigError`` unless an entry is one."""
+    if not isinstance(entry, dict):
+        raise ConfigError(f"{where} is {short(entry)}; it must be an object")
+
+
+def id_of(where: str, entry: dict, field: str) -> int:
+    """An entry's whole number. Raises ``ConfigError`` naming where it stands."""
+    if field not in entry:
+        raise ConfigError(f"{where} lacks {field!r}")
+    identity = whole(entry[field])
+    if identity is None:
+        raise ConfigError(f"{where}: {field} is {short(entry[field])}; it must be a whole number")
+    return identity

@@ -216,7 +216,7 @@ def _plain_errors(batches: Iterable) -> Iterator:
     try:
         yield from batches
     except ConfigError as error:
-        raise ConfigError(str(error).rpartition("ConfigError: ")[2]) from None
+        raise ConfigError(str(error).rpartition("ConfigError: ")[2].strip()) from None
 
 
 def _save(

@@ -10,7 +10,10 @@ command uses many processes or GPUs. A run folder holds ``train.json`` (the sett
 from __future__ import annotations
 
 import json
+import sys
 import time
+from collections.abc import Iterable, Iterator
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -24,6 +27,7 @@ from pix2seq.categories import LABEL_SPACES
 from pix2seq.config import ConfigError, TrainConfig
 from pix2seq.data import CocoDetection
 from pix2seq.data.mixture import TrainingMixture, collate
+from pix2seq.data.survey import survey
 from pix2seq.dense import DenseReader
 from pix2seq.device import pick_device
 from pix2seq.finetune import initialise
@@ -32,6 +36,7 @@ from pix2seq.model.encoders import FeatureEncoder
 from pix2seq.model.pretrained import load_backbone
 from pix2seq.objective import SoftenedLosses, kind_losses, token_losses, weighted_mean
 from pix2seq.optim import WeightAverage, build_optimizer, learning_rate_share
+from pix2seq.resume import resumed_step
 from pix2seq.tokenizer import Tokenizer
 from pix2seq.transforms import normalize
 
@@ -126,14 +131,21 @@ def run(config: TrainConfig, out: str | Path, resume: bool = False) -> Path:
             f"use a multiple of {processes}"
         )
     tokenizer = build_tokenizer(config)
+    first = resumed_step(out, config, tokenizer.categories) if resume else 0
+    if first == config.steps:
+        print(f"{out} is finished: all {first} steps are done", file=sys.stderr)
+        return out / "checkpoint"
     model = build_model(config, tokenizer)
     dense = config.dense_weight > 0
+    mixture = TrainingMixture(
+        config,
+        tokenizer,
+        grid=model.memory_grid(*config.preprocess.image_size) if dense else None,
+    )
+    if accelerator.is_main_process:
+        _look_through(mixture)
     loader = DataLoader(
-        TrainingMixture(
-            config,
-            tokenizer,
-            grid=model.memory_grid(*config.preprocess.image_size) if dense else None,
-        ),
+        mixture,
         batch_size=config.batch_size,
         collate_fn=collate,
         num_workers=config.workers,
@@ -151,10 +163,8 @@ def run(config: TrainConfig, out: str | Path, resume: bool = False) -> Path:
     average = WeightAverage(model, config.ema)
     accelerator.register_for_checkpointing(average)
 
-    first = 0
-    if resume and (out / "state").exists():
+    if first:
         accelerator.load_state(str(out / "state"))
-        first = json.loads((out / "state" / "step.json").read_text())["step"]
         loader = accelerator.skip_first_batches(loader, first)
     if accelerator.is_main_process:
         out.mkdir(parents=True, exist_ok=True)
@@ -168,7 +178,7 @@ def run(config: TrainConfig, out: str | Path, resume: bool = False) -> Path:
         keep(snapshot_folder(out, 0))
     reporter = Reporter(out / "metrics.jsonl", config, first, accelerator.is_main_process)
     network.train()
-    for step, batch in enumerate(loader, start=first):
+    for step, batch in enumerate(_plain_errors(loader), start=first):
         if step >= config.steps:
             break
         pixels = normalize(batch["pixels"].float() / 255, config.preprocess)
@@ -200,6 +210,24 @@ def run(config: TrainConfig, out: str | Path, resume: bool = False) -> Path:
     return out / "checkpoint"
 
 
+def _look_through(mixture: TrainingMixture) -> None:
+    """Say what will be learned from; refuse what cannot be."""
+    for photos in mixture.photos:
+        bar = partial(tqdm, desc="checking images", total=len(photos), disable=None, leave=False)
+        found = survey(photos, bar)
+        print(*found.lines(), sep="; ", file=sys.stderr, flush=True)
+        found.require_usable()
+
+
+def _plain_errors(batches: Iterable) -> Iterator:
+    """The batches; an error in a loader's worker comes as itself, without the worker's traceback,
+    which PyTorch puts into its message."""
+    try:
+        yield from batches
+    except ConfigError as error:
+        raise ConfigError(str(error).rpartition("ConfigError: ")[2].strip()) from None
+
+
 def _save(
     out: Path,
     step: int,
@@ -213,7 +241,8 @@ def _save(
     accelerator.wait_for_everyone()
     accelerator.save_state(str(out / "state"))
     if accelerator.is_main_process:
-        (out / "state" / "step.json").write_text(json.dumps({"step": step}))
+        classes = [tokenizer.categories.name(i) for i in tokenizer.categories.named_labels()]
+        (out / "state" / "step.json").write_text(json.dumps({"step": step, "classes": classes}))
         _checkpoint(out / "checkpoint", model, average, tokenizer, config)
 
 

@@ -44,6 +44,7 @@ ORDER = [
     "sweep",
     "finetune",
     "optim",
+    "resume",
     "train",
     "bench",
     "render",

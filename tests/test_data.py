@@ -161,9 +161,9 @@ def test_what_is_not_coco_json_is_refused_by_name(tmp_path, text):
 @pytest.mark.parametrize(
     ("where", "change", "message"),
     [
-        ("images", {"height": ...}, "an entry lacks 'height'"),
-        ("images", {"file_name": ...}, "an entry lacks 'file_name'"),
-        ("images", {"width": "wide"}, "wide"),
+        ("images", {"file_name": ...}, "image 0 has the file_name None"),
+        ("images", {"width": "wide"}, "image 0: width is 'wide'"),
+        ("images", {"height": -90}, "image 0: height is -90"),
         ("annotations", {"bbox": ...}, "annotation 0 cannot be used: it lacks bbox"),
         ("annotations", {"bbox": [1, 2, 3]}, "annotation 0 cannot be used"),
         ("annotations", {"bbox": [1, 2, None, 4]}, "annotation 0 cannot be used"),

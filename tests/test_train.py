@@ -229,5 +229,5 @@ def test_two_processes_share_the_batches_of_one_run(tmp_path):
     assert done.returncode == 0, done.stderr[-2000:]
     state = tmp_path / "run" / "state"
     assert len(list(state.glob("random_states_*"))) == 2
-    assert json.loads((state / "step.json").read_text()) == {"step": 4}
+    assert json.loads((state / "step.json").read_text())["step"] == 4
     assert weights(tmp_path / "run" / "checkpoint")

@@ -20,7 +20,6 @@ from pix2seq.cli.command import (
 from pix2seq.config import ConfigError
 
 if TYPE_CHECKING:
-    from pix2seq.categories import Categories
     from pix2seq.evaluate import EncodedSamples
     from pix2seq.evaluate.run import Samples
     from pix2seq.predictor import Predictor
@@ -57,9 +56,9 @@ def _run(args: argparse.Namespace) -> None:
     from pix2seq.predictor import load
 
     _check(args)
+    samples = _samples(args)  # before the model, which takes longer to load
     predictor = load(args.checkpoint, args.device)
     options = predictor.resolve(sampling_options(args, predictor.categories))
-    samples = _samples(args, predictor.categories)
     if args.sweep:
         with progress_bar("looking") as show:
             encoded = encode_samples(predictor, samples, args.limit, args.batch_size, show)
@@ -98,22 +97,30 @@ def _check(args: argparse.Namespace) -> None:
         raise ConfigError("--sweep writes its own files; leave --json, --plot and --bootstrap out")
 
 
-def _samples(args: argparse.Namespace, categories: Categories) -> Samples:
+def _samples(args: argparse.Namespace) -> Samples:
     from pix2seq.data import CocoDetection, Scenes
     from pix2seq.data.scenes import EASY, HARD
 
     if args.scenes is not None:
         kind = HARD if args.hard else EASY
         return Scenes(args.seed or 0, args.scenes, photos=args.photos, kind=kind)
-    samples = CocoDetection(args.annotations, args.images)
+    samples = CocoDetection(args.annotations, args.images, drop_outside=args.drop_outside)
+    missing = samples.missing(range(len(samples))[: args.limit])
+    if missing:
+        raise ConfigError(
+            f"{len(missing)} image files are missing; {samples.explain_missing(missing[0])}"
+        )
+    for doubt in samples.annotations.doubts():
+        print(f"{args.annotations}: {doubt}", file=sys.stderr)
     if samples.dropped:
         count = f"{samples.dropped} box{'es' if samples.dropped > 1 else ''} without area inside"
-        if not args.drop_outside:
-            raise ConfigError(
-                f"{args.annotations}: {count} the image, first {samples.first_dropped}; "
-                "correct the file, or leave them out with --drop-outside"
-            )
-        print(f"left out {count} the image", file=sys.stderr)
+        said = (
+            f"left out {count} the image"
+            if args.drop_outside
+            else f"{count} the image count as not found, as in COCO's own evaluation (first "
+            f"{samples.first_dropped}); --drop-outside leaves them out"
+        )
+        print(f"{args.annotations}: {said}", file=sys.stderr)
     return samples
 
 

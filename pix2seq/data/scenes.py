@@ -22,6 +22,7 @@ from PIL import Image, ImageFilter
 from pix2seq.categories import COCO_80, Categories
 from pix2seq.config import ConfigError
 from pix2seq.data.sample import Sample
+from pix2seq.images import SUFFIXES, load_image, open_picture
 
 OBJECTS = Path(__file__).resolve().parents[2] / "assets" / "objects"
 
@@ -84,7 +85,7 @@ def object_images() -> dict[int, tuple[Image.Image, ...]]:
     for folder in sorted(OBJECTS.iterdir()) if OBJECTS.is_dir() else []:
         if folder.is_dir():
             files = sorted(folder.glob("*.webp"))
-            images = tuple(_cropped(Image.open(file).convert("RGBA")) for file in files)
+            images = tuple(_cropped(file) for file in files)
             found[COCO_80.label_of_name(folder.name.replace("-", " "))] = images
     if not found:
         raise ConfigError(f"no object images in {OBJECTS}; they come with the repository")
@@ -182,6 +183,16 @@ def _compose(
     )
 
 
+def pictures_in(folder: str | Path) -> list[Path]:
+    """The pictures in a folder, by their endings. Raises ``ConfigError`` if there is none."""
+    if not Path(folder).is_dir():
+        raise ConfigError(f"{folder} is not a folder; give one with photos")
+    found = sorted(path for path in Path(folder).iterdir() if path.suffix.lower() in SUFFIXES)
+    if not found:
+        raise ConfigError(f"{folder} has no photos in it ({', '.join(SUFFIXES)}); give another")
+    return found
+
+
 class Scenes:
     """The first ``count`` scenes of a seed as a data set.
 
@@ -204,7 +215,7 @@ class Scenes:
         kind: SceneKind = EASY,
     ) -> None:
         self.seed, self.count, self.size, self.kind = seed, count, size, kind
-        self.photos = sorted(Path(photos).glob("*.jpg")) if photos else []
+        self.photos = pictures_in(photos) if photos else []
 
     def __len__(self) -> int:
         return self.count
@@ -218,7 +229,10 @@ class Scenes:
         return (self[i] for i in range(self.count))
 
 
-def _cropped(image: Image.Image) -> Image.Image:
+def _cropped(file: Path) -> Image.Image:
+    """An object's picture with its transparency, as far as anything of it is visible."""
+    with open_picture(file, file.name) as opened:
+        image = opened.convert("RGBA")
     solid = image.getchannel("A").point(lambda alpha: 255 * (alpha >= _OPAQUE))
     return image.crop(solid.getbbox())
 
@@ -296,8 +310,7 @@ def _background(
 
 def _photo_piece(rng: np.random.Generator, size: int, path: Path, kind: SceneKind) -> Image.Image:
     """A random square of a photo, blurred or cut so small that its own objects cannot be told."""
-    with Image.open(path) as file:
-        photo = file.convert("RGB")
+    photo = load_image(path)
     side = int(min(photo.size) * rng.uniform(*kind.piece))
     x = int(rng.integers(photo.width - side + 1))
     y = int(rng.integers(photo.height - side + 1))

@@ -11,13 +11,14 @@ from pix2seq.categories import Categories
 from pix2seq.config import SamplingOptions, TokenizerConfig
 from pix2seq.predictor import Predictor
 from pix2seq.tokenizer import Tokenizer
-from pix2seq.ui import compare_tab, samples_panel
-from pix2seq.ui.compare_runs import empty_comparison, write_both
-from pix2seq.ui.compare_sides import PRESETS, Side, preset_options, side_updates
-from pix2seq.ui.compare_tab import CompareHandlers, side_options
-from pix2seq.ui.record import picture_line
-from pix2seq.ui.runs import Picture, Run
-from pix2seq.ui.samples_panel import SampleHandlers, summarize, true_objects
+from pix2seq.ui.compare import samples as samples_panel
+from pix2seq.ui.compare import tab as compare_tab
+from pix2seq.ui.compare.runs import empty_comparison, write_both
+from pix2seq.ui.compare.samples import SampleHandlers, summarize, true_objects
+from pix2seq.ui.compare.sides import PRESETS, Side, preset_options, side_updates
+from pix2seq.ui.compare.tab import CompareHandlers, side_options
+from pix2seq.ui.visit.record import picture_line
+from pix2seq.ui.visit.runs import Picture, Run
 from tests import fakes
 from tests.browser import storyteller
 from tests.served import SENTENCE, Visitor, app_context, control_values, scripted_predictor

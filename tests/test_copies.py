@@ -12,14 +12,14 @@ import pix2seq
 from pix2seq.cli import main
 from pix2seq.config import SamplingOptions
 from pix2seq.examples import PHOTOS
-from pix2seq.ui.answers import Answers
-from pix2seq.ui.context import AppContext
-from pix2seq.ui.edits import edited_prompt
-from pix2seq.ui.exports import options_of_link
-from pix2seq.ui.handlers import Handlers
-from pix2seq.ui.runs import Run
-from pix2seq.ui.shelf import ModelShelf
-from pix2seq.ui.writer import write
+from pix2seq.ui.visit.context import AppContext
+from pix2seq.ui.visit.runs import Run
+from pix2seq.ui.visit.shelf import ModelShelf
+from pix2seq.ui.visit.writer import write
+from pix2seq.ui.write.answers import Answers
+from pix2seq.ui.write.edits import edited_prompt
+from pix2seq.ui.write.exports import options_of_link
+from pix2seq.ui.write.handlers import Handlers
 
 pytestmark = pytest.mark.slow
 

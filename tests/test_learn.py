@@ -20,13 +20,14 @@ from pix2seq.examples import PHOTOS
 from pix2seq.predictor import Predictor
 from pix2seq.tokenizer import Tokenizer
 from pix2seq.transforms import Letterbox
-from pix2seq.ui import lessons, lessons_model
-from pix2seq.ui.context import AppContext
-from pix2seq.ui.learn import write_lines
-from pix2seq.ui.learn_answers import Teacher
-from pix2seq.ui.learn_subject import known_truth
-from pix2seq.ui.runs import Picture
-from pix2seq.ui.shelf import ModelShelf
+from pix2seq.ui.learn import objective as lessons_model
+from pix2seq.ui.learn import sequence as lessons
+from pix2seq.ui.learn.answers import Teacher
+from pix2seq.ui.learn.subject import known_truth
+from pix2seq.ui.learn.tab import write_lines
+from pix2seq.ui.visit.context import AppContext
+from pix2seq.ui.visit.runs import Picture
+from pix2seq.ui.visit.shelf import ModelShelf
 from tests import fakes
 
 NONE = torch.zeros(0, 4), torch.zeros(0, dtype=torch.long)

@@ -9,7 +9,7 @@ from pix2seq.categories import Categories
 from pix2seq.predictor import Predictor
 from pix2seq.tokenizer import Tokenizer
 from pix2seq.transforms import Letterbox
-from pix2seq.ui import lessons
+from pix2seq.ui.learn import sequence as lessons
 from tests import fakes
 from tests.axe import serious_problems
 from tests.browser import browser_page, running_app, storyteller

@@ -11,9 +11,9 @@ from PIL import Image
 
 from pix2seq.config import SamplingOptions
 from pix2seq.predictor import Predictor
-from pix2seq.ui.answers import Answers
-from pix2seq.ui.runs import Picture, Run
-from pix2seq.ui.writer import write
+from pix2seq.ui.visit.runs import Picture, Run
+from pix2seq.ui.visit.writer import write
+from pix2seq.ui.write.answers import Answers
 from tests import fakes
 from tests.served import SENTENCE, app_context, control_values, scripted_predictor
 

@@ -8,11 +8,11 @@ import gradio as gr
 import pytest
 
 from pix2seq.config import SamplingOptions
-from pix2seq.ui import handlers as module
-from pix2seq.ui import recordings
-from pix2seq.ui.controls import CONTROL_COUNT
-from pix2seq.ui.handlers import Handlers
-from pix2seq.ui.recordings import OPENING, make_recording, recording_path
+from pix2seq.ui.kit.controls import CONTROL_COUNT
+from pix2seq.ui.write import handlers as module
+from pix2seq.ui.write import recordings
+from pix2seq.ui.write.handlers import Handlers
+from pix2seq.ui.write.recordings import OPENING, make_recording, recording_path
 from tests import fakes
 from tests.served import SENTENCE, Visitor, app_context, control_values, scripted_predictor
 

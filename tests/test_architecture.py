@@ -49,6 +49,15 @@ ORDER = [
 ]
 MAX_LINES = 350
 
+# The rooms of the app: one may use those in the rows above its own, never a neighbour of its row.
+UI = PACKAGE / "ui"
+ROOMS = [
+    ("kit",),
+    ("visit",),
+    ("write", "compare", "lab", "learn", "about", "tour", "api"),
+    ("page",),
+]
+
 # Imports that cost seconds or that a headless machine may lack, and the only places for them.
 ONLY_IN = {
     "gradio": ("ui",),
@@ -111,6 +120,28 @@ def test_a_module_imports_only_from_rows_above_its_own(path):
     if part == "ui":
         allowed.add("")  # "copy as Python" quotes the front door
     assert parts_imported(path) - allowed == set()
+
+
+def rooms_within_reach(room: str) -> set[str]:
+    """The room itself and the rows above it."""
+    row = next(number for number, names in enumerate(ROOMS) if room in names)
+    return {room}.union(*ROOMS[:row])
+
+
+def rooms_imported(path: Path) -> set[str]:
+    names = [name.split(".") for name in imported_modules(path.read_text())]
+    return {name[2] for name in names if name[:2] == ["pix2seq", "ui"] and len(name) > 2}
+
+
+def test_the_rooms_are_those_of_the_app():
+    assert sorted(name for row in ROOMS for name in row) == sorted(
+        path.parent.name for path in UI.glob("*/__init__.py")
+    )
+
+
+@pytest.mark.parametrize("path", sorted(UI.glob("*/*.py")), ids=relative)
+def test_a_room_imports_from_shared_rooms_and_never_from_a_neighbour(path):
+    assert rooms_imported(path) - rooms_within_reach(path.parent.name) == set()
 
 
 @pytest.mark.parametrize("path", [*MODULES, ROOT / "app.py"], ids=relative)

@@ -19,7 +19,6 @@ from pix2seq.ui.visit.writer import write
 from pix2seq.ui.write.answers import Answers
 from pix2seq.ui.write.edits import edited_prompt
 from pix2seq.ui.write.exports import options_of_link
-from pix2seq.ui.write.handlers import Handlers
 
 pytestmark = pytest.mark.slow
 
@@ -94,7 +93,7 @@ def test_a_link_carries_every_setting(context, mini):
 def test_a_visitors_picture_is_called_by_its_file(context, mini, tmp_path, monkeypatch, capsys):
     path = tmp_path / "my cat's photo.jpg"
     path.write_bytes(PHOTOS[1].path.read_bytes())
-    picture = Handlers(context).picture_of(str(path))
+    picture = context.picture_of(str(path))
     run = written(context, mini, picture)
     copied = Answers(context).snippets({"run": run.id})
     assert copied["link"] == "", "a visitor's picture stays here"
@@ -120,8 +119,7 @@ def test_copies_read_the_sentence_as_it_is_on_view(context, mini):
 
 
 def test_two_copies_of_a_file_keep_their_own_names(context, tmp_path):
-    handlers = Handlers(context)
     names = ("holiday.jpg", "secret plan.jpg")
     for name in names:
         Path(tmp_path / name).write_bytes(PHOTOS[0].path.read_bytes())
-    assert [handlers.picture_of(str(tmp_path / name)).name for name in names] == list(names)
+    assert [context.picture_of(str(tmp_path / name)).name for name in names] == list(names)

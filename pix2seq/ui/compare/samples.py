@@ -30,9 +30,9 @@ from pix2seq.ui.kit.controls import options_from_values
 from pix2seq.ui.visit import record
 from pix2seq.ui.visit.context import AppContext
 from pix2seq.ui.visit.jobs import Jobs
+from pix2seq.ui.visit.pictures import PictureAnswers
 from pix2seq.ui.visit.runs import Picture
-from pix2seq.ui.write.answers import Answers
-from pix2seq.ui.write.handlers import Handlers, session_of, toast
+from pix2seq.ui.visit.visitor import session_of, toast
 
 MOST_SAMPLES = 24
 _TEMPLATE = '<div class="p2s p2s-samples" data-samples data-state="idle"></div>'
@@ -54,15 +54,11 @@ class SampleHandlers:
     def __init__(self, context: AppContext) -> None:
         self.context = context
         self.jobs = Jobs()
-        self._write = Handlers(context)
-
-    def picture(self, path: str | None, example: str | None) -> Picture:
-        return self.context.example_picture(example) if example else self._write.picture_of(path)
 
     def look(self, path: str | None, example: str | None) -> str:
         """Show the picture before anything is written about it."""
         try:
-            return samples_json("idle", record.picture_line(self.picture(path, example)))
+            return samples_json("idle", record.picture_line(self.context.picture(path, example)))
         except ConfigError:
             return samples_json("idle", record.picture_line(None))
 
@@ -71,7 +67,7 @@ class SampleHandlers:
         try:
             predictor = self.context.shelf.get(checkpoint)
             options = options_from_values(predictor, *values)
-            picture = self.picture(path, example)
+            picture = self.context.picture(path, example)
         except ConfigError as error:
             toast(error)
             yield gr.skip()
@@ -174,7 +170,7 @@ def build_samples_panel(context: AppContext) -> None:
         value=samples_json("idle", record.picture_line(None)),
         html_template=_TEMPLATE,
         js_on_load=_ON_LOAD,
-        server_functions=Answers(context).functions(),
+        server_functions=PictureAnswers(context).functions(),
         apply_default_css=False,
         elem_id="samples",
         padding=False,

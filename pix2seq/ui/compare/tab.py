@@ -24,9 +24,9 @@ from pix2seq.ui.compare.sides import (
 from pix2seq.ui.kit.controls import Controls, options_from_values, resolved_defaults
 from pix2seq.ui.visit import record
 from pix2seq.ui.visit.context import AppContext
-from pix2seq.ui.visit.runs import Picture, Run
-from pix2seq.ui.write.answers import Answers
-from pix2seq.ui.write.handlers import Handlers, session_of, toast
+from pix2seq.ui.visit.pictures import PictureAnswers
+from pix2seq.ui.visit.runs import Run
+from pix2seq.ui.visit.visitor import session_of, toast
 
 _OPENING_PRESET = "argmax"
 _TEMPLATE = '<div class="p2s p2s-compare" data-compare data-state="idle"></div>'
@@ -52,16 +52,11 @@ class CompareHandlers:
 
     def __init__(self, context: AppContext) -> None:
         self.context = context
-        self._write = Handlers(context)
-
-    def picture(self, path: str | None, example: str | None) -> Picture:
-        """The picture that is on the stage of *Write*."""
-        return self.context.example_picture(example) if example else self._write.picture_of(path)
 
     def look(self, path: str | None, example: str | None) -> str:
         """Show the picture before anything is written about it."""
         try:
-            return empty_comparison(record.picture_line(self.picture(path, example)))
+            return empty_comparison(record.picture_line(self.context.picture(path, example)))
         except ConfigError:
             return empty_comparison(record.picture_line(None))
 
@@ -71,7 +66,7 @@ class CompareHandlers:
         left, right, base = values[:count], values[count : 2 * count], values[2 * count :]
         try:
             predictor = self.context.shelf.get(checkpoint)
-            picture = self.picture(path, example)
+            picture = self.context.picture(path, example)
             a, b = (
                 Run(picture, predictor, side_options(predictor, base, side, seed))
                 for side in (left, right)
@@ -161,7 +156,7 @@ def build_two_settings(context: AppContext) -> None:
         value=empty_comparison(record.picture_line(None)),
         html_template=_TEMPLATE,
         js_on_load=_ON_LOAD,
-        server_functions=Answers(context).functions(),
+        server_functions=PictureAnswers(context).functions(),
         apply_default_css=False,
         elem_id="compare",
         padding=False,

@@ -22,7 +22,7 @@ from pix2seq.ui.lab.recordings import LAB_SEED, load_recording
 from pix2seq.ui.lab.sheet import Sheet, empty_figures, idle_text
 from pix2seq.ui.visit.context import AppContext
 from pix2seq.ui.visit.jobs import Jobs
-from pix2seq.ui.write.handlers import session_of, toast
+from pix2seq.ui.visit.visitor import session_of, toast
 
 MOST_IMAGES = 64
 _IMAGES = 16

@@ -1,7 +1,7 @@
 """Answers to the *Learn* pages' questions: each reads a dict from the page and asks one lesson.
 
 They bypass Gradio's queue, so they do what takes milliseconds; the one that runs the network does a
-single pass, and one at a time. What writes whole sentences goes through the queue (``learn.py``).
+single pass, and one at a time. What writes whole sentences goes through the queue (``tab.py``).
 """
 
 from __future__ import annotations
@@ -14,8 +14,7 @@ from pix2seq.compare import first_divergence
 from pix2seq.config import AugmentConfig, SamplingOptions
 from pix2seq.examples import scene_name
 from pix2seq.transforms import Letterbox
-from pix2seq.ui.learn import objective as lessons_model
-from pix2seq.ui.learn import sequence as lessons
+from pix2seq.ui.learn import augmentation, inference, objective, quantisation, sequence
 from pix2seq.ui.learn.subject import (
     Subject,
     find_predictor,
@@ -23,6 +22,7 @@ from pix2seq.ui.learn.subject import (
     read_subject,
     vocabulary_of,
 )
+from pix2seq.ui.learn.views import frame
 from pix2seq.ui.visit.context import AppContext
 from pix2seq.ui.visit.questions import answering, data_url, server_function
 
@@ -83,7 +83,7 @@ class Teacher:
                 "h": picture.image.height,
                 "src": data_url(picture.image, _DISPLAY_SIDE),
             },
-            "frame": lessons.frame(letterbox),
+            "frame": frame(letterbox),
             "truth": known_truth(picture),
             "vocabulary": {
                 "bins": config.num_bins,
@@ -95,7 +95,7 @@ class Teacher:
                     tokenizer.categories.name(label)
                     for label in tokenizer.categories.named_labels()
                 ],
-                "layout": lessons.vocabulary_layout(tokenizer),
+                "layout": sequence.vocabulary_layout(tokenizer),
             },
         }
 
@@ -104,16 +104,16 @@ class Teacher:
         """Page 1; ``curve`` asks for the plot, too (it depends on the boxes alone)."""
         subject = read_subject(self.context, question)
         bins, quantizer = int(question["bins"]), question.get("quantizer", "round")
-        view = lessons.quantization(subject.boxes, subject.letterbox, bins, quantizer)
+        view = quantisation.quantization(subject.boxes, subject.letterbox, bins, quantizer)
         if question.get("curve"):
-            view["curve"] = lessons.error_curve(subject.boxes, subject.letterbox)
+            view["curve"] = quantisation.error_curve(subject.boxes, subject.letterbox)
         return view | subject.about()
 
     @answering
     def sentence(self, question: dict) -> dict:
         """Page 2."""
         subject = read_subject(self.context, question)
-        view = lessons.sentence(
+        view = sequence.sentence(
             subject.boxes,
             subject.labels,
             subject.letterbox,
@@ -128,7 +128,7 @@ class Teacher:
         """Page 3."""
         subject = read_subject(self.context, question)
         pair = _training_sequence(subject, question)
-        view = lessons.pair_view(pair, subject.letterbox, subject.tokenizer)
+        view = augmentation.pair_view(pair, subject.letterbox, subject.tokenizer)
         return view | subject.about()
 
     @answering
@@ -139,9 +139,9 @@ class Teacher:
         pair = _training_sequence(subject, question)
         with self._network:
             encoding = subject.picture.encoded_by(predictor)
-            logits = lessons_model.teacher_forced_logits(predictor, encoding, pair)
-        view = lessons.pair_view(pair, subject.letterbox, subject.tokenizer)
-        view |= lessons_model.objective(logits, pair, subject.tokenizer)
+            logits = objective.teacher_forced_logits(predictor, encoding, pair)
+        view = augmentation.pair_view(pair, subject.letterbox, subject.tokenizer)
+        view |= objective.objective(logits, pair, subject.tokenizer)
         return view | subject.about()
 
     @answering
@@ -158,9 +158,9 @@ class Teacher:
             )
             encoding = run.picture.encoded_by(run.predictor)
             found = run.predictor.read(encoding, run.steps, options)
-            hits = lessons_model.matches(found, subject.boxes, subject.labels)
+            hits = inference.matches(found, subject.boxes, subject.labels)
             flat.append(found.degenerate)
-            panes.append(lessons_model.found_view(found, hits, run.predictor.categories))
+            panes.append(inference.found_view(found, hits, run.predictor.categories))
         ids = [run.token_ids for run in runs]
         return {
             "panes": panes,
@@ -176,7 +176,7 @@ def _training_sequence(subject: Subject, question: dict) -> TrainingSequence:
     if subject.tokenizer.noise_id is None:
         # Without a noise class there is nothing to hide a class behind.
         config = config.replace(noise_objects=False, class_corruption="none")
-    return lessons.training_sequence(
+    return augmentation.training_sequence(
         subject.boxes,
         subject.labels,
         subject.letterbox,

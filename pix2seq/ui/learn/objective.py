@@ -1,8 +1,5 @@
-"""What the last two *Learn* pages show: the objective and inference (paper, sections 2.2 and 2.3).
-
-The loaded model reads a training sentence and every token is priced; or it writes, and what it
-found is held against the true boxes.
-"""
+"""Lesson 4, the objective: what each token of a training sentence costs the loaded model (paper,
+section 2.2, equation 1)."""
 
 from __future__ import annotations
 
@@ -12,14 +9,11 @@ import torch
 from torch import Tensor
 
 from pix2seq.augment import TrainingSequence
-from pix2seq.boxes import box_iou
-from pix2seq.categories import Categories
-from pix2seq.detections import Detections
 from pix2seq.device import inference
 from pix2seq.objective import token_losses, weighted_mean
 from pix2seq.predictor import ImageEncoding, Predictor
 from pix2seq.tokenizer import Tokenizer
-from pix2seq.ui.learn.sequence import token_view
+from pix2seq.ui.learn.views import token_view
 
 _CANDIDATES = 5
 
@@ -84,51 +78,3 @@ def objective(logits: Tensor, pair: TrainingSequence, tokenizer: Tokenizer) -> d
         "eos": mean(~is_coord & ~is_label),
         "uniform": math.log(tokenizer.vocab_size),
     }
-
-
-def matches(
-    found: Detections, boxes: Tensor, labels: Tensor, iou_threshold: float = 0.5
-) -> list[int | None]:
-    """Which true object each detection hits, best score first, each object once.
-
-    Args:
-        boxes: (M, 4) true boxes.
-        labels: (M,) in the detections' label space.
-
-    Returns:
-        Per detection an index into ``boxes``, or ``None``.
-    """
-    overlaps = box_iou(found.boxes, boxes)  # (N, M)
-    overlaps = overlaps.masked_fill(found.labels[:, None] != labels[None], 0.0)
-    hit: list[int | None] = [None] * len(found)
-    for i in found.scores.argsort(descending=True, stable=True).tolist() if len(boxes) else ():
-        overlap, j = overlaps[i].max(0)
-        if overlap >= iou_threshold:
-            hit[i] = int(j)
-            overlaps[:, j] = 0.0
-    return hit
-
-
-def found_view(found: Detections, hits: list[int | None], categories: Categories) -> list[dict]:
-    """Detections as the page draws them; ``hit`` says which true box each one found."""
-    return [
-        {
-            "box": box,
-            "text": categories.name(label),
-            "score": score,
-            "noise_score": noise_score,
-            "noise": noise,
-            "object": number,
-            "hit": hit,
-        }
-        for box, label, score, noise_score, noise, number, hit in zip(
-            found.boxes.tolist(),
-            found.labels.tolist(),
-            found.scores.tolist(),
-            found.noise_scores.tolist(),
-            found.is_noise.tolist(),
-            found.objects.tolist(),
-            hits,
-            strict=True,
-        )
-    ]

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import json
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cache
 
@@ -23,7 +24,6 @@ from pix2seq.examples import scene_sample
 from pix2seq.predictor import Predictor
 from pix2seq.tokenizer import Tokenizer
 from pix2seq.transforms import Letterbox
-from pix2seq.ui.learn.sequence import labels_of
 from pix2seq.ui.visit.context import AppContext
 from pix2seq.ui.visit.runs import Picture
 
@@ -127,6 +127,12 @@ def page_boxes(boxes: Tensor, labels: Tensor, categories: Categories) -> list[li
         [*(round(value, 2) for value in box), categories.name(label)]
         for box, label in zip(boxes.tolist(), labels.tolist(), strict=True)
     ]
+
+
+def labels_of(names: Sequence[str], categories: Categories) -> list[int | None]:
+    """Labels of class names; ``None`` where a checkpoint has no such class."""
+    known = {name: label for label, name in enumerate(categories.names) if name is not None}
+    return [known.get(name) for name in names]
 
 
 @cache

@@ -6,11 +6,14 @@ share, filled in by the *Write* tab, which is built first.
 
 from __future__ import annotations
 
+import hashlib
 from dataclasses import dataclass, field
+from pathlib import Path
 
 import gradio as gr
 
 from pix2seq.config import ConfigError
+from pix2seq.images import load_image
 from pix2seq.predictor import Predictor
 from pix2seq.ui.kit.controls import DEFAULT_SPEED, Controls
 from pix2seq.ui.visit.examples import open_example
@@ -57,6 +60,27 @@ class AppContext:
             picture = open_example(name)
             self.pictures.add(picture, name)
         return self.pictures.add(picture)
+
+    def picture_of(self, path: str | None) -> Picture:
+        """The stored picture of an uploaded file; the same file is decoded and encoded once. Its
+        name belongs to it: somebody else's copy of the file may be called differently."""
+        if not path:
+            raise ConfigError("there is no picture yet; choose an example or add your own photo")
+        name = Path(path).name
+        key = f"{hashlib.sha256(Path(path).read_bytes()).hexdigest()} {name}"
+        picture = self.pictures.find(key)
+        if picture is None:
+            try:
+                picture = Picture(load_image(path), name=name)
+            except ConfigError as error:  # people know the file's name, not the server's folders
+                raise ConfigError(str(error).replace(str(path), name)) from None
+            self.pictures.add(picture, key)
+            self.pictures.add(picture)
+        return picture
+
+    def picture(self, path: str | None, example: str | None) -> Picture:
+        """What is on the stage of *Write*: an example by its name, else the uploaded file."""
+        return self.example_picture(example) if example else self.picture_of(path)
 
     def default_predictor(self) -> Predictor | None:
         """The checkpoint that the page opens with; ``None``, and ``problem`` says why, if it

@@ -19,22 +19,18 @@ from pix2seq.device import inference
 from pix2seq.sampling import drawn_token, explain_step
 from pix2seq.ui.kit.controls import CONTROL_COUNT, READING_OPTIONS, Controls, options_from_values
 from pix2seq.ui.visit import record
-from pix2seq.ui.visit.context import AppContext
-from pix2seq.ui.visit.questions import answering, data_url, server_function
+from pix2seq.ui.visit.pictures import PictureAnswers
+from pix2seq.ui.visit.questions import answering, server_function
 from pix2seq.ui.visit.runs import Run
 from pix2seq.ui.write import exports
 
-_DISPLAY_SIDE = 1280
 _ALTERNATIVES = 12
 _LARGEST_ATTENTION = 1_000_000  # cells squared, per layer and head
 _LEAST_MODE = 0.02  # a peak with less probability is not worth drawing
 
 
-class Answers:
+class Answers(PictureAnswers):
     """The server functions of the stage over one ``AppContext``."""
-
-    def __init__(self, context: AppContext) -> None:
-        self.context = context
 
     def functions(self) -> list[Callable[[dict], dict]]:
         """What the component registers; their names are the page's ``server.<name>``. Gradio runs
@@ -50,12 +46,6 @@ class Answers:
             self.snippets,
         )
         return [server_function(method) for method in methods]
-
-    @answering
-    def picture(self, question: dict) -> dict:
-        """The picture as a data URL, at most 1280 px on its longer side."""
-        image = self.context.pictures.get(question.get("id")).image
-        return {"src": data_url(image, _DISPLAY_SIDE)}
 
     @answering
     def loading(self, question: dict) -> dict:

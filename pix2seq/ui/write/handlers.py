@@ -6,17 +6,13 @@ becomes a toast and the stage's error state; the server goes on.
 
 from __future__ import annotations
 
-import hashlib
-import html
 from collections.abc import Iterator
-from pathlib import Path
 
 import gradio as gr
 from PIL import Image
 
 from pix2seq.config import ConfigError, SamplingOptions
 from pix2seq.examples import PHOTOS, scene_name
-from pix2seq.images import load_image
 from pix2seq.predictor import Predictor
 from pix2seq.ui.kit.controls import (
     CONTROL_COUNT,
@@ -26,17 +22,12 @@ from pix2seq.ui.kit.controls import (
 )
 from pix2seq.ui.visit import record
 from pix2seq.ui.visit.context import AppContext
-from pix2seq.ui.visit.runs import Picture, Run
+from pix2seq.ui.visit.runs import Run
+from pix2seq.ui.visit.visitor import session_of, toast
 from pix2seq.ui.visit.writer import write
 from pix2seq.ui.write.edits import edited_prompt
 from pix2seq.ui.write.exports import options_of_link
 from pix2seq.ui.write.recordings import OPENING, recorded_run, recorded_text
-
-
-def toast(error: ConfigError) -> None:
-    """Show a user's mistake where they look, without stopping anything."""
-    # Gradio shows toasts as HTML; a link's or file's text must stay text.
-    gr.Warning(html.escape(str(error), quote=False), title="That does not work", duration=10)
 
 
 class Handlers:
@@ -46,23 +37,6 @@ class Handlers:
         self.context = context
 
     # ---- pictures ---------------------------------------------------------------------------
-
-    def picture_of(self, path: str | None) -> Picture:
-        """The stored picture of an uploaded file; the same file is decoded and encoded once. Its
-        name belongs to it: somebody else's copy of the file may be called differently."""
-        if not path:
-            raise ConfigError("there is no picture yet; choose an example or add your own photo")
-        name = Path(path).name
-        key = f"{hashlib.sha256(Path(path).read_bytes()).hexdigest()} {name}"
-        picture = self.context.pictures.find(key)
-        if picture is None:
-            try:
-                picture = Picture(load_image(path), name=name)
-            except ConfigError as error:  # people know the file's name, not the server's folders
-                raise ConfigError(str(error).replace(str(path), name)) from None
-            self.context.pictures.add(picture, key)
-            self.context.pictures.add(picture)
-        return picture
 
     @property
     def opening_example(self) -> str:
@@ -136,7 +110,7 @@ class Handlers:
         if not path:
             return record.picture_line(None)
         try:
-            return record.picture_line(self.picture_of(path))
+            return record.picture_line(self.context.picture_of(path))
         except ConfigError as error:
             toast(error)
             return record.picture_line(None, str(error))
@@ -147,7 +121,7 @@ class Handlers:
         """Run: a new sentence from its first token."""
         try:
             predictor = self.context.shelf.get(checkpoint)
-            picture = self.context.example_picture(example) if example else self.picture_of(path)
+            picture = self.context.picture(path, example)
             options = options_from_values(predictor, *values)
         except ConfigError as error:
             toast(error)
@@ -171,9 +145,7 @@ class Handlers:
             if current is not None:
                 current.restore()
             if current is None:
-                picture = (
-                    self.context.example_picture(example) if example else self.picture_of(path)
-                )
+                picture = self.context.picture(path, example)
                 run = Run(picture, predictor, options)
                 run.prompt = edited_prompt(run, [], request_data, options.max_objects)
             else:
@@ -269,8 +241,3 @@ def _as_asked(options: SamplingOptions, request_data: dict) -> SamplingOptions:
     return options.replace(
         forbidden_labels=tuple(dict.fromkeys((*options.forbidden_labels, label)))
     )
-
-
-def session_of(request: gr.Request | None) -> str:
-    """The browser tab that a request comes from."""
-    return str(getattr(request, "session_hash", None) or "")

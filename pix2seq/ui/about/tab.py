@@ -17,7 +17,7 @@ from pix2seq.ui.about.vocabulary import vocabulary_stretches
 from pix2seq.ui.visit.context import AppContext
 
 _TEMPLATE = '<div class="p2s p2s-about" data-about></div>'
-_ON_LOAD = "P2S.mountAbout(element, { props, watch });"
+_ON_LOAD = "P2S.call('mountAbout', element, { props, watch });"
 
 _INTRO = """
 ## A detector that writes

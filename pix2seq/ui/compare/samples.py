@@ -38,7 +38,7 @@ MOST_SAMPLES = 24
 _TEMPLATE = '<div class="p2s p2s-samples" data-samples data-state="idle"></div>'
 _ON_LOAD = """
 const events = ["look"];
-P2S.mountSamples(element, { props, server, trigger, watch, events });
+P2S.call("mountSamples", element, { props, server, trigger, watch, events });
 """
 
 

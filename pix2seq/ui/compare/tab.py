@@ -34,7 +34,7 @@ _TEMPLATE = '<div class="p2s p2s-compare" data-compare data-state="idle"></div>'
 # `look` asks for the picture on view; Gradio finds a component's events by their quoted names.
 _ON_LOAD = """
 const events = ["look"];
-P2S.mountCompare(element, { props, server, trigger, watch, events });
+P2S.call("mountCompare", element, { props, server, trigger, watch, events });
 """
 
 

@@ -1,53 +1,52 @@
 // Names beside boxes: each at the first place around its box where no other name stands.
 
-(() => {
-  const { svg } = P2S;
-  const HEIGHT = 17;
-  const measure = document.createElement("canvas").getContext("2d");
+import { svg } from "#kit/elements.js";
 
-  function overlap(a, b) {
-    const across = a.x < b.x + b.width && b.x < a.x + a.width;
-    return across && a.y < b.y + b.height && b.y < a.y + a.height;
-  }
+const HEIGHT = 17;
+const measure = document.createElement("canvas").getContext("2d");
 
-  /** Where a name may stand: `{x, y, width, height}`.
-   * `box` and `frame` (the picture) are such rectangles, too; `taken` are the names that stand already. */
-  P2S.labelPlace = (text, box, frame, taken) => {
-    measure.font = "600 12px system-ui, sans-serif";
-    const width = measure.measureText(text).width + 10;
-    const right = frame.x + frame.width - width;
-    const bottom = frame.y + frame.height - HEIGHT;
-    const within = (x, y) => ({
-      x: Math.max(frame.x, Math.min(x, right)),
-      y: Math.max(frame.y, Math.min(y, bottom)),
-      width,
-      height: HEIGHT,
-    });
-    const end = box.x + box.width - width;
-    const places = [
-      within(box.x - 1, box.y - HEIGHT),
-      within(box.x + 1, box.y + 1),
-      within(end, box.y - HEIGHT),
-      within(box.x + 1, box.y + box.height - HEIGHT - 1),
-      within(box.x - 1, box.y + box.height),
-      within(end, box.y + 1),
-      ...[2, 3, 4, 5].map((line) => within(box.x + 1, box.y + line * HEIGHT)),
-    ];
-    return places.find((place) => !taken.some((other) => overlap(place, other))) || places[0];
-  };
+function overlap(a, b) {
+  const across = a.x < b.x + b.width && b.x < a.x + a.width;
+  return across && a.y < b.y + b.height && b.y < a.y + a.height;
+}
 
-  /** A name at its place. */
-  P2S.labelNode = (text, place, look) => {
-    const node = svg(
-      "g",
-      { class: look, transform: `translate(${place.x} ${place.y})` },
-      svg("rect", { width: place.width, height: place.height, rx: 2 }),
-      svg("text", { x: 5, y: 12.5 }, text)
-    );
-    node.p2sPlace = place;
-    return node;
-  };
+/** Where a name may stand: `{x, y, width, height}`.
+ * `box` and `frame` (the picture) are such rectangles, too; `taken` are the names that stand already. */
+export const labelPlace = (text, box, frame, taken) => {
+  measure.font = "600 12px system-ui, sans-serif";
+  const width = measure.measureText(text).width + 10;
+  const right = frame.x + frame.width - width;
+  const bottom = frame.y + frame.height - HEIGHT;
+  const within = (x, y) => ({
+    x: Math.max(frame.x, Math.min(x, right)),
+    y: Math.max(frame.y, Math.min(y, bottom)),
+    width,
+    height: HEIGHT,
+  });
+  const end = box.x + box.width - width;
+  const places = [
+    within(box.x - 1, box.y - HEIGHT),
+    within(box.x + 1, box.y + 1),
+    within(end, box.y - HEIGHT),
+    within(box.x + 1, box.y + box.height - HEIGHT - 1),
+    within(box.x - 1, box.y + box.height),
+    within(end, box.y + 1),
+    ...[2, 3, 4, 5].map((line) => within(box.x + 1, box.y + line * HEIGHT)),
+  ];
+  return places.find((place) => !taken.some((other) => overlap(place, other))) || places[0];
+};
 
-  /** The places of the names that a layer holds. */
-  P2S.labelsIn = (layer, look) => [...layer.querySelectorAll(`.${look}`)].map((node) => node.p2sPlace);
-})();
+/** A name at its place. */
+export const labelNode = (text, place, look) => {
+  const node = svg(
+    "g",
+    { class: look, transform: `translate(${place.x} ${place.y})` },
+    svg("rect", { width: place.width, height: place.height, rx: 2 }),
+    svg("text", { x: 5, y: 12.5 }, text)
+  );
+  node.p2sPlace = place;
+  return node;
+};
+
+/** The places of the names that a layer holds. */
+export const labelsIn = (layer, look) => [...layer.querySelectorAll(`.${look}`)].map((node) => node.p2sPlace);

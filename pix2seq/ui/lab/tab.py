@@ -28,7 +28,7 @@ MOST_IMAGES = 64
 _IMAGES = 16
 _FLUSH_SECONDS = 0.15
 _TEMPLATE = '<div class="p2s p2s-lab" data-lab data-state="idle"></div>'
-_ON_LOAD = "P2S.mountLab(element, { props, watch });"
+_ON_LOAD = "P2S.call('mountLab', element, { props, watch });"
 
 
 class Benches:

@@ -24,7 +24,7 @@ _TEMPLATE = '<div class="p2s p2s-learn" data-learn></div>'
 # Gradio finds the names of the component's events where they stand in quotes.
 _ON_LOAD = """
 const events = ["learn_write"];
-P2S.mountLearn(element, { props, server, trigger, watch, events });
+P2S.call("mountLearn", element, { props, server, trigger, watch, events });
 """
 
 
@@ -58,7 +58,7 @@ def build_learn_tab(context: AppContext) -> None:
         context.loaded.change(
             None,
             context.checkpoint,
-            js="(name) => P2S.emit('checkpoint', name)",
+            js="(name) => P2S.call('checkpoint', name)",
             api_visibility="private",
         )
 

@@ -36,7 +36,7 @@ def build_header(context: AppContext, title: str) -> None:
         )
         gr.HTML(
             html_template=_ACTIONS,
-            js_on_load="P2S.mountActions(element);",
+            js_on_load="P2S.call('mountActions', element);",
             apply_default_css=False,
             elem_id="actions",
         )

@@ -16,7 +16,7 @@ _TEMPLATE = '<div class="p2s p2s-stage" data-stage data-state="idle"></div>'
 # The component's events: Gradio finds their quoted names in the load hook.
 _ON_LOAD = """
 const events = ["write_on", "forbid", "keep_going"];
-P2S.mountStage(element, { props, server, trigger, watch, events });
+P2S.call("mountStage", element, { props, server, trigger, watch, events });
 """
 
 

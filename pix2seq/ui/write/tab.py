@@ -116,12 +116,12 @@ def build_write_tab(context: AppContext) -> None:
         api_visibility=_PRIVATE,
     )
     # However a request ends, the stage stops saying that it waits.
-    settled = dict(js="() => P2S.settled()", api_visibility=_PRIVATE)
+    settled = dict(js="() => P2S.call('settled')", api_visibility=_PRIVATE)
     run.click(start, sources, **writing).then(None, **settled)
     step.click(
         go_on,
         [cursor, *sources],
-        js="(_, ...rest) => [P2S.cursor({ limit: 1 }), ...rest]",
+        js="async (_, ...rest) => [await P2S.call('cursor', { limit: 1 }), ...rest]",
         **writing,
     ).then(None, **settled)
     context.stage.write_on(edit, sources, **writing).then(None, **settled)
@@ -148,7 +148,7 @@ def build_write_tab(context: AppContext) -> None:
 
     quiet = dict(show_progress="hidden", api_visibility=_PRIVATE)
     speed.change(handlers.set_pace, speed, None, queue=False, **quiet)
-    speed.change(None, speed, js="(pace) => P2S.setPace(pace)", api_visibility=_PRIVATE)
+    speed.change(None, speed, js="(pace) => P2S.call('setPace', pace)", api_visibility=_PRIVATE)
 
     def choose_example(event: gr.SelectData, request: gr.Request):
         photo = PHOTOS[event.index]
@@ -177,13 +177,13 @@ def build_write_tab(context: AppContext) -> None:
         None,
         [context.checkpoint, *widgets],
         None,
-        js="(checkpoint, ...values) => P2S.settings(values, checkpoint)",
+        js="(checkpoint, ...values) => P2S.call('settings', values, checkpoint)",
         api_visibility=_PRIVATE,
     )
-    sheet.click(None, js="() => P2S.toggleSheet()", api_visibility=_PRIVATE)
+    sheet.click(None, js="() => P2S.call('toggleSheet')", api_visibility=_PRIVATE)
     # Listeners of one event run one after the other, so the stage hears of the choice first.
     context.checkpoint.change(
-        None, context.checkpoint, js="(name) => P2S.loading(name)", api_visibility=_PRIVATE
+        None, context.checkpoint, js="(name) => P2S.call('loading', name)", api_visibility=_PRIVATE
     )
     # Not `input`, which fires for the choice and again when the menu loses the focus; not `select`,
     # which misses choices by the keyboard. What Python put into the menu is loaded already.
@@ -195,4 +195,4 @@ def build_write_tab(context: AppContext) -> None:
         show_progress_on=context.checkpoint,
         concurrency_id="load",
         api_visibility=_PRIVATE,
-    ).then(None, js="() => P2S.loaded()", api_visibility=_PRIVATE)
+    ).then(None, js="() => P2S.call('loaded')", api_visibility=_PRIVATE)

@@ -1,0 +1,13 @@
+// Files that leave the page.
+
+import { h } from "#kit/elements.js";
+
+/** Save data the page holds as a file. `content` is a Blob. */
+export const download = (name, content) => {
+  const url = URL.createObjectURL(content);
+  const link = h("a", { href: url, download: name });
+  document.body.append(link);
+  link.click();
+  link.remove();
+  setTimeout(() => URL.revokeObjectURL(url), 10000);
+};

@@ -1,0 +1,14 @@
+// What a token says about its object: its place in the sentence, as the page shows and names it.
+
+export const SLOTS = ["ymin", "xmin", "ymax", "xmax", "class"];
+export const isVertical = (slot) => slot === "ymin" || slot === "ymax"; // measures along y
+export const isCoordinate = (slot) => SLOTS.indexOf(slot) >= 0 && slot !== "class";
+
+export const ROLE_MEANING = {
+  ymin: "top edge",
+  xmin: "left edge",
+  ymax: "bottom edge",
+  xmax: "right edge",
+  class: "what it is",
+  eos: "end of the sentence",
+};

@@ -1,0 +1,16 @@
+// Components whose value is one JSON text.
+
+/** Follow a component whose value is one JSON text; a text that cannot be read changes nothing. */
+export const followJson = (bridge, take) => {
+  const read = () => {
+    let data;
+    try {
+      data = JSON.parse(bridge.props.value);
+    } catch (error) {
+      return;
+    }
+    if (data) take(data);
+  };
+  read();
+  bridge.watch("value", read);
+};

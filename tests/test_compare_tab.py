@@ -157,7 +157,7 @@ def test_every_preset_works_with_every_checkpoint(name):
         tokenizer = Tokenizer(config, Categories.contiguous(["x"] * config.num_classes))
         for options in sides:
             assert options.resolve(SamplingOptions(), tokenizer.config) == options
-            assert len(side_updates(options, config)) == len(Side.names())
+            assert len(side_updates(options, config)) == len(Side.NAMES)
         if config.noise_id is not None and name != "write":
             assert sides[0] != sides[1]
 
@@ -211,7 +211,7 @@ def test_the_panel_shows_the_picture_before_anything_is_written(photo):
 def test_another_checkpoint_sets_both_sides_to_its_limits():
     handlers = CompareHandlers(app_context())
     updates = handlers.follow_checkpoint("bins", "scripted")
-    bins = Side.names().index("num_bins")
+    bins = Side.NAMES.index("num_bins")
     assert [update["maximum"] for update in (updates[bins], updates[bins + 6])] == [32, 32]
     assert [update["value"] for update in (updates[bins], updates[bins + 6])] == [32, 16]
     assert len(handlers.follow_checkpoint("bins", "missing")) == 12
@@ -221,7 +221,7 @@ def test_a_preset_keeps_what_write_has():
     handlers = CompareHandlers(app_context())
     values = control_values(scripted_predictor(), max_objects=5)
     updates = handlers.choose_preset("eos", "scripted", *values)
-    names = [*Side.names(), *Side.names()]
+    names = [*Side.NAMES, *Side.NAMES]
     set_to = [(name, update["value"]) for name, update in zip(names, updates, strict=True)]
     assert [value for name, value in set_to if name == "max_objects"] == [5, 5]
     assert [value for name, value in set_to if name == "eos"] == ["model", "delay"]

@@ -106,10 +106,10 @@ def test_a_visitors_picture_is_called_by_its_file(context, mini, tmp_path, monke
 
 
 def test_copies_read_the_sentence_as_it_is_on_view(context, mini):
-    from tests.served import control_values
+    from tests.served import settings_on_view
 
     run = written(context, mini, context.example_picture("scene-26"))
-    values = control_values(mini, noise="show", score_threshold=0.05)
+    values = settings_on_view(mini, noise="show", score_threshold=0.05)
     copied = Answers(context).snippets({"run": run.id, "values": values})
     assert "noise='show'" in copied["python"] and "score_threshold=0.05" in copied["python"]
     assert (

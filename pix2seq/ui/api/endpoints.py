@@ -8,9 +8,9 @@ checkpoint.
 
 from __future__ import annotations
 
+import inspect
 import time
 from collections.abc import Iterator
-from dataclasses import fields
 
 import gradio as gr
 
@@ -18,8 +18,26 @@ from pix2seq.config import ConfigError
 from pix2seq.images import load_image
 from pix2seq.render import RunRecord, token_summary
 from pix2seq.sampling import SamplingStep
-from pix2seq.ui.kit.controls import Controls, options_from_values, photo_input
+from pix2seq.ui.kit.controls import (
+    NAMES,
+    SETTINGS,
+    named_values,
+    options_from_values,
+    photo_input,
+)
 from pix2seq.ui.visit.context import AppContext
+
+
+def signature_of(returns: object) -> inspect.Signature:
+    """What a program may say: an image, a checkpoint, and every sampling control by its name.
+    Gradio reads parameters off a function's signature."""
+    kind = inspect.Parameter.POSITIONAL_OR_KEYWORD
+    parameters = [
+        inspect.Parameter("image", kind, annotation=str | None),
+        inspect.Parameter("checkpoint", kind, annotation=str),
+        *(inspect.Parameter(one.name, kind, annotation=one.type) for one in SETTINGS),
+    ]
+    return inspect.Signature(parameters, return_annotation=returns)
 
 
 def build_api(context: AppContext) -> None:
@@ -27,42 +45,24 @@ def build_api(context: AppContext) -> None:
 
     # The widgets' defaults are those of the checkpoint that the page opens with; left alone, they
     # mean "what the chosen checkpoint recommends".
-    usual_values = [widget.value for widget in context.controls.widgets()]
+    usual = {name: widget.value for name, widget in context.controls.items()}
 
     def prepare(image, checkpoint, values):
+        asked = named_values(values)
         try:
             predictor = context.shelf.get(checkpoint)
             if checkpoint != context.default_checkpoint:
-                values = [
-                    None if value == usual else value
-                    for value, usual in zip(values, usual_values, strict=True)
-                ]
-            options = options_from_values(predictor, *values)
+                asked = {
+                    name: None if value == usual[name] else value for name, value in asked.items()
+                }
+            options = options_from_values(predictor, asked)
             return predictor, options, predictor.encode(load_image(image))
         except ConfigError as error:
             raise gr.Error(str(error), print_exception=False) from None
 
-    def detect(
-        image: str | None,
-        checkpoint: str,
-        temperature: float,
-        top_p: float,
-        top_k: int,
-        num_bins: int,
-        max_objects: int,
-        eos: str,
-        grammar: bool,
-        noise: str,
-        score: str,
-        score_threshold: float,
-        seed: int,
-        forbid: list[int],
-    ) -> dict:
+    def detect(image, checkpoint, *values):
         """Find the objects in an image: boxes in its own pixels, labels, scores, every token."""
-        values = (temperature, top_p, top_k, num_bins, max_objects, eos, grammar, noise, score)
-        predictor, options, encoding = prepare(
-            image, checkpoint, (*values, score_threshold, seed, forbid)
-        )
+        predictor, options, encoding = prepare(image, checkpoint, values)
         started = time.perf_counter()
         steps = list(predictor.stream(encoding, options))
         seconds = time.perf_counter() - started
@@ -70,27 +70,9 @@ def build_api(context: AppContext) -> None:
         run = RunRecord.of(predictor, encoding, steps, found, options, seconds)
         return run.summary()
 
-    def detect_stream(
-        image: str | None,
-        checkpoint: str,
-        temperature: float,
-        top_p: float,
-        top_k: int,
-        num_bins: int,
-        max_objects: int,
-        eos: str,
-        grammar: bool,
-        noise: str,
-        score: str,
-        score_threshold: float,
-        seed: int,
-        forbid: list[int],
-    ) -> Iterator[dict]:
+    def detect_stream(image, checkpoint, *values):
         """The same, token by token: each message is one token and the objects it completed."""
-        values = (temperature, top_p, top_k, num_bins, max_objects, eos, grammar, noise, score)
-        predictor, options, encoding = prepare(
-            image, checkpoint, (*values, score_threshold, seed, forbid)
-        )
+        predictor, options, encoding = prepare(image, checkpoint, values)
         steps: list[SamplingStep] = []
         for step in predictor.stream(encoding, options):
             steps.append(step)
@@ -101,17 +83,18 @@ def build_api(context: AppContext) -> None:
                 "detections": run.summary()["detections"],
             }
 
+    detect.__signature__ = signature_of(dict)
+    detect_stream.__signature__ = signature_of(Iterator[dict])
+
     photo = photo_input(visible=False, label="image")
     # The page's sliders end at the limits of the checkpoint that it opens with; a program may name
     # another one, and is told by ``resolve`` what that one cannot do.
     free = {
-        name: gr.Number(getattr(context.controls, name).value, label=name, visible=False)
-        for name in ("num_bins", "max_objects")
+        one.name: gr.Number(context.controls[one.name].value, label=one.name, visible=False)
+        for one in SETTINGS
+        if one.limit
     }
-    controls = [
-        free.get(field.name, getattr(context.controls, field.name)) for field in fields(Controls)
-    ]
-    inputs = [photo, context.checkpoint, *controls]
+    inputs = [photo, context.checkpoint, *({**context.controls, **free}[name] for name in NAMES)]
     shared = dict(concurrency_id="model", concurrency_limit=4)
     answer = gr.JSON(visible=False)
     gr.Button(visible=False).click(detect, inputs, answer, api_name="detect", **shared)

@@ -26,7 +26,7 @@ from pix2seq.detections import Detections
 from pix2seq.evaluate import match_labels
 from pix2seq.examples import scene_sample
 from pix2seq.predictor import Predictor
-from pix2seq.ui.kit.controls import options_from_values
+from pix2seq.ui.kit.controls import named_values, options_from_values
 from pix2seq.ui.visit import record
 from pix2seq.ui.visit.context import AppContext
 from pix2seq.ui.visit.jobs import Jobs
@@ -66,7 +66,7 @@ class SampleHandlers:
         """Write ``count`` samples, with the seeds from *Write*'s on."""
         try:
             predictor = self.context.shelf.get(checkpoint)
-            options = options_from_values(predictor, *values)
+            options = options_from_values(predictor, named_values(values))
             picture = self.context.picture(path, example)
         except ConfigError as error:
             toast(error)

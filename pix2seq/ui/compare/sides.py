@@ -5,97 +5,53 @@ A side has the six settings that change a sentence most; everything else is as i
 
 from __future__ import annotations
 
-from dataclasses import dataclass, fields
-
 import gradio as gr
 
 from pix2seq.config import SamplingOptions, TokenizerConfig
-
-EOS_CHOICES = [("stop at EOS", "model"), ("keep going", "delay")]
-NOISE_CHOICES = [("hide", "paper"), ("drop", "drop"), ("show", "show")]
+from pix2seq.ui.kit.controls import BY_NAME, NAMES
 
 WITHOUT_MODEL = TokenizerConfig.compact(num_bins=1000, num_classes=80, max_objects=100)
 """Limits of the widgets while no checkpoint can be loaded: the paper's."""
 
 
-@dataclass
-class Side:
-    """Widgets of one side; the names are those of ``SamplingOptions``."""
+_ROWS = (
+    {
+        "temperature": {"min_width": 132},
+        "top_p": {"label": "Top-p", "min_width": 132},
+        "max_objects": {"min_width": 132},
+        "num_bins": {"min_width": 132},
+    },
+    {
+        "eos": {"choices": [("stop at EOS", "model"), ("keep going", "delay")], "min_width": 160},
+        "noise": {
+            "choices": [("hide", "paper"), ("drop", "drop"), ("show", "show")],
+            "min_width": 160,
+        },
+    },
+)
+"""The compared settings, row by row, and how they look here: shorter than in *Write*."""
 
-    temperature: gr.Slider
-    top_p: gr.Slider
-    num_bins: gr.Slider
-    max_objects: gr.Slider
-    eos: gr.Radio
-    noise: gr.Radio
 
-    @classmethod
-    def names(cls) -> list[str]:
-        return [field.name for field in fields(cls)]
+class Side(dict[str, gr.components.Component]):
+    """Widgets of one side by the names of their settings."""
+
+    NAMES = tuple(name for name in NAMES if any(name in row for row in _ROWS))
+    """Of the values, in the order in which handlers receive them."""
 
     def widgets(self) -> list[gr.components.Component]:
-        return [getattr(self, name) for name in self.names()]
+        return [self[name] for name in self.NAMES]
 
 
 def build_side(name: str, options: SamplingOptions, config: TokenizerConfig) -> Side:
     """Place one side's widgets, set to ``options`` (resolved); ``name`` starts their ids."""
-
-    def handle(setting: str) -> str:
-        return f"{name}-{setting}"
-
-    with gr.Row(elem_classes="p2s-side-row"):
-        temperature = gr.Slider(
-            0,
-            2,
-            value=options.temperature,
-            step=0.05,
-            label="Temperature",
-            elem_id=handle("temperature"),
-            min_width=132,
-        )
-        top_p = gr.Slider(
-            0.01,
-            1,
-            value=options.top_p,
-            step=0.01,
-            label="Top-p",
-            elem_id=handle("top-p"),
-            min_width=132,
-        )
-        max_objects = gr.Slider(
-            1,
-            config.max_objects,
-            value=options.max_objects,
-            step=1,
-            label="Objects at most",
-            elem_id=handle("max-objects"),
-            min_width=132,
-        )
-        num_bins = gr.Slider(
-            2,
-            config.num_bins,
-            value=options.num_bins,
-            step=1,
-            label="Coordinate bins",
-            elem_id=handle("num-bins"),
-            min_width=132,
-        )
-    with gr.Row(elem_classes="p2s-side-row"):
-        eos = gr.Radio(
-            EOS_CHOICES,
-            value=options.eos,
-            label="End of sentence",
-            elem_id=handle("eos"),
-            min_width=160,
-        )
-        noise = gr.Radio(
-            NOISE_CHOICES,
-            value=options.noise,
-            label="Noise objects",
-            elem_id=handle("noise"),
-            min_width=160,
-        )
-    return Side(temperature, top_p, num_bins, max_objects, eos, noise)
+    side = Side()
+    for row in _ROWS:
+        with gr.Row(elem_classes="p2s-side-row"):
+            for setting, look in row.items():
+                one = BY_NAME[setting]
+                handle = f"{name}-{one.elem_id}"
+                side[setting] = one.place(options, config, elem_id=handle, **{"info": None, **look})
+    return side
 
 
 PRESETS: dict[str, tuple[str, dict, dict]] = {
@@ -139,11 +95,7 @@ def _changed(base: SamplingOptions, changes: dict, config: TokenizerConfig) -> S
 
 def side_updates(options: SamplingOptions, config: TokenizerConfig) -> list[dict]:
     """Updates that set one side's widgets to ``options`` and a model's limits."""
-    limits = {"num_bins": config.num_bins, "max_objects": config.max_objects}
     return [
-        gr.update(value=getattr(options, name), **_maximum(limits, name)) for name in Side.names()
+        gr.update(value=one.value(options), **one.limits(config))
+        for one in (BY_NAME[name] for name in Side.NAMES)
     ]
-
-
-def _maximum(limits: dict[str, int], name: str) -> dict[str, int]:
-    return {"maximum": limits[name]} if name in limits else {}

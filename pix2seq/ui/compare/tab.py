@@ -21,7 +21,7 @@ from pix2seq.ui.compare.sides import (
     preset_options,
     side_updates,
 )
-from pix2seq.ui.kit.controls import Controls, options_from_values, resolved_defaults
+from pix2seq.ui.kit.controls import named_values, options_from_values, resolved_defaults
 from pix2seq.ui.visit import record
 from pix2seq.ui.visit.context import AppContext
 from pix2seq.ui.visit.pictures import PictureAnswers
@@ -62,7 +62,7 @@ class CompareHandlers:
 
     def run(self, path, example, checkpoint, seed, *values, request: gr.Request) -> Iterator[str]:
         """Write both sides; ``values`` are those of the left, the right and *Write*."""
-        count = len(Side.names())
+        count = len(Side.NAMES)
         left, right, base = values[:count], values[count : 2 * count], values[2 * count :]
         try:
             predictor = self.context.shelf.get(checkpoint)
@@ -85,10 +85,10 @@ class CompareHandlers:
         """Set both sides' widgets to a preset, on top of what *Write* has."""
         try:
             predictor = self.context.shelf.get(checkpoint)
-            base = options_from_values(predictor, *values)
+            base = options_from_values(predictor, named_values(values))
         except ConfigError as error:
             toast(error)
-            return [gr.skip()] * (2 * len(Side.names()))
+            return [gr.skip()] * (2 * len(Side.NAMES))
         return _updates(preset, base, predictor)
 
     def follow_checkpoint(self, preset: str, checkpoint: str) -> list:
@@ -96,16 +96,14 @@ class CompareHandlers:
         try:
             predictor = self.context.shelf.get(checkpoint)
         except ConfigError:  # pushed off the shelf meanwhile, and gone from the disk
-            return [gr.skip()] * (2 * len(Side.names()))
+            return [gr.skip()] * (2 * len(Side.NAMES))
         return _updates(preset, resolved_defaults(predictor), predictor)
 
 
 def side_options(predictor: Predictor, base, side, seed) -> SamplingOptions:
     """Checked options of one side: *Write*'s values, the side's own ones, the shared seed."""
-    names = list(Controls.__dataclass_fields__)
-    values = dict(zip(names, base, strict=True))
-    values |= dict(zip(Side.names(), side, strict=True))
-    return options_from_values(predictor, **{**values, "seed": seed})
+    own = dict(zip(Side.NAMES, side, strict=True))
+    return options_from_values(predictor, {**named_values(base), **own, "seed": seed})
 
 
 def _updates(preset: str, base: SamplingOptions, predictor: Predictor) -> list:

@@ -1,24 +1,248 @@
-"""The sampling controls: widgets on one side, ``SamplingOptions`` on the other.
+"""The sampling controls: ``SETTINGS`` declares each of them once.
 
-Each control says in one line what it does to the sentence and where the paper treats it. Their
-``elem_id``s are the page's stable handles. The API endpoints take the same widgets as parameters.
+A ``Setting`` is a widget on the page, a parameter of the endpoints, an option of the sampler and a
+key of shared links. Adding a row is all that a new control takes: the page, ``/detect``, handlers
+and scripts derive from it. Each says in one line what it does to the sentence and where the paper
+treats it; ``elem_id``s are the page's stable handles.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass, fields
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 
 import gradio as gr
 
-from pix2seq.config import ConfigError, SamplingOptions
+from pix2seq.config import ConfigError, SamplingOptions, TokenizerConfig
 from pix2seq.predictor import Predictor
+
+
+@dataclass(frozen=True)
+class Setting:
+    """One control.
+
+    Attributes:
+        name: of the endpoints' parameter and of its value wherever values travel.
+        type: of that value: ``float``, ``int``, ``str`` (one of ``choices``), ``bool`` or ``list``
+            (of labels).
+        widget: what shows it, made with ``look`` and the limits that a checkpoint sets.
+        group: the fold that it is in.
+        info: what it does to the sentence.
+        link: its key in a shared link.
+        look: further arguments of the widget.
+        option: the field of ``SamplingOptions``, where that is called differently.
+        limit: the field of ``TokenizerConfig`` at which the slider ends.
+        empty: the option where the value is missing.
+        reading: it only decides how finished objects are read: nothing is written anew for it.
+    """
+
+    name: str
+    type: type
+    widget: type[gr.components.Component]
+    group: str
+    label: str
+    info: str
+    link: str
+    look: Mapping[str, object] = field(default_factory=dict)
+    option: str = ""
+    limit: str = ""
+    empty: object = None
+    reading: bool = False
+
+    @property
+    def field(self) -> str:
+        """The field of ``SamplingOptions``."""
+        return self.option or self.name
+
+    @property
+    def elem_id(self) -> str:
+        return self.name.replace("_", "-")
+
+    def value(self, options: SamplingOptions) -> object:
+        """What the widget shows of ``options``."""
+        value = getattr(options, self.field)
+        return list(value) if self.type is list else value
+
+    def limits(self, config: TokenizerConfig) -> dict[str, int]:
+        """Arguments of the widget that depend on a checkpoint's vocabulary."""
+        return {"maximum": getattr(config, self.limit)} if self.limit else {}
+
+    def place(self, options: SamplingOptions, config: TokenizerConfig, **changes) -> gr.Component:
+        """The widget, set to ``options`` (resolved); ``changes`` replace what is declared."""
+        usual = {"label": self.label, "info": self.info, "elem_id": self.elem_id}
+        settings = {**self.look, **self.limits(config), **usual, **changes}
+        return self.widget(value=self.value(options), **settings)
+
+    def read(self, value: object) -> object:
+        """A widget's or a program's value as the option; raises ``ConfigError``."""
+        if value is None:
+            return self.empty
+        if self.type is float and (isinstance(value, bool) or not isinstance(value, (int, float))):
+            raise ConfigError(f"{self.name} is {value!r}; it must be a number")
+        if self.type is int:
+            return _whole(self.name, value)
+        if self.type is list:
+            return tuple(_whole("forbidden class", label) for label in value)
+        return value
+
+    def from_link(self, text: str) -> object:
+        """The option that a link's text sets; raises ``ValueError``."""
+        if self.type is bool:
+            return text != "0"
+        if self.type is list:
+            return tuple(int(part) for part in text.split(",") if part)
+        return self.type(text)
+
+
+def _whole(name: str, value: object) -> int:
+    if isinstance(value, bool) or int(value) != value:
+        raise ConfigError(f"{name} is {value!r}; it must be a whole number")
+    return int(value)
+
 
 EOS_CHOICES = [("stop when the model says so", "model"), ("keep going", "delay")]
 NOISE_CHOICES = [("hide as the paper does", "paper"), ("drop", "drop"), ("show", "show")]
 SCORE_CHOICES = [("its class", "class"), ("its class and edges", "box")]
-READING_OPTIONS = ("noise", "score", "score_threshold")
+
+SETTINGS = (
+    Setting(
+        "temperature",
+        float,
+        gr.Slider,
+        "Sampling",
+        "Temperature",
+        "Low: always the likeliest token. High: adventurous. 0 is argmax.",
+        link="t",
+        look={"minimum": 0, "maximum": 2, "step": 0.05},
+    ),
+    Setting(
+        "top_p",
+        float,
+        gr.Slider,
+        "Sampling",
+        "Top-p (nucleus)",
+        "Keep the likeliest tokens that hold this much probability (§2.2).",
+        link="p",
+        look={"minimum": 0.01, "maximum": 1, "step": 0.01},
+    ),
+    Setting(
+        "top_k",
+        int,
+        gr.Number,
+        "More",
+        "Top-k",
+        "Keep only the k likeliest tokens; 0 keeps all.",
+        link="k",
+        look={"precision": 0, "minimum": 0},
+        empty=0,
+    ),
+    Setting(
+        "num_bins",
+        int,
+        gr.Slider,
+        "More",
+        "Coordinate bins",
+        "Sample over this many coarser cells; the model's own bins are fixed by training.",
+        link="bins",
+        look={"minimum": 2, "step": 1},
+        limit="num_bins",
+    ),
+    Setting(
+        "max_objects",
+        int,
+        gr.Slider,
+        "Sequence",
+        "Objects at most",
+        "The sentence ends after this many, five tokens each.",
+        link="n",
+        look={"minimum": 1, "step": 1},
+        limit="max_objects",
+    ),
+    Setting(
+        "eos",
+        str,
+        gr.Radio,
+        "Sequence",
+        "End of sentence",
+        "Keep going finds more, at the price of doubtful ones (§2.3).",
+        link="eos",
+        look={"choices": EOS_CHOICES},
+    ),
+    Setting(
+        "grammar",
+        bool,
+        gr.Checkbox,
+        "More",
+        "Grammar",
+        "Off: nothing stops the model from writing a class where a number belongs.",
+        link="grammar",
+    ),
+    Setting(
+        "noise",
+        str,
+        gr.Radio,
+        "Filter",
+        "Noise objects",
+        "What happens to a box that the model itself calls noise (§2.3).",
+        link="noise",
+        look={"choices": NOISE_CHOICES},
+        reading=True,
+    ),
+    Setting(
+        "score",
+        str,
+        gr.Radio,
+        "Filter",
+        "Score an object by",
+        "Its class token alone (§2.3), or also by how sure its four edges were.",
+        link="by",
+        look={"choices": SCORE_CHOICES},
+        reading=True,
+    ),
+    Setting(
+        "score_threshold",
+        float,
+        gr.Slider,
+        "Filter",
+        "Score at least",
+        "Objects with a lower score are hidden. Takes effect at once.",
+        link="score",
+        look={"minimum": 0, "maximum": 1, "step": 0.01},
+        reading=True,
+    ),
+    Setting(
+        "seed",
+        int,
+        gr.Number,
+        "Sampling",
+        "Seed",
+        "Same seed, same sentence.",
+        link="seed",
+        look={"precision": 0, "minimum": 0},
+        empty=0,
+    ),
+    Setting(
+        "forbid",
+        list,
+        gr.Dropdown,
+        "More",
+        "Forbidden classes",
+        "The model must find another word.",
+        link="forbid",
+        look={"multiselect": True},
+        option="forbidden_labels",
+        empty=(),
+    ),
+)
+"""In the order of the endpoints' parameters, and of widgets as event inputs."""
+
+NAMES = tuple(setting.name for setting in SETTINGS)
+BY_NAME = {setting.name: setting for setting in SETTINGS}
+READING_OPTIONS = tuple(setting.field for setting in SETTINGS if setting.reading)
 """Options that only decide how finished objects are read: nothing is written anew for them."""
+
+GROUPS = {"Sampling": True, "Sequence": True, "Filter": True, "More": False}
+"""The folds in page order, and whether they are open."""
 
 SPEED_CHOICES = [
     ("as fast as it samples", 0.0),
@@ -38,157 +262,32 @@ def photo_input(**settings) -> gr.Image:
     return widget
 
 
-@dataclass
-class Controls:
-    """The widgets, in the order in which handlers receive their values (``values``)."""
-
-    temperature: gr.Slider
-    top_p: gr.Slider
-    top_k: gr.Number
-    num_bins: gr.Slider
-    max_objects: gr.Slider
-    eos: gr.Radio
-    grammar: gr.Checkbox
-    noise: gr.Radio
-    score: gr.Radio
-    score_threshold: gr.Slider
-    seed: gr.Number
-    forbid: gr.Dropdown
+class Controls(dict[str, gr.components.Component]):
+    """The widgets by name."""
 
     def widgets(self) -> list[gr.components.Component]:
-        """All of them, as event inputs."""
-        return [getattr(self, field.name) for field in fields(self)]
-
-
-CONTROL_COUNT = len(fields(Controls))
+        """All of them, as event inputs: their values come in the order of ``NAMES``."""
+        return [self[name] for name in NAMES]
 
 
 def build_sampling_controls(
-    defaults: SamplingOptions,
-    num_bins: int,
-    max_objects: int,
-    classes: Sequence[tuple[str, int]] = (),
+    defaults: SamplingOptions, config: TokenizerConfig, classes: Sequence[tuple[str, int]] = ()
 ) -> Controls:
     """Place the controls, set to ``defaults`` (resolved), inside the current column.
 
     Args:
+        config: whose limits they have.
         classes: what can be forbidden, as ``class_choices`` gives it. It must be there from the
             start: Gradio rebuilds a widget that an event has set from what it was made with.
     """
-    with gr.Accordion("Sampling", open=True, elem_classes="p2s-group"):
-        temperature = gr.Slider(
-            0,
-            2,
-            value=defaults.temperature,
-            step=0.05,
-            label="Temperature",
-            info="Low: always the likeliest token. High: adventurous. 0 is argmax.",
-            elem_id="temperature",
-        )
-        top_p = gr.Slider(
-            0.01,
-            1,
-            value=defaults.top_p,
-            step=0.01,
-            label="Top-p (nucleus)",
-            info="Keep the likeliest tokens that hold this much probability (§2.2).",
-            elem_id="top-p",
-        )
-        seed = gr.Number(
-            defaults.seed,
-            label="Seed",
-            precision=0,
-            minimum=0,
-            info="Same seed, same sentence.",
-            elem_id="seed",
-        )
-    with gr.Accordion("Sequence", open=True, elem_classes="p2s-group"):
-        max_objects_slider = gr.Slider(
-            1,
-            max_objects,
-            value=defaults.max_objects,
-            step=1,
-            label="Objects at most",
-            info="The sentence ends after this many, five tokens each.",
-            elem_id="max-objects",
-        )
-        eos = gr.Radio(
-            EOS_CHOICES,
-            value=defaults.eos,
-            label="End of sentence",
-            info="Keep going finds more, at the price of doubtful ones (§2.3).",
-            elem_id="eos",
-        )
-    with gr.Accordion("Filter", open=True, elem_classes="p2s-group"):
-        noise = gr.Radio(
-            NOISE_CHOICES,
-            value=defaults.noise,
-            label="Noise objects",
-            info="What happens to a box that the model itself calls noise (§2.3).",
-            elem_id="noise",
-        )
-        score = gr.Radio(
-            SCORE_CHOICES,
-            value=defaults.score,
-            label="Score an object by",
-            info="Its class token alone (§2.3), or also by how sure its four edges were.",
-            elem_id="score",
-        )
-        threshold = gr.Slider(
-            0,
-            1,
-            value=defaults.score_threshold,
-            step=0.01,
-            label="Score at least",
-            info="Objects with a lower score are hidden. Takes effect at once.",
-            elem_id="score-threshold",
-        )
-    with gr.Accordion("More", open=False, elem_classes="p2s-group"):
-        top_k = gr.Number(
-            defaults.top_k,
-            label="Top-k",
-            precision=0,
-            minimum=0,
-            info="Keep only the k likeliest tokens; 0 keeps all.",
-            elem_id="top-k",
-        )
-        bins = gr.Slider(
-            2,
-            num_bins,
-            value=defaults.num_bins,
-            step=1,
-            label="Coordinate bins",
-            info="Sample over this many coarser cells; the model's own bins are fixed by training.",
-            elem_id="num-bins",
-        )
-        grammar = gr.Checkbox(
-            defaults.grammar,
-            label="Grammar",
-            info="Off: nothing stops the model from writing a class where a number belongs.",
-            elem_id="grammar",
-        )
-        forbid = gr.Dropdown(
-            list(classes),
-            value=[],
-            multiselect=True,
-            label="Forbidden classes",
-            info="The model must find another word.",
-            elem_id="forbid",
-        )
-    return Controls(
-        temperature,
-        top_p,
-        top_k,
-        bins,
-        max_objects_slider,
-        eos,
-        grammar,
-        noise,
-        score,
-        threshold,
-        seed,
-        forbid,
-    )
+    controls = Controls()
+    for group, is_open in GROUPS.items():
+        with gr.Accordion(group, open=is_open, elem_classes="p2s-group"):
+            for setting in SETTINGS:
+                if setting.group == group:
+                    more = {"choices": list(classes)} if setting.type is list else {}
+                    controls[setting.name] = setting.place(defaults, config, **more)
+    return controls
 
 
 def class_choices(predictor: Predictor) -> list[tuple[str, int]]:
@@ -203,67 +302,23 @@ def resolved_defaults(predictor: Predictor) -> SamplingOptions:
 def controls_as_updates(predictor: Predictor, options: SamplingOptions) -> list[dict]:
     """Updates that set every control to ``options`` (resolved), within the checkpoint's limits."""
     config = predictor.tokenizer.config
-    return [
-        gr.update(value=options.temperature),
-        gr.update(value=options.top_p),
-        gr.update(value=options.top_k),
-        gr.update(value=options.num_bins, maximum=config.num_bins),
-        gr.update(value=options.max_objects, maximum=config.max_objects),
-        gr.update(value=options.eos),
-        gr.update(value=options.grammar),
-        gr.update(value=options.noise),
-        gr.update(value=options.score),
-        gr.update(value=options.score_threshold),
-        gr.update(value=options.seed),
-        gr.update(value=list(options.forbidden_labels), choices=class_choices(predictor)),
-    ]
+    updates = []
+    for setting in SETTINGS:
+        more = {"choices": class_choices(predictor)} if setting.type is list else {}
+        updates.append(gr.update(value=setting.value(options), **setting.limits(config), **more))
+    return updates
 
 
-def _whole(name: str, value: object) -> int:
-    if value is None or isinstance(value, bool) or int(value) != value:
-        raise ConfigError(f"{name} is {value!r}; it must be a whole number")
-    return int(value)
+def named_values(values: Sequence[object]) -> dict[str, object]:
+    """Values as widgets give them (in the order of ``NAMES``), by name."""
+    return dict(zip(NAMES, values, strict=True))
 
 
-def options_from_values(
-    predictor: Predictor,
-    temperature: float,
-    top_p: float,
-    top_k: int,
-    num_bins: int,
-    max_objects: int,
-    eos: str,
-    grammar: bool,
-    noise: str,
-    score: str,
-    score_threshold: float,
-    seed: int,
-    forbid: list[int],
-) -> SamplingOptions:
-    """Widget values to checked options, ``None`` filled in.
+def options_from_values(predictor: Predictor, values: Mapping[str, object]) -> SamplingOptions:
+    """Widget values by name to checked options, ``None`` filled in.
 
     Raises:
         ConfigError: a value cannot work with this checkpoint; the message says which and why.
     """
-    for name, value in (
-        ("temperature", temperature),
-        ("top_p", top_p),
-        ("score_threshold", score_threshold),
-    ):
-        if value is not None and (isinstance(value, bool) or not isinstance(value, (int, float))):
-            raise ConfigError(f"{name} is {value!r}; it must be a number")
-    options = SamplingOptions(
-        temperature=temperature,
-        top_p=top_p,
-        top_k=_whole("top_k", top_k or 0),
-        num_bins=None if num_bins is None else _whole("num_bins", num_bins),
-        max_objects=None if max_objects is None else _whole("max_objects", max_objects),
-        eos=eos,
-        grammar=grammar,
-        noise=noise,
-        score=score,
-        score_threshold=score_threshold,
-        seed=_whole("seed", seed or 0),
-        forbidden_labels=tuple(_whole("forbidden class", label) for label in forbid or ()),
-    )
-    return predictor.resolve(options)
+    options = {setting.field: setting.read(values[setting.name]) for setting in SETTINGS}
+    return predictor.resolve(SamplingOptions(**options))

@@ -17,7 +17,7 @@ from pix2seq.config import ConfigError
 from pix2seq.data.scenes import Scenes
 from pix2seq.predictor import Predictor
 from pix2seq.sweep import KNOBS, Bench, Outcome, plan_sweep, run_sweep
-from pix2seq.ui.kit.controls import options_from_values
+from pix2seq.ui.kit.controls import named_values, options_from_values
 from pix2seq.ui.lab.recordings import LAB_SEED, load_recording
 from pix2seq.ui.lab.sheet import Sheet, empty_figures, idle_text
 from pix2seq.ui.visit.context import AppContext
@@ -82,7 +82,7 @@ class LabHandlers:
         """Sweep; yields (the lab's text, curves, averages) whenever there is something new."""
         try:
             predictor = self.context.shelf.get(checkpoint)
-            base = options_from_values(predictor, *values)
+            base = options_from_values(predictor, named_values(values))
             settings = plan_sweep(knob, base, predictor.tokenizer.config)
             bench = self.benches.get(predictor, min(max(int(images), 1), MOST_IMAGES))
         except ConfigError as error:

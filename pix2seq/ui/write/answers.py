@@ -17,7 +17,7 @@ from torch import Tensor
 from pix2seq.config import ConfigError, SamplingOptions
 from pix2seq.device import inference
 from pix2seq.sampling import drawn_token, explain_step
-from pix2seq.ui.kit.controls import CONTROL_COUNT, READING_OPTIONS, Controls, options_from_values
+from pix2seq.ui.kit.controls import NAMES, READING_OPTIONS, SETTINGS, options_from_values
 from pix2seq.ui.visit import record
 from pix2seq.ui.visit.pictures import PictureAnswers
 from pix2seq.ui.visit.questions import answering, server_function
@@ -179,7 +179,7 @@ class Answers(PictureAnswers):
                 f"Written by {run.predictor.name}: shown with the settings it was written with, "
                 "the controls now belong to another checkpoint."
             )
-        return options_from_values(run.predictor, **_by_name(values)), ""
+        return options_from_values(run.predictor, _by_name(values)), ""
 
 
 def _read_with(run: Run, values: object) -> SamplingOptions:
@@ -188,13 +188,13 @@ def _read_with(run: Run, values: object) -> SamplingOptions:
     if values is None:
         return run.options
     wanted = _by_name(values)
-    return run.options.replace(**{name: wanted[name] for name in READING_OPTIONS})
+    return run.options.replace(**{one.field: wanted[one.name] for one in SETTINGS if one.reading})
 
 
 def _by_name(values: object) -> dict:
-    if not isinstance(values, list) or len(values) != CONTROL_COUNT:
-        raise ConfigError("settings must be the list of all control values")
-    return dict(zip(Controls.__dataclass_fields__, values, strict=True))
+    if not isinstance(values, dict) or set(values) != set(NAMES):
+        raise ConfigError("settings must be the values of all controls by name")
+    return values
 
 
 def _attention_map(weights: Tensor, grid: tuple[int, int], question: dict) -> dict:

@@ -19,23 +19,8 @@ from pix2seq.render import (
     stage_svg,
     writing_gif,
 )
+from pix2seq.ui.kit.controls import SETTINGS
 from pix2seq.ui.visit.runs import Run
-
-LINK_KEYS = {
-    "t": "temperature",
-    "p": "top_p",
-    "k": "top_k",
-    "bins": "num_bins",
-    "n": "max_objects",
-    "eos": "eos",
-    "grammar": "grammar",
-    "noise": "noise",
-    "by": "score",
-    "score": "score_threshold",
-    "seed": "seed",
-    "forbid": "forbidden_labels",
-}
-"""Query parameters of a shared link and the options that they set."""
 
 _LONGEST_GIF = 250  # tokens; a longer sentence would make a file nobody can open
 
@@ -112,14 +97,14 @@ def snippets(run: Run, options: SamplingOptions) -> dict:
 
 def _link_options(options: SamplingOptions) -> dict[str, str]:
     values = {}
-    for key, name in LINK_KEYS.items():
-        value = getattr(options, name)
+    for setting in SETTINGS:
+        value = getattr(options, setting.field)
         if isinstance(value, bool):
             value = int(value)
         if isinstance(value, tuple):
             value = ",".join(map(str, value))
         if value != "":
-            values[key] = str(value)
+            values[setting.link] = str(value)
     return values
 
 
@@ -130,23 +115,16 @@ def options_of_link(query: dict[str, str]) -> SamplingOptions:
         ConfigError: a value cannot be read or used.
     """
     changes: dict[str, object] = {}
-    for key, name in LINK_KEYS.items():
-        if key not in query:
+    for setting in SETTINGS:
+        if setting.link not in query:
             continue
-        text = str(query[key])[:200]
+        text = str(query[setting.link])[:200]
         try:
-            if name in ("eos", "noise", "score"):
-                changes[name] = text
-            elif name == "grammar":
-                changes[name] = text != "0"
-            elif name == "forbidden_labels":
-                changes[name] = tuple(int(part) for part in text.split(",") if part)
-            elif name in ("temperature", "top_p", "score_threshold"):
-                changes[name] = float(text)
-            else:
-                changes[name] = int(text)
+            changes[setting.field] = setting.from_link(text)
         except ValueError:
-            raise ConfigError(f"the link says {key}={text!r}, which is not a number") from None
+            raise ConfigError(
+                f"the link says {setting.link}={text!r}, which is not a number"
+            ) from None
     return SamplingOptions(**changes)
 
 

@@ -15,8 +15,9 @@ from pix2seq.config import ConfigError, SamplingOptions
 from pix2seq.examples import PHOTOS, scene_name
 from pix2seq.predictor import Predictor
 from pix2seq.ui.kit.controls import (
-    CONTROL_COUNT,
+    NAMES,
     controls_as_updates,
+    named_values,
     options_from_values,
     resolved_defaults,
 )
@@ -54,7 +55,7 @@ class Handlers:
         for the menu and as the loaded one, whether to run at once, and an update for every control.
         """
         query = dict(request.query_params) if request is not None else {}
-        usual = [gr.skip(), gr.skip(), "", *[gr.skip()] * CONTROL_COUNT]
+        usual = [gr.skip(), gr.skip(), "", *[gr.skip()] * len(NAMES)]
         if "ex" not in query:
             name = self.opening_example
             return [self._play(name), self._widget_value(name), name, *usual]
@@ -122,7 +123,7 @@ class Handlers:
         try:
             predictor = self.context.shelf.get(checkpoint)
             picture = self.context.picture(path, example)
-            options = options_from_values(predictor, *values)
+            options = options_from_values(predictor, named_values(values))
         except ConfigError as error:
             toast(error)
             yield record.picture_line(None, str(error)) if not path else gr.skip()
@@ -141,7 +142,8 @@ class Handlers:
         try:
             current = self.context.runs.find(str(request_data.get("run")))
             predictor = self.context.shelf.get(checkpoint)
-            options = _as_asked(options_from_values(predictor, *values), request_data)
+            options = options_from_values(predictor, named_values(values))
+            options = _as_asked(options, request_data)
             if current is not None:
                 current.restore()
             if current is None:
@@ -221,12 +223,12 @@ class Handlers:
         """Load another checkpoint: new vocabulary, limits and defaults; on failure the running
         one stays. Returns the menu's value, the loaded name and every control."""
         if name == loaded:
-            return [gr.skip()] * (2 + CONTROL_COUNT)
+            return [gr.skip()] * (2 + len(NAMES))
         try:
             predictor = self.context.shelf.get(name)
         except ConfigError as error:
             toast(error)
-            return [gr.update(value=loaded), loaded, *[gr.skip()] * CONTROL_COUNT]
+            return [gr.update(value=loaded), loaded, *[gr.skip()] * len(NAMES)]
         return [gr.update(), name, *controls_as_updates(predictor, resolved_defaults(predictor))]
 
 

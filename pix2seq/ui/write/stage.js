@@ -29,7 +29,7 @@ export class Stage {
     this.playing = false;
     this.selected = null;
     this.hovered = null;
-    this.values = null; // of the controls, in Python's order
+    this.values = null; // of the controls, by name
     this.filtered = null; // objects as re-read under other filters
     this.pace = 25;
     this.changed = onceAFrame(() => this.draw());
@@ -333,8 +333,7 @@ export class Stage {
     this.values = values;
     this.waiting.checkpoint = checkpoint;
     this.inspector.settingsChanged();
-    const READING = [7, 8, 9]; // noise, score and threshold: nothing must be written anew
-    const same = before && READING.every((at) => before[at] === values[at]);
+    const same = before && this.bridge.reading.every((name) => before[name] === values[name]);
     if (same || !this.record.run || this.busy()) return;
     const { record } = this;
     const answer = await this.ask("reread", { run: record.run, values });

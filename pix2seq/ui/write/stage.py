@@ -7,16 +7,23 @@ evaluated.
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable
 
 import gradio as gr
 
+from pix2seq.ui.kit.controls import SETTINGS
+
 _TEMPLATE = '<div class="p2s p2s-stage" data-stage data-state="idle"></div>'
 
-# The component's events: Gradio finds their quoted names in the load hook.
-_ON_LOAD = """
+READING = [setting.name for setting in SETTINGS if setting.reading]
+
+# The component's events: Gradio finds their quoted names in the load hook. `reading` names the
+# controls that only decide how what is written is read.
+_ON_LOAD = f"""
 const events = ["write_on", "forbid", "keep_going"];
-P2S.call("mountStage", element, { props, server, trigger, watch, events });
+const reading = {json.dumps(READING)};
+P2S.call("mountStage", element, {{ props, server, trigger, watch, events, reading }});
 """
 
 

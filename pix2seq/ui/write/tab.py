@@ -10,6 +10,7 @@ from pix2seq.config import SamplingOptions, TokenizerConfig
 from pix2seq.examples import PHOTOS
 from pix2seq.ui.kit.controls import (
     DEFAULT_SPEED,
+    NAMES,
     SPEED_CHOICES,
     build_sampling_controls,
     class_choices,
@@ -67,17 +68,12 @@ def build_write_tab(context: AppContext) -> None:
                 filterable=False,
             )
             if predictor is None:
-                controls = build_sampling_controls(
-                    SamplingOptions().resolve(SamplingOptions(), _NO_MODEL),
-                    _NO_MODEL.num_bins,
-                    _NO_MODEL.max_objects,
-                )
+                usual = SamplingOptions().resolve(SamplingOptions(), _NO_MODEL)
+                controls = build_sampling_controls(usual, _NO_MODEL)
             else:
-                config = predictor.tokenizer.config
                 controls = build_sampling_controls(
                     resolved_defaults(predictor),
-                    config.num_bins,
-                    config.max_objects,
+                    predictor.tokenizer.config,
                     class_choices(predictor),
                 )
         opening = handlers.opening_record()
@@ -126,8 +122,10 @@ def build_write_tab(context: AppContext) -> None:
     ).then(None, **settled)
     context.stage.write_on(edit, sources, **writing).then(None, **settled)
     at_once = dict(queue=False, show_progress="hidden", api_visibility=_PRIVATE)
-    context.stage.forbid(forbid, [context.checkpoint, controls.forbid], controls.forbid, **at_once)
-    context.stage.keep_going(lambda: "delay", None, controls.eos, **at_once)
+    context.stage.forbid(
+        forbid, [context.checkpoint, controls["forbid"]], controls["forbid"], **at_once
+    )
+    context.stage.keep_going(lambda: "delay", None, controls["eos"], **at_once)
 
     def start_if_linked(request: gr.Request, wanted, *values):
         if wanted:
@@ -177,7 +175,10 @@ def build_write_tab(context: AppContext) -> None:
         None,
         [context.checkpoint, *widgets],
         None,
-        js="(checkpoint, ...values) => P2S.call('settings', values, checkpoint)",
+        js=f"""(checkpoint, ...values) => {{
+            const named = {json.dumps(NAMES)}.map((name, place) => [name, values[place]]);
+            return P2S.call("settings", Object.fromEntries(named), checkpoint);
+        }}""",
         api_visibility=_PRIVATE,
     )
     sheet.click(None, js="() => P2S.call('toggleSheet')", api_visibility=_PRIVATE)

@@ -9,6 +9,7 @@ import { plural, probability } from "#kit/numbers.js";
 import { Photo } from "#kit/photo.js";
 import { onceAFrame } from "#kit/timing.js";
 import { PictureFollower } from "#visit/follower.js";
+import { ask } from "#visit/questions.js";
 import { Record } from "#visit/record.js";
 
 const SETTING_WORDS = {
@@ -185,12 +186,8 @@ export class Comparison {
     }
   }
 
-  async ask(name, question) {
-    try {
-      return (await this.bridge.server[name](question)) || {};
-    } catch (error) {
-      return { error: "The server does not answer; is it still running?" };
-    }
+  ask(name, question) {
+    return ask(this.bridge.server, name, question);
   }
 
   other(side) {

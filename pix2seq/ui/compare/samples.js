@@ -9,6 +9,7 @@ import { Photo } from "#kit/photo.js";
 import { onceAFrame } from "#kit/timing.js";
 import { PictureFollower } from "#visit/follower.js";
 import { followJson } from "#visit/json.js";
+import { ask } from "#visit/questions.js";
 import { Record } from "#visit/record.js";
 
 /** The photo's owner: read-only, with ghosts instead of objects. */
@@ -96,12 +97,8 @@ export class Samples {
 
   // ---- what Photo asks for ---------------------------------------------------------------
 
-  async ask(name, question) {
-    try {
-      return (await this.bridge.server[name](question)) || {};
-    } catch (error) {
-      return { error: "The server does not answer; is it still running?" };
-    }
+  ask(name, question) {
+    return ask(this.bridge.server, name, question);
   }
 
   notice(text) {

@@ -5,11 +5,13 @@ import { emit } from "#kit/bus.js";
 import { h, set } from "#kit/elements.js";
 import { Photo } from "#kit/photo.js";
 import { onceAFrame } from "#kit/timing.js";
+import { ask } from "#visit/questions.js";
 import { Record } from "#visit/record.js";
 import { Branches } from "#write/branches.js";
 import { hero } from "#write/hero.js";
 import { Inspector } from "#write/inspector.js";
 import { stateMessage, statusLine } from "#write/messages.js";
+import { Notice } from "#write/notice.js";
 import { Objects } from "#write/objects.js";
 import { Pointer } from "#write/pointer.js";
 import { Prompt } from "#write/prompt.js";
@@ -47,7 +49,7 @@ export class Stage {
     this.prompt = new Prompt(this);
     this.pointer = new Pointer(this);
     this.waiting = new Waiting(this);
-    this.toast = h("div", { class: "p2s-notice", role: "status", hidden: "" });
+    this.toast = new Notice();
     this.status = h("div", { class: "p2s-status p2s-small p2s-soft" });
     this.aside = h(
       "aside",
@@ -66,7 +68,7 @@ export class Stage {
       this.timeline.node,
       this.sentence.node
     );
-    this.root.replaceChildren(this.main, this.aside, this.toast);
+    this.root.replaceChildren(this.main, this.aside, this.toast.node);
     emit("stage", this);
   }
 
@@ -294,12 +296,8 @@ export class Stage {
 
   // ---- talking to Python -------------------------------------------------------------------
 
-  async ask(name, question) {
-    try {
-      return (await this.bridge.server[name](question)) || {};
-    } catch (error) {
-      return { error: "The server does not answer; is it still running?" };
-    }
+  ask(name, question) {
+    return ask(this.bridge.server, name, question);
   }
 
   /** Where the visitor is, as JSON, for Step. */
@@ -345,11 +343,6 @@ export class Stage {
   }
 
   notice(text) {
-    this.toast.textContent = text;
-    this.toast.hidden = false;
-    clearTimeout(this.noticeTimer);
-    this.noticeTimer = setTimeout(() => {
-      this.toast.hidden = true;
-    }, 8000);
+    this.toast.say(text);
   }
 }

@@ -16,7 +16,13 @@ import gradio as gr
 
 from pix2seq.config import ConfigError
 from pix2seq.images import load_image
-from pix2seq.render import RunRecord, token_summary
+from pix2seq.render import (
+    RunRecord,
+    detection_summary,
+    record_detections,
+    record_token,
+    token_summary,
+)
 from pix2seq.sampling import SamplingStep
 from pix2seq.ui.kit.controls import (
     NAMES,
@@ -73,15 +79,17 @@ def build_api(context: AppContext) -> None:
     def detect_stream(image, checkpoint, *values):
         """The same, token by token: each message is one token and the objects it completed."""
         predictor, options, encoding = prepare(image, checkpoint, values)
-        steps: list[SamplingStep] = []
+        written: list[SamplingStep] = []
+        detections: list[dict] = []
         for step in predictor.stream(encoding, options):
-            steps.append(step)
-            found = predictor.read(encoding, steps, options)
-            run = RunRecord.of(predictor, encoding, steps, found, options, 0.0)
-            yield {
-                "token": token_summary(run.tokens[-1]),
-                "detections": run.summary()["detections"],
-            }
+            written.append(step)
+            if step.slot == "class":  # an object is complete: it alone is read
+                found = predictor.read(encoding, written, options)
+                read = record_detections(predictor, written, found)
+                detections += map(detection_summary, read)
+                written = []
+            token = token_summary(record_token(predictor, encoding, step))
+            yield {"token": token, "detections": list(detections)}
 
     detect.__signature__ = signature_of(dict)
     detect_stream.__signature__ = signature_of(Iterator[dict])

@@ -222,17 +222,14 @@ export class Comparison {
       "data-runs": `${this.a.record.run}:${this.b.record.run}`,
       "data-verdict": this.verdict ? "true" : "false",
     });
-    for (const [side, column] of [
-      [this.a, 1],
-      [this.b, 2],
-    ]) {
+    [this.a, this.b].forEach((side, place) => {
       const { temperature } = side.record.header.options || {};
       const words = this.differ
         .filter(([name]) => temperature !== 0 || !["top_p", "top_k"].includes(name)) // argmax cuts nothing
-        .map((item) => settingWords(item[0], item[column]));
+        .map((item) => settingWords(item[0], item[1 + place]));
       side.settings.textContent = words.join(" · ");
       side.draw();
-    }
+    });
     this.verdictNode.draw();
     this.sentences.draw();
   }

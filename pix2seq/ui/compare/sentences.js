@@ -4,6 +4,20 @@
 import { clear, h } from "#kit/elements.js";
 import { probability } from "#kit/numbers.js";
 
+/**
+ * How two tokens at one place relate: nothing is known beyond the shorter sentence until the two have
+ * parted; from there on a place is the same only where the tokens are equal.
+ * @param {number} index
+ * @param {{parted: number | null, together: number, equal: boolean}} known `together` tokens are
+ *   there on both sides.
+ * @returns {"" | "same" | "first" | "different"}
+ */
+export const relationAt = (index, { parted, together, equal }) => {
+  if (parted === null) return index < together ? "same" : "";
+  if (index === parted) return "first";
+  return index < parted || equal ? "same" : "different";
+};
+
 export class AlignedSentences {
   constructor(comparison) {
     this.comparison = comparison;
@@ -121,9 +135,7 @@ export class AlignedSentences {
     const count = Math.max(a.shown, b.shown);
     const together = Math.min(a.shown, b.shown);
     for (let index = 0; index < count; index += 1) {
-      const known = parted !== null || index < together;
-      const same = known && (parted === null || index < parted || this.equal(index));
-      const relation = !known ? "" : index === parted ? "first" : same ? "same" : "different";
+      const relation = relationAt(index, { parted, together, equal: this.equal(index) });
       const shift = verdict && verdict.pairs[index] ? verdict.pairs[index][1] : null;
       for (const name of ["a", "b"]) {
         const chip = this.chips[name][index];

@@ -2,13 +2,12 @@
 
 /** Open the file chooser of the photo widget. */
 export const usePhoto = () => {
-  const input = document.querySelector("#image input[type=file]");
-  if (input) input.click();
-  else document.querySelector("#image button")?.click();
+  const find = (what) => /** @type {HTMLElement | null} */ (document.querySelector(`#image ${what}`));
+  (find("input[type=file]") || find("button"))?.click();
 };
 
 /** On a phone the controls are a sheet over the page. */
 export const toggleSheet = () => {
   const open = document.body.classList.toggle("p2s-sheet");
-  document.querySelector("#sheet").setAttribute("aria-expanded", String(open));
+  document.querySelector("#sheet")?.setAttribute("aria-expanded", String(open));
 };

@@ -3,21 +3,46 @@
 import { svg } from "#kit/elements.js";
 
 const HEIGHT = 17;
-const measure = document.createElement("canvas").getContext("2d");
 
+/** @typedef {{x: number, y: number, width: number, height: number}} Place */
+
+/**
+ * @param {Place} a
+ * @param {Place} b
+ */
 function overlap(a, b) {
   const across = a.x < b.x + b.width && b.x < a.x + a.width;
   return across && a.y < b.y + b.height && b.y < a.y + a.height;
 }
 
-/** Where a name may stand: `{x, y, width, height}`.
- * `box` and `frame` (the picture) are such rectangles, too; `taken` are the names that stand already. */
-export const labelPlace = (text, box, frame, taken) => {
-  measure.font = "600 12px system-ui, sans-serif";
-  const width = measure.measureText(text).width + 10;
+/** @type {CanvasRenderingContext2D | null} */
+let brush = null;
+
+/**
+ * Pixels that a name takes, as the browser draws it.
+ * @param {string} text
+ */
+function measured(text) {
+  brush = brush || document.createElement("canvas").getContext("2d");
+  if (!brush) return 7 * text.length; // no canvas: about a digit each
+  brush.font = "600 12px system-ui, sans-serif";
+  return brush.measureText(text).width;
+}
+
+/**
+ * Where a name may stand, given the names that stand already.
+ * @param {string} text
+ * @param {Place} box
+ * @param {Place} frame the picture
+ * @param {Place[]} taken
+ * @param {(text: string) => number} widthOf
+ * @returns {Place}
+ */
+export const labelPlace = (text, box, frame, taken, widthOf = measured) => {
+  const width = widthOf(text) + 10;
   const right = frame.x + frame.width - width;
   const bottom = frame.y + frame.height - HEIGHT;
-  const within = (x, y) => ({
+  const within = (/** @type {number} */ x, /** @type {number} */ y) => ({
     x: Math.max(frame.x, Math.min(x, right)),
     y: Math.max(frame.y, Math.min(y, bottom)),
     width,

@@ -68,7 +68,6 @@ export class Photo {
     }
     this.rulers.stale = true;
     this.boxes.stale = true;
-    this.guides.stale = true;
     this.stage.changed();
   }
 

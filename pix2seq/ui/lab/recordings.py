@@ -7,7 +7,6 @@ bundled checkpoint changes).
 
 from __future__ import annotations
 
-import argparse
 import hashlib
 import json
 import sys
@@ -25,6 +24,7 @@ from pix2seq.data.scenes import Scenes
 from pix2seq.examples import FOLDER as EXAMPLES
 from pix2seq.predictor import Predictor
 from pix2seq.sweep import KNOBS, Bench, Curve, Outcome, Setting, plan_sweep, run_sweep
+from pix2seq.ui.visit.maker import maker_arguments
 
 LAB_SEED = 73_110
 """Of the lab's scenes; no training recipe here uses it."""
@@ -119,15 +119,11 @@ def _from_plain(data: dict) -> Outcome:
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Record every sweep with one checkpoint."""
-    parser = argparse.ArgumentParser(description="Record the sweeps that the lab opens with.")
-    parser.add_argument("--checkpoint", default="mini")
-    parser.add_argument("--images", type=int, default=48)
-    parser.add_argument("--out", type=Path, default=FOLDER)
-    arguments = parser.parse_args(argv)
+    what = "Record the sweeps that the lab opens with."
+    arguments = maker_arguments(argv, what, FOLDER, "images", 48)
     predictor = pix2seq.load(arguments.checkpoint)
     checksum = weights_checksum(arguments.checkpoint)
     recording = make_recording(predictor, checksum, arguments.images)
-    arguments.out.mkdir(parents=True, exist_ok=True)
     path = recording_path(arguments.checkpoint, arguments.out)
     text = json.dumps(recording, separators=(",", ":"), allow_nan=False)
     path.write_text(text + "\n", encoding="utf-8")

@@ -13,6 +13,7 @@ const WAYS = [
 ];
 
 class Pane {
+  /** @param {string[]} way */
   constructor([name, section, what]) {
     this.picture = new LearnPicture(`Boxes by ${name}`);
     this.picture.draw = () => this.draw();

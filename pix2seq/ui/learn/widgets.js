@@ -10,7 +10,8 @@ export const source = (text) =>
 
 /**
  * A labelled range. `log` spaces the values by ratio; `format` is what people read.
- * Returns {node, set, value}.
+ * @param {{label: string, min: number, max: number, step?: number, value: number, log?: boolean,
+ *   format?: (value: number) => string, oninput: (value: number) => void, hint?: string}} look
  */
 export const slider = ({ label, min, max, step, value, log, format, oninput, hint }) => {
   const id = `learn-control-${(counter += 1)}`;
@@ -54,7 +55,10 @@ export const slider = ({ label, min, max, step, value, log, format, oninput, hin
   return control;
 };
 
-/** Radio buttons side by side. `options` are [value, text, hint]. Returns {node, set}. */
+/**
+ * Radio buttons side by side. `options` are [value, text, hint].
+ * @param {{label: string, options: string[][], value: string, onchange: (value: string) => void}} look
+ */
 export const choice = ({ label, options, value, onchange }) => {
   const name = `learn-choice-${(counter += 1)}`;
   const inputs = options.map(([option]) =>
@@ -154,6 +158,9 @@ function targetCell(view, column) {
 /**
  * A training pair as one small table per object. `extra(column, index)` adds a row of cells;
  * `onfocus(object)` follows the pointer and the keyboard.
+ * @param {any} view
+ * @param {{extra?: (column: any, index: number) => Node, extraName?: string,
+ *   onfocus?: (object: number | null) => void}} [more]
  */
 export const pairTables = (view, { extra, extraName, onfocus } = {}) => {
   const groups = [];

@@ -2,8 +2,9 @@
 // fetched, whatever path or frame the page is in: each becomes a blob, after those that it imports.
 // Gradio puts the head into the page twice; the second time there is nothing to do.
 
-((modules) => {
+((/** @type {[string, string][]} */ modules) => {
   if (window.P2S) return;
+  /** @type {Map<string, string>} */
   const urls = new Map();
   for (const [name, text] of modules) {
     const bound = text.replace(/ from "#([^"]+)";$/gm, (_, other) => ` from "${urls.get(other)}";`);

@@ -9,14 +9,14 @@ const query = (selector) => document.querySelector(selector);
 
 function until(condition, patience = PATIENCE) {
   const start = Date.now();
-  return new Promise((resolve, reject) => {
+  return /** @type {Promise<void>} */ (new Promise((resolve, reject) => {
     const look = () => {
       if (condition()) resolve();
       else if (Date.now() - start > patience) reject(new Error("That takes longer than expected; go on if you like."));
       else setTimeout(look, 60);
     };
     look();
-  });
+  }));
 }
 
 const onPhone = () => window.matchMedia("(max-width: 760px)").matches;

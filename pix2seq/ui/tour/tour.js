@@ -88,7 +88,7 @@ class Tour {
     tourTools.restore();
     this.spot.remove();
     this.card.remove();
-    if (this.before && this.before.isConnected) this.before.focus();
+    if (this.before instanceof HTMLElement && this.before.isConnected) this.before.focus();
   }
 
   key(event) {

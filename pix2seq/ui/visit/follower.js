@@ -5,8 +5,17 @@ import { currentStage } from "#visit/places.js";
 /** Keeps a panel at the picture of *Write*: `look` is asked for when the panel comes into view, or
     ends what it was doing, with another picture than the one it shows. */
 export class PictureFollower {
+  /**
+   * @param {HTMLElement} panel
+   * @param {{shown: () => unknown, busy: () => boolean, look: () => void}} hooks `shown` is the id of
+   *   the picture that the panel shows.
+   */
   constructor(panel, { shown, busy, look }) {
-    Object.assign(this, { panel, shown, busy, look });
+    this.panel = panel;
+    this.shown = shown;
+    this.busy = busy;
+    this.look = look;
+    /** @type {unknown} */
     this.source = undefined;
     new ResizeObserver(() => this.check()).observe(panel);
   }

@@ -7,7 +7,7 @@ export const mountStage = (element, bridge) => {
   const stage = enterStage(new Stage(element.querySelector("[data-stage]"), bridge));
   stage.receive(bridge.props.value);
   document.addEventListener("click", (event) => {
-    if (!event.target.closest("#run, #step")) return;
+    if (!(event.target instanceof Element) || !event.target.closest("#run, #step")) return;
     document.body.classList.remove("p2s-sheet");
     stage.waiting.begin("run");
   });

@@ -62,7 +62,7 @@ export class Pointer {
     }
     const edge = this.edgeAt(point, event.pointerType);
     if (!edge || this.stage.busy()) return;
-    this.drag = { ...edge, from: event, moved: false };
+    this.drag = { ...edge, from: event, moved: false, pixel: 0 };
     this.surface.setPointerCapture(event.pointerId);
     event.preventDefault();
   }

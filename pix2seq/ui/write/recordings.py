@@ -9,7 +9,6 @@ again from the same seed, once, when somebody asks.
 
 from __future__ import annotations
 
-import argparse
 import json
 import sys
 from collections.abc import Sequence
@@ -22,6 +21,7 @@ from pix2seq.examples import PHOTOS, scene_name
 from pix2seq.predictor import Predictor
 from pix2seq.ui.visit import record
 from pix2seq.ui.visit.examples import open_example
+from pix2seq.ui.visit.maker import maker_arguments
 from pix2seq.ui.visit.runs import Picture, Run
 from pix2seq.ui.visit.writer import write
 
@@ -98,13 +98,9 @@ def recorded_run(picture: Picture, predictor: Predictor, folder: Path | None = N
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Record every example with one checkpoint."""
-    parser = argparse.ArgumentParser(description="Record the runs that the app opens with.")
-    parser.add_argument("--checkpoint", default="mini")
-    parser.add_argument("--seed", type=int, default=0)
-    parser.add_argument("--out", type=Path, default=FOLDER)
-    arguments = parser.parse_args(argv)
+    what = "Record the runs that the app opens with."
+    arguments = maker_arguments(argv, what, FOLDER, "seed", 0)
     predictor = pix2seq.load(arguments.checkpoint)
-    arguments.out.mkdir(parents=True, exist_ok=True)
     # The model's own end: the simplest story for a first look, whatever the checkpoint recommends.
     options = SamplingOptions(seed=arguments.seed, eos="model")
     for example in RECORDED:

@@ -62,7 +62,7 @@ export class Stage {
     this.main = h(
       "div",
       { class: "p2s-main" },
-      hero(this),
+      hero(),
       this.photo.node,
       this.tools(),
       this.timeline.node,

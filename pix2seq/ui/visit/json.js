@@ -1,6 +1,10 @@
 // Components whose value is one JSON text.
 
-/** Follow a component whose value is one JSON text; a text that cannot be read changes nothing. */
+/**
+ * Follow a component whose value is one JSON text; a text that cannot be read changes nothing.
+ * @param {import("#visit/questions.js").Bridge} bridge
+ * @param {(data: any) => void} take
+ */
 export const followJson = (bridge, take) => {
   const read = () => {
     let data;

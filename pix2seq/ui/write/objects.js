@@ -58,7 +58,7 @@ export class Objects {
     this.caption.textContent = `${summary}. Coordinates are pixels of the original picture.`;
     this.announce(record, visible, summary);
     for (const row of this.body.children) {
-      row.classList.toggle("focus", Number(row.dataset.row) === this.stage.focus());
+      row.classList.toggle("focus", Number(row.getAttribute("data-row")) === this.stage.focus());
     }
   }
 

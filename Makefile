@@ -2,9 +2,10 @@
 #
 #   make demo                 run the app on http://127.0.0.1:7860 (ARGS="--port 8000" passes on)
 #   make test                 run the test suite (ARGS="-k tokenizer" passes on)
-#   make lint                 check style; `make format` repairs it
+#   make lint                 check style, and the page's scripts where Node is installed;
+#                             `make format` repairs the style
 #   make setup                only prepare .venv
-#   make clean                remove .venv
+#   make clean                remove .venv and node_modules
 #
 # PYTHON picks the interpreter (3.11 or newer). PyPI's torch for Linux is a CUDA build of several
 # GB; on a machine without a GPU name a CPU index once:
@@ -20,7 +21,7 @@ ARGS ?=
 RUNTIME := $(VENV)/.runtime-installed
 DEVELOPMENT := $(VENV)/.development-installed
 
-.PHONY: demo test lint format setup chromium clean
+.PHONY: demo test lint lint-scripts format setup chromium clean
 .DEFAULT_GOAL := demo
 
 demo: $(RUNTIME)
@@ -32,6 +33,16 @@ test: $(DEVELOPMENT) chromium
 lint: $(DEVELOPMENT)
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
+	@if command -v npm >/dev/null 2>&1; then $(MAKE) --no-print-directory lint-scripts; \
+	elif [ "$$CI" = 1 ]; then echo "Node is not installed: the page's scripts cannot be checked" >&2; exit 1; \
+	else echo "Node is not installed: the page's scripts were NOT checked" >&2; fi
+
+# ESLint and the TypeScript compiler over the scripts' JSDoc types; only this needs node_modules.
+lint-scripts: node_modules/.package-lock.json
+	npm run --silent lint
+
+node_modules/.package-lock.json: package.json package-lock.json
+	npm ci --silent
 
 format: $(DEVELOPMENT)
 	$(BIN)/ruff check --fix .
@@ -69,4 +80,4 @@ chromium:
 	echo "Chromium could not be installed" >&2
 
 clean:
-	rm -rf $(VENV)
+	rm -rf $(VENV) node_modules

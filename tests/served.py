@@ -15,8 +15,9 @@ from pix2seq.checkpoints import CheckpointInfo
 from pix2seq.config import ConfigError, SamplingOptions, TokenizerConfig
 from pix2seq.predictor import Predictor
 from pix2seq.tokenizer import Tokenizer
-from pix2seq.ui.context import AppContext
-from pix2seq.ui.shelf import ModelShelf
+from pix2seq.ui.kit.controls import named_values
+from pix2seq.ui.visit.context import AppContext
+from pix2seq.ui.visit.shelf import ModelShelf
 from tests import fakes
 
 OBJECTS = [((0.1, 0.2, 0.5, 0.9), 0), ((0.5, 0.1, 0.8, 0.4), 15), ((0.3, 0.4, 0.9, 0.7), 16)]
@@ -94,6 +95,11 @@ def control_values(predictor: Predictor, **changes) -> list:
         options.seed,
         list(options.forbidden_labels),
     ]
+
+
+def settings_on_view(predictor: Predictor, **changes) -> dict:
+    """The same by name, as the page's scripts send them."""
+    return named_values(control_values(predictor, **changes))
 
 
 @contextmanager

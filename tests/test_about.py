@@ -10,8 +10,8 @@ from pix2seq.categories import COCO_80, COCO_91, VOC_20
 from pix2seq.checkpoints import CHECKPOINTS
 from pix2seq.config import TokenizerConfig
 from pix2seq.tokenizer import Tokenizer
-from pix2seq.ui.about_tab import about_text, model_card
-from pix2seq.ui.about_vocabulary import vocabulary_stretches
+from pix2seq.ui.about.tab import about_text, model_card
+from pix2seq.ui.about.vocabulary import vocabulary_stretches
 from tests import fakes
 from tests.served import scripted_predictor
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -55,6 +56,15 @@ ORDER = [
     "__main__",
 ]
 MAX_LINES = 350
+
+# The rooms of the app: one may use those in the rows above its own, never a neighbour of its row.
+UI = PACKAGE / "ui"
+ROOMS = [
+    ("kit",),
+    ("visit",),
+    ("write", "compare", "lab", "learn", "about", "tour", "api"),
+    ("page",),
+]
 
 # Imports that cost seconds or that a headless machine may lack, and the only places for them.
 ONLY_IN = {
@@ -118,6 +128,73 @@ def test_a_module_imports_only_from_rows_above_its_own(path):
     if part == "ui":
         allowed.add("")  # "copy as Python" quotes the front door
     assert parts_imported(path) - allowed == set()
+
+
+def rooms_within_reach(room: str) -> set[str]:
+    """The room itself and the rows above it."""
+    row = next(number for number, names in enumerate(ROOMS) if room in names)
+    return {room}.union(*ROOMS[:row])
+
+
+def rooms_imported(path: Path) -> set[str]:
+    names = [name.split(".") for name in imported_modules(path.read_text())]
+    return {name[2] for name in names if name[:2] == ["pix2seq", "ui"] and len(name) > 2}
+
+
+def test_the_rooms_are_those_of_the_app():
+    assert sorted(name for row in ROOMS for name in row) == sorted(
+        path.parent.name for path in UI.glob("*/__init__.py")
+    )
+
+
+@pytest.mark.parametrize("path", sorted(UI.glob("*/*.py")), ids=relative)
+def test_a_room_imports_from_shared_rooms_and_never_from_a_neighbour(path):
+    assert rooms_imported(path) - rooms_within_reach(path.parent.name) == set()
+
+
+SCRIPTS = sorted(UI.glob("*/*.js"))
+# One import, as the page's loader reads it: on one line or several, of a script by room and name.
+SCRIPT_IMPORT = re.compile(
+    r'^(?:import|export) (?:\* as \w+|\{[^}]*\}) from "#([^"]+)";$', re.MULTILINE
+)
+
+
+@pytest.mark.parametrize("path", SCRIPTS, ids=relative)
+def test_a_script_too_imports_from_shared_rooms_and_never_from_a_neighbour(path):
+    imported = SCRIPT_IMPORT.findall(path.read_text())
+    assert {name.split("/")[0] for name in imported} - rooms_within_reach(path.parent.name) == set()
+    assert [name for name in imported if not (UI / name).is_file()] == []
+
+
+@pytest.mark.parametrize("path", SCRIPTS, ids=relative)
+def test_a_script_says_what_it_needs_where_the_page_reads_it(path):
+    from pix2seq.ui.page.assets import imported_scripts
+
+    source = path.read_text()
+    assert imported_scripts(source) == SCRIPT_IMPORT.findall(source)
+    statements = re.findall(
+        r"^(?:import|export)\b[^(]*?\bfrom\b|^import [\"']", source, re.MULTILINE
+    )
+    assert len(statements) == len(imported_scripts(source)), 'import … from "#room/file.js";'
+    if path.name != "loader.js":
+        assert "window.P2S" not in source and "import(" not in source, "nothing is global"
+
+
+def test_scripts_load_in_an_order_without_a_circle():
+    from pix2seq.ui.page.assets import imported_scripts, modules
+
+    seen: set[str] = set()
+    for name, source in modules():
+        assert set(imported_scripts(source)) <= seen
+        seen.add(name)
+    assert seen == {f"{path.parent.name}/{path.name}" for path in SCRIPTS} - {"page/loader.js"}
+
+
+@pytest.mark.parametrize("path", SCRIPTS, ids=relative)
+def test_a_script_states_its_idea_and_stays_readable(path):
+    source = path.read_text()
+    assert source.startswith("// "), "a first line states the idea"
+    assert len(source.splitlines()) <= MAX_LINES
 
 
 @pytest.mark.parametrize("path", [*MODULES, ROOT / "app.py"], ids=relative)

@@ -11,13 +11,14 @@ from pix2seq.categories import Categories
 from pix2seq.config import SamplingOptions, TokenizerConfig
 from pix2seq.predictor import Predictor
 from pix2seq.tokenizer import Tokenizer
-from pix2seq.ui import compare_tab, samples_panel
-from pix2seq.ui.compare_runs import empty_comparison, write_both
-from pix2seq.ui.compare_sides import PRESETS, Side, preset_options, side_updates
-from pix2seq.ui.compare_tab import CompareHandlers, side_options
-from pix2seq.ui.record import picture_line
-from pix2seq.ui.runs import Picture, Run
-from pix2seq.ui.samples_panel import SampleHandlers, summarize, true_objects
+from pix2seq.ui.compare import samples as samples_panel
+from pix2seq.ui.compare import tab as compare_tab
+from pix2seq.ui.compare.runs import empty_comparison, write_both
+from pix2seq.ui.compare.samples import SampleHandlers, summarize, true_objects
+from pix2seq.ui.compare.sides import PRESETS, Side, preset_options, side_updates
+from pix2seq.ui.compare.tab import CompareHandlers, side_options
+from pix2seq.ui.visit.record import picture_line
+from pix2seq.ui.visit.runs import Picture, Run
 from tests import fakes
 from tests.browser import storyteller
 from tests.served import SENTENCE, Visitor, app_context, control_values, scripted_predictor
@@ -156,7 +157,7 @@ def test_every_preset_works_with_every_checkpoint(name):
         tokenizer = Tokenizer(config, Categories.contiguous(["x"] * config.num_classes))
         for options in sides:
             assert options.resolve(SamplingOptions(), tokenizer.config) == options
-            assert len(side_updates(options, config)) == len(Side.names())
+            assert len(side_updates(options, config)) == len(Side.NAMES)
         if config.noise_id is not None and name != "write":
             assert sides[0] != sides[1]
 
@@ -210,7 +211,7 @@ def test_the_panel_shows_the_picture_before_anything_is_written(photo):
 def test_another_checkpoint_sets_both_sides_to_its_limits():
     handlers = CompareHandlers(app_context())
     updates = handlers.follow_checkpoint("bins", "scripted")
-    bins = Side.names().index("num_bins")
+    bins = Side.NAMES.index("num_bins")
     assert [update["maximum"] for update in (updates[bins], updates[bins + 6])] == [32, 32]
     assert [update["value"] for update in (updates[bins], updates[bins + 6])] == [32, 16]
     assert len(handlers.follow_checkpoint("bins", "missing")) == 12
@@ -220,7 +221,7 @@ def test_a_preset_keeps_what_write_has():
     handlers = CompareHandlers(app_context())
     values = control_values(scripted_predictor(), max_objects=5)
     updates = handlers.choose_preset("eos", "scripted", *values)
-    names = [*Side.names(), *Side.names()]
+    names = [*Side.NAMES, *Side.NAMES]
     set_to = [(name, update["value"]) for name, update in zip(names, updates, strict=True)]
     assert [value for name, value in set_to if name == "max_objects"] == [5, 5]
     assert [value for name, value in set_to if name == "eos"] == ["model", "delay"]

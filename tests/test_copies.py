@@ -12,14 +12,13 @@ import pix2seq
 from pix2seq.cli import main
 from pix2seq.config import SamplingOptions
 from pix2seq.examples import PHOTOS
-from pix2seq.ui.answers import Answers
-from pix2seq.ui.context import AppContext
-from pix2seq.ui.edits import edited_prompt
-from pix2seq.ui.exports import options_of_link
-from pix2seq.ui.handlers import Handlers
-from pix2seq.ui.runs import Run
-from pix2seq.ui.shelf import ModelShelf
-from pix2seq.ui.writer import write
+from pix2seq.ui.visit.context import AppContext
+from pix2seq.ui.visit.runs import Run
+from pix2seq.ui.visit.shelf import ModelShelf
+from pix2seq.ui.visit.writer import write
+from pix2seq.ui.write.answers import Answers
+from pix2seq.ui.write.edits import edited_prompt
+from pix2seq.ui.write.exports import options_of_link
 
 pytestmark = pytest.mark.slow
 
@@ -94,7 +93,7 @@ def test_a_link_carries_every_setting(context, mini):
 def test_a_visitors_picture_is_called_by_its_file(context, mini, tmp_path, monkeypatch, capsys):
     path = tmp_path / "my cat's photo.jpg"
     path.write_bytes(PHOTOS[1].path.read_bytes())
-    picture = Handlers(context).picture_of(str(path))
+    picture = context.picture_of(str(path))
     run = written(context, mini, picture)
     copied = Answers(context).snippets({"run": run.id})
     assert copied["link"] == "", "a visitor's picture stays here"
@@ -107,10 +106,10 @@ def test_a_visitors_picture_is_called_by_its_file(context, mini, tmp_path, monke
 
 
 def test_copies_read_the_sentence_as_it_is_on_view(context, mini):
-    from tests.served import control_values
+    from tests.served import settings_on_view
 
     run = written(context, mini, context.example_picture("scene-26"))
-    values = control_values(mini, noise="show", score_threshold=0.05)
+    values = settings_on_view(mini, noise="show", score_threshold=0.05)
     copied = Answers(context).snippets({"run": run.id, "values": values})
     assert "noise='show'" in copied["python"] and "score_threshold=0.05" in copied["python"]
     assert (
@@ -120,8 +119,7 @@ def test_copies_read_the_sentence_as_it_is_on_view(context, mini):
 
 
 def test_two_copies_of_a_file_keep_their_own_names(context, tmp_path):
-    handlers = Handlers(context)
     names = ("holiday.jpg", "secret plan.jpg")
     for name in names:
         Path(tmp_path / name).write_bytes(PHOTOS[0].path.read_bytes())
-    assert [handlers.picture_of(str(tmp_path / name)).name for name in names] == list(names)
+    assert [context.picture_of(str(tmp_path / name)).name for name in names] == list(names)

@@ -14,9 +14,10 @@ from gradio.blocks import Blocks
 from pix2seq.config import TrainConfig
 from pix2seq.data.scenes import Scenes
 from pix2seq.sweep import KNOBS, Bench, Curve, Outcome, plan_sweep, run_sweep
-from pix2seq.ui import build_demo, lab_tab
-from pix2seq.ui.lab_plots import plot_averages, plot_curves
-from pix2seq.ui.lab_recordings import (
+from pix2seq.ui import build_demo
+from pix2seq.ui.lab import tab as lab_tab
+from pix2seq.ui.lab.plots import plot_averages, plot_curves
+from pix2seq.ui.lab.recordings import (
     LAB_SEED,
     load_recording,
     make_recording,
@@ -24,8 +25,8 @@ from pix2seq.ui.lab_recordings import (
     recording_path,
     weights_checksum,
 )
-from pix2seq.ui.lab_sheet import Sheet, idle_text
-from pix2seq.ui.lab_tab import Benches, LabHandlers
+from pix2seq.ui.lab.sheet import Sheet, idle_text
+from pix2seq.ui.lab.tab import Benches, LabHandlers
 from tests import fakes
 from tests.served import Visitor, app_context, control_values, load, scripted_predictor
 
@@ -206,7 +207,7 @@ def test_a_checkpoint_that_is_not_here_has_no_recording(recording, tmp_path):
 
 def test_the_bundled_recording_is_of_the_bundled_weights():
     recording = load_recording("mini")
-    assert recording is not None, "run `python -m pix2seq.ui.lab_recordings`"
+    assert recording is not None, "run `python -m pix2seq.ui.lab.recordings`"
     assert list(recording["sweeps"]) == list(KNOBS)
 
 

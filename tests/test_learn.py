@@ -20,13 +20,13 @@ from pix2seq.examples import PHOTOS
 from pix2seq.predictor import Predictor
 from pix2seq.tokenizer import Tokenizer
 from pix2seq.transforms import Letterbox
-from pix2seq.ui import lessons, lessons_model
-from pix2seq.ui.context import AppContext
-from pix2seq.ui.learn import write_lines
-from pix2seq.ui.learn_answers import Teacher
-from pix2seq.ui.learn_subject import known_truth
-from pix2seq.ui.runs import Picture
-from pix2seq.ui.shelf import ModelShelf
+from pix2seq.ui.learn import augmentation, inference, objective, quantisation, sequence
+from pix2seq.ui.learn.answers import Teacher
+from pix2seq.ui.learn.subject import known_truth
+from pix2seq.ui.learn.tab import write_lines
+from pix2seq.ui.visit.context import AppContext
+from pix2seq.ui.visit.runs import Picture
+from pix2seq.ui.visit.shelf import ModelShelf
 from tests import fakes
 
 NONE = torch.zeros(0, 4), torch.zeros(0, dtype=torch.long)
@@ -46,17 +46,17 @@ def boxes_in_picture():
 
 
 def test_no_boxes_have_no_error_to_report():
-    view = lessons.quantization(NONE[0], LETTERBOX, 100, "round")
+    view = quantisation.quantization(NONE[0], LETTERBOX, 100, "round")
     assert (view["boxes"], view["worst"], view["mean_iou"]) == ([], None, None)
-    assert lessons.error_curve(NONE[0], LETTERBOX)["round"] == {"iou": [], "worst": []}
+    assert quantisation.error_curve(NONE[0], LETTERBOX)["round"] == {"iou": [], "worst": []}
 
 
 @given(boxes_in_picture(), st.sampled_from([8, 9, 100, 2000]))
 def test_rounding_is_off_by_half_a_bin_and_flooring_by_less_than_one_towards_the_origin(
     boxes, bins
 ):
-    rounded = lessons.quantization(boxes, LETTERBOX, bins, "round")
-    floored = lessons.quantization(boxes, LETTERBOX, bins, "floor")
+    rounded = quantisation.quantization(boxes, LETTERBOX, bins, "round")
+    floored = quantisation.quantization(boxes, LETTERBOX, bins, "floor")
     pitch = max(rounded["bin_px"])
     slack = 1e-3  # float32 pixels
     assert rounded["worst"] <= pitch / 2 + slack
@@ -66,7 +66,7 @@ def test_rounding_is_off_by_half_a_bin_and_flooring_by_less_than_one_towards_the
 
 def test_the_overlap_shown_is_that_of_the_snapped_with_the_true_box():
     boxes = TWO[0]
-    view = lessons.quantization(boxes, LETTERBOX, 20, "round")
+    view = quantisation.quantization(boxes, LETTERBOX, 20, "round")
     snapped = torch.tensor([box["snapped"] for box in view["boxes"]])
     assert [box["iou"] for box in view["boxes"]] == pytest.approx(
         box_iou(boxes, snapped).diagonal().tolist()
@@ -77,7 +77,7 @@ def test_the_overlap_shown_is_that_of_the_snapped_with_the_true_box():
 
 
 def test_more_bins_end_at_the_true_box():
-    curve = lessons.error_curve(TWO[0], LETTERBOX)
+    curve = quantisation.error_curve(TWO[0], LETTERBOX)
     assert (curve["bins"][0], curve["bins"][-1]) == (8, 2000)
     assert curve["round"]["iou"][-1] > 0.99 > curve["round"]["iou"][0]
     worst = curve["round"]["worst"]
@@ -87,21 +87,21 @@ def test_more_bins_end_at_the_true_box():
 @pytest.mark.parametrize("bins", [7, 2001])
 def test_bins_outside_the_slider_are_refused(bins):
     with pytest.raises(ConfigError, match=f"num_bins is {bins}; use 8 to 2000"):
-        lessons.quantization(TWO[0], LETTERBOX, bins, "round")
+        quantisation.quantization(TWO[0], LETTERBOX, bins, "round")
 
 
 # ---- sequence construction ----------------------------------------------------------------------
 
 
 def test_no_objects_make_a_sentence_of_eos_alone(tokenizer):
-    view = lessons.sentence(*NONE, LETTERBOX, tokenizer, "random", seed=0)
+    view = sequence.sentence(*NONE, LETTERBOX, tokenizer, "random", seed=0)
     assert [token["slot"] for token in view["tokens"]] == ["eos"]
 
 
 def test_a_sentence_is_what_the_tokenizer_writes_in_that_order(tokenizer):
     boxes, labels = TWO
-    view = lessons.sentence(boxes, labels, LETTERBOX, tokenizer, "left", seed=0)
-    flipped = lessons.sentence(boxes, labels, LETTERBOX, tokenizer, "area", seed=0)
+    view = sequence.sentence(boxes, labels, LETTERBOX, tokenizer, "left", seed=0)
+    flipped = sequence.sentence(boxes, labels, LETTERBOX, tokenizer, "area", seed=0)
     assert (view["order"], flipped["order"]) == ([0, 1], [0, 1])
     ids = tokenizer.encode(LETTERBOX.apply_boxes(boxes), labels, eos=True).tolist()
     assert [token["id"] for token in view["tokens"]] == ids
@@ -118,7 +118,7 @@ def test_random_orders_come_from_the_seed(tokenizer):
     labels = torch.arange(6)
 
     def order(seed):
-        return lessons.sentence(boxes, labels, LETTERBOX, tokenizer, "random", seed)["order"]
+        return sequence.sentence(boxes, labels, LETTERBOX, tokenizer, "random", seed)["order"]
 
     assert order(1) == order(1)
     assert len({tuple(order(seed)) for seed in range(8)}) > 4
@@ -126,13 +126,13 @@ def test_random_orders_come_from_the_seed(tokenizer):
 
 def test_objects_beyond_the_models_limit_are_counted_out(tokenizer):
     boxes = torch.tensor([[0.0, 0, 20, 20]]).repeat(11, 1)
-    view = lessons.sentence(boxes, torch.zeros(11).long(), LETTERBOX, tokenizer, "random", seed=0)
+    view = sequence.sentence(boxes, torch.zeros(11).long(), LETTERBOX, tokenizer, "random", seed=0)
     assert (len(view["order"]), view["left_out"]) == (8, 3)
 
 
 @pytest.mark.parametrize("config", [fakes.TINY_TOKENIZER, fakes.OFFICIAL_LAYOUT])
 def test_the_vocabulary_picture_covers_every_id_once(config):
-    layout = lessons.vocabulary_layout(Tokenizer(config, COCO_80))
+    layout = sequence.vocabulary_layout(Tokenizer(config, COCO_80))
     covered = [i for part in layout for i in range(part["first"], part["last"] + 1)]
     assert covered == list(range(config.vocab_size))
 
@@ -142,16 +142,16 @@ def test_the_vocabulary_picture_covers_every_id_once(config):
 
 def make_pair(tokenizer, objects=TWO, count=5, **settings):
     config = AugmentConfig(**settings)
-    return lessons.training_sequence(*objects, LETTERBOX, tokenizer, config, count, seed=3)
+    return augmentation.training_sequence(*objects, LETTERBOX, tokenizer, config, count, seed=3)
 
 
 def test_without_real_objects_all_are_noise(tokenizer):
-    view = lessons.pair_view(make_pair(tokenizer, NONE, 3), LETTERBOX, tokenizer)
+    view = augmentation.pair_view(make_pair(tokenizer, NONE, 3), LETTERBOX, tokenizer)
     assert [o["real"] for o in view["objects"]] == [False] * 3
 
 
 def test_noise_objects_have_no_coordinate_targets_and_a_noise_class(tokenizer):
-    view = lessons.pair_view(make_pair(tokenizer), LETTERBOX, tokenizer)
+    view = augmentation.pair_view(make_pair(tokenizer), LETTERBOX, tokenizer)
     assert [o["real"] for o in view["objects"]] == [True, True, False, False, False]
     noise = [c for c in view["columns"] if c["object"] >= 2]
     assert all((c["weight"] == 0) == (c["slot"] != "class") for c in noise)
@@ -160,7 +160,7 @@ def test_noise_objects_have_no_coordinate_targets_and_a_noise_class(tokenizer):
 
 def test_the_input_is_the_target_one_step_later_with_hidden_classes(tokenizer):
     pair = make_pair(tokenizer, class_corruption="rand")
-    columns = lessons.pair_view(pair, LETTERBOX, tokenizer)["columns"]
+    columns = augmentation.pair_view(pair, LETTERBOX, tokenizer)["columns"]
     for before, after in pairwise(columns):
         same = after["input"]["id"] == before["target"]["id"]
         assert after["input_slot"] == before["slot"]
@@ -170,13 +170,13 @@ def test_the_input_is_the_target_one_step_later_with_hidden_classes(tokenizer):
 
 def test_a_truthful_input_has_nothing_corrupted(tokenizer):
     pair = make_pair(tokenizer, class_corruption="none")
-    columns = lessons.pair_view(pair, LETTERBOX, tokenizer)["columns"]
+    columns = augmentation.pair_view(pair, LETTERBOX, tokenizer)["columns"]
     assert not any(c["corrupted"] for c in columns)
 
 
 @pytest.mark.parametrize("settings", [{}, {"eos_at_first_noise": True}, {"noise_objects": False}])
 def test_the_boxes_drawn_are_the_boxes_written(tokenizer, settings):
-    view = lessons.pair_view(make_pair(tokenizer, **settings), LETTERBOX, tokenizer)
+    view = augmentation.pair_view(make_pair(tokenizer, **settings), LETTERBOX, tokenizer)
     assert len(view["objects"]) == (2 if settings == {"noise_objects": False} else 5)
     real = torch.tensor([o["box"] for o in view["objects"] if o["real"]])
     overlaps = box_iou(TWO[0], real).max(1).values
@@ -194,7 +194,7 @@ def test_a_sentence_that_the_model_cannot_hold_is_refused(tokenizer, count):
 
 def test_a_model_without_opinion_pays_the_logarithm_of_the_vocabulary(tokenizer):
     pair = make_pair(tokenizer)
-    view = lessons_model.objective(torch.zeros(25, tokenizer.vocab_size), pair, tokenizer)
+    view = objective.objective(torch.zeros(25, tokenizer.vocab_size), pair, tokenizer)
     uniform = math.log(tokenizer.vocab_size)
     assert view["uniform"] == pytest.approx(uniform)
     for name in ("mean", "coord", "class"):
@@ -205,7 +205,7 @@ def test_a_model_without_opinion_pays_the_logarithm_of_the_vocabulary(tokenizer)
 def test_the_mean_is_the_training_loss_and_the_parts_add_up_to_it(tokenizer):
     pair = make_pair(tokenizer, noise_objects=False)
     logits = torch.randn(25, tokenizer.vocab_size, generator=torch.Generator().manual_seed(0))
-    view = lessons_model.objective(logits, pair, tokenizer)
+    view = objective.objective(logits, pair, tokenizer)
     losses = torch.nn.functional.cross_entropy(logits, pair.target_ids, reduction="none")
     weights = pair.token_weights
     assert view["mean"] == pytest.approx(
@@ -225,8 +225,8 @@ def test_a_model_that_knows_the_sentence_pays_almost_nothing(tokenizer, picture)
     pair = make_pair(tokenizer, noise_objects=False)
     table = fakes.script(pair.target_ids.tolist(), tokenizer.vocab_size, peak=20.0)
     predictor = Predictor(fakes.ScriptedModel(table), tokenizer, fakes.TINY_PREPROCESS)
-    logits = lessons_model.teacher_forced_logits(predictor, predictor.encode(picture), pair)
-    view = lessons_model.objective(logits, pair, tokenizer)
+    logits = objective.teacher_forced_logits(predictor, predictor.encode(picture), pair)
+    view = objective.objective(logits, pair, tokenizer)
     assert view["mean"] < 1e-5
     assert all(token["rank"] == 1 for token in view["tokens"])
 
@@ -241,14 +241,14 @@ def found(*rows) -> Detections:
 
 
 def test_nothing_found_and_nothing_true_match_nothing():
-    assert lessons_model.matches(Detections.empty(), *TWO) == []
-    assert lessons_model.matches(found(([0.0, 0, 1, 1], 0, 0.5)), *NONE) == [None]
+    assert inference.matches(Detections.empty(), *TWO) == []
+    assert inference.matches(found(([0.0, 0, 1, 1], 0, 0.5)), *NONE) == [None]
 
 
 def test_each_true_box_is_found_once_by_the_better_scored_of_its_class():
     boxes, labels = TWO
     first = boxes[0].tolist()
-    hits = lessons_model.matches(
+    hits = inference.matches(
         found((first, 16, 0.3), (first, 16, 0.9), (first, 0, 0.99), ([0.0, 0, 9, 9], 16, 0.8)),
         boxes,
         labels,

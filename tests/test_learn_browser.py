@@ -9,7 +9,7 @@ from pix2seq.categories import Categories
 from pix2seq.predictor import Predictor
 from pix2seq.tokenizer import Tokenizer
 from pix2seq.transforms import Letterbox
-from pix2seq.ui import lessons
+from pix2seq.ui.learn import quantisation
 from tests import fakes
 from tests.axe import serious_problems
 from tests.browser import browser_page, running_app, storyteller
@@ -70,7 +70,7 @@ def test_quantisation_follows_the_boxes_the_bins_and_the_quantiser(chromium, url
         frame = Letterbox(fakes.TINY_PREPROCESS, orig_size=(side["h"], side["w"]))
         for quantizer in ("round", "floor"):
             page.locator("#learn").get_by_text(quantizer, exact=True).click()
-            view = lessons.quantization(torch.tensor(boxes(page)).float(), frame, 8, quantizer)
+            view = quantisation.quantization(torch.tensor(boxes(page)).float(), frame, 8, quantizer)
             shown = f"{view['mean_iou']:.3f}"
             page.wait_for_function(
                 "(text) => [...document.querySelectorAll('.learn-readout strong')]"

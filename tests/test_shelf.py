@@ -5,7 +5,7 @@ from threading import Event, Thread
 import pytest
 
 from pix2seq.config import ConfigError
-from pix2seq.ui.shelf import ModelShelf
+from pix2seq.ui.visit.shelf import ModelShelf
 
 
 class Loads:

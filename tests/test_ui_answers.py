@@ -11,11 +11,11 @@ from PIL import Image
 
 from pix2seq.config import SamplingOptions
 from pix2seq.predictor import Predictor
-from pix2seq.ui.answers import Answers
-from pix2seq.ui.runs import Picture, Run
-from pix2seq.ui.writer import write
+from pix2seq.ui.visit.runs import Picture, Run
+from pix2seq.ui.visit.writer import write
+from pix2seq.ui.write.answers import Answers
 from tests import fakes
-from tests.served import SENTENCE, app_context, control_values, scripted_predictor
+from tests.served import SENTENCE, app_context, scripted_predictor, settings_on_view
 
 
 @pytest.fixture
@@ -60,18 +60,18 @@ def test_a_class_is_explained_by_classes_and_always_noise(answers, run):
 
 def test_other_settings_are_tried_without_running_the_model(answers, run):
     forwards = run.predictor.model.forwards
-    values = control_values(run.predictor, temperature=0.0)
+    values = settings_on_view(run.predictor, temperature=0.0)
     answer = answers.explain({"run": run.id, "index": 2, "values": values})
     assert answer["whatIf"] and answer["counts"][3] == 1
     assert run.predictor.model.forwards == forwards
-    same = answers.explain({"run": run.id, "index": 2, "values": control_values(run.predictor)})
+    same = answers.explain({"run": run.id, "index": 2, "values": settings_on_view(run.predictor)})
     assert not same["whatIf"]
 
 
 def test_filters_of_finished_objects_are_no_what_if(answers, run):
-    values = control_values(run.predictor, noise="drop", score_threshold=0.3, max_objects=2)
+    values = settings_on_view(run.predictor, noise="drop", score_threshold=0.3, max_objects=2)
     assert not answers.explain({"run": run.id, "index": 2, "values": values})["whatIf"]
-    values = control_values(run.predictor, seed=5)
+    values = settings_on_view(run.predictor, seed=5)
     assert answers.explain({"run": run.id, "index": 2, "values": values})["whatIf"]
 
 
@@ -85,7 +85,7 @@ def test_the_same_seed_is_drawn_again_under_the_tried_settings(answers):
     answers.context.runs.add(run)
     for index, step in enumerate(run.steps):
         assert answers.explain({"run": run.id, "index": index})["drawn"] == step.token_id
-    values = control_values(predictor, temperature=0.0, seed=3)
+    values = settings_on_view(predictor, temperature=0.0, seed=3)
     encoding = predictor.encode(run.picture.image)
     # The scripted model does not look at what was written, so each token can be compared.
     cold = list(predictor.stream(encoding, hot.replace(temperature=0.0, top_p=0.9)))
@@ -114,8 +114,8 @@ def test_coarse_bins_are_explained_cell_by_cell(answers):
 
 def test_controls_of_another_checkpoint_leave_a_token_as_it_was(answers, run):
     """With another checkpoint in the menu, its 1000 bins once made the shown token an error."""
-    values = control_values(run.predictor, temperature=0.0)
-    values[3] = 1000
+    values = settings_on_view(run.predictor, temperature=0.0)
+    values["num_bins"] = 1000
     question = {"run": run.id, "index": 2, "values": values}
     answer = answers.explain({**question, "checkpoint": "blind"})
     assert "scripted" in answer["note"] and not answer["whatIf"]
@@ -166,7 +166,7 @@ def test_an_encoder_without_attention_says_so(answers, run):
 
 def test_rereading_under_another_noise_mode_needs_no_model(answers, run):
     forwards = run.predictor.model.forwards
-    values = control_values(run.predictor, noise="drop")
+    values = settings_on_view(run.predictor, noise="drop")
     lines = answers.reread({"run": run.id, "values": values})["lines"].splitlines()
     assert [line.split()[-1] for line in lines] == ["ok", "dropped", "ok"]
     assert run.predictor.model.forwards == forwards

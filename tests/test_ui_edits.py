@@ -5,8 +5,8 @@ from __future__ import annotations
 import pytest
 
 from pix2seq.config import ConfigError, SamplingOptions
-from pix2seq.ui.edits import edited_prompt
-from pix2seq.ui.runs import Picture, Run
+from pix2seq.ui.visit.runs import Picture, Run
+from pix2seq.ui.write.edits import edited_prompt
 from tests import fakes
 from tests.served import SENTENCE, scripted_predictor
 

@@ -8,11 +8,11 @@ import gradio as gr
 import pytest
 
 from pix2seq.config import SamplingOptions
-from pix2seq.ui import handlers as module
-from pix2seq.ui import recordings
-from pix2seq.ui.controls import CONTROL_COUNT
-from pix2seq.ui.handlers import Handlers
-from pix2seq.ui.recordings import OPENING, make_recording, recording_path
+from pix2seq.ui.kit.controls import NAMES
+from pix2seq.ui.write import handlers as module
+from pix2seq.ui.write import recordings
+from pix2seq.ui.write.handlers import Handlers
+from pix2seq.ui.write.recordings import OPENING, make_recording, recording_path
 from tests import fakes
 from tests.served import SENTENCE, Visitor, app_context, control_values, scripted_predictor
 
@@ -201,7 +201,7 @@ def test_the_menu_going_back_loads_nothing(handlers, toasts):
 def test_a_checkpoint_that_fails_keeps_the_running_one(handlers, toasts):
     menu, loaded, *controls = handlers.choose_checkpoint("missing", "scripted")
     assert menu["value"] == loaded == "scripted"
-    assert len(controls) == CONTROL_COUNT
+    assert len(controls) == len(NAMES)
     assert "missing" in toasts[0]
 
 
@@ -216,7 +216,7 @@ def test_the_page_opens_with_an_example(handlers):
     opened = header(record)["image"]
     assert opened["example"] == name
     assert picture.size == (opened["w"], opened["h"])
-    assert linked == "" and len(controls) == CONTROL_COUNT
+    assert linked == "" and len(controls) == len(NAMES)
     assert checkpoint == loaded == gr.skip()
 
 

@@ -7,9 +7,9 @@ import json
 import pytest
 
 from pix2seq.config import SamplingOptions
-from pix2seq.ui import record
-from pix2seq.ui.runs import Picture, Run
-from pix2seq.ui.writer import write
+from pix2seq.ui.visit import record
+from pix2seq.ui.visit.runs import Picture, Run
+from pix2seq.ui.visit.writer import write
 from tests import fakes
 from tests.served import OBJECTS, SENTENCE, scripted_predictor
 

@@ -7,8 +7,8 @@ import json
 import pytest
 
 from pix2seq.config import ConfigError, SamplingOptions
-from pix2seq.ui.examples import open_example
-from pix2seq.ui.recordings import (
+from pix2seq.ui.visit.examples import open_example
+from pix2seq.ui.write.recordings import (
     RECORDED,
     make_recording,
     recorded_run,

@@ -5,8 +5,8 @@ from __future__ import annotations
 from itertools import pairwise
 
 from pix2seq.config import ConfigError, SamplingOptions
-from pix2seq.ui.runs import Picture, Run
-from pix2seq.ui.writer import FLUSH_SECONDS, write
+from pix2seq.ui.visit.runs import Picture, Run
+from pix2seq.ui.visit.writer import FLUSH_SECONDS, write
 from tests import fakes
 from tests.served import SENTENCE, scripted_predictor
 

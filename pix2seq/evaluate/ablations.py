@@ -1,4 +1,4 @@
-"""A table of sampling settings: the paper's ablations (sections 3.3 and 4.3) on any model.
+"""A table of sampling settings: the paper's ablations (sections 3.3 and 3.4) on any model.
 
 A trial is a named ``SamplingOptions``; all run over one encoded data set, so that the
 images are looked at only once.

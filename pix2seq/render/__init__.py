@@ -7,7 +7,13 @@ any picture, now or years later on a machine without weights.
 from pix2seq.render.figure import draw_detections
 from pix2seq.render.gif import writing_gif
 from pix2seq.render.raster import Painter, stage_image
-from pix2seq.render.record import RunRecord, record_token, token_summary
+from pix2seq.render.record import (
+    RunRecord,
+    detection_summary,
+    record_detections,
+    record_token,
+    token_summary,
+)
 from pix2seq.render.snippets import as_command, as_python
 from pix2seq.render.svg import stage_svg
 
@@ -16,7 +22,9 @@ __all__ = [
     "RunRecord",
     "as_command",
     "as_python",
+    "detection_summary",
     "draw_detections",
+    "record_detections",
     "record_token",
     "stage_image",
     "stage_svg",

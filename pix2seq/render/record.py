@@ -152,18 +152,7 @@ class RunRecord(Plain):
                 name: list(value) if isinstance(value, tuple) else value
                 for name, value in self.options.to_dict().items()
             },
-            "detections": [
-                {
-                    "box": list(found.box),
-                    "label": found.label,
-                    "label_id": found.label_id,
-                    "score": found.score,
-                    "noise_probability": found.noise_probability,
-                    "edge_score": found.edge_score,
-                    "token_ids": list(found.token_ids),
-                }
-                for found in self.detections
-            ],
+            "detections": [detection_summary(found) for found in self.detections],
             "tokens": [token_summary(token) for token in self.tokens],
             "timing": self.timing.to_dict(),
         }
@@ -195,6 +184,26 @@ def token_summary(token: RecordToken) -> dict[str, Any]:
         "logprob": token.logprob,
         "entropy": token.entropy,
     }
+
+
+def detection_summary(found: RecordDetection) -> dict[str, Any]:
+    """The part of an object that scripts ask for."""
+    return {
+        "box": list(found.box),
+        "label": found.label,
+        "label_id": found.label_id,
+        "score": found.score,
+        "noise_probability": found.noise_probability,
+        "edge_score": found.edge_score,
+        "token_ids": list(found.token_ids),
+    }
+
+
+def record_detections(
+    predictor: Predictor, steps: Sequence[SamplingStep], detections: Detections
+) -> list[RecordDetection]:
+    """What was read from some steps as plain data, for a stream that cannot wait for the end."""
+    return _detections(predictor, detections, [step.token_id for step in steps])
 
 
 def record_token(predictor: Predictor, encoding: ImageEncoding, step: SamplingStep) -> RecordToken:

@@ -13,9 +13,9 @@ __all__ = ["build_demo", "launch_options"]
 
 
 def __getattr__(name: str) -> Any:
-    # Imported on first use, so that `python -m pix2seq.ui.recordings` runs its module only once.
+    # Imported on first use: the makers of recordings need no page.
     if name not in __all__:
         raise AttributeError(f"module 'pix2seq.ui' has no attribute {name!r}")
-    from pix2seq.ui import demo
+    from pix2seq.ui.page import demo
 
     return getattr(demo, name)

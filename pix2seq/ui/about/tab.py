@@ -1,0 +1,191 @@
+"""The *About the model* tab: what the loaded checkpoint is, what its vocabulary looks like, which
+checkpoints there are, what they cannot do, and what happens to a visitor's pictures."""
+
+from __future__ import annotations
+
+import json
+import re
+from dataclasses import asdict
+
+import gradio as gr
+
+from pix2seq import checkpoints
+from pix2seq.checkpoints import CHECKPOINTS, CheckpointInfo
+from pix2seq.config import ConfigError
+from pix2seq.predictor import Predictor
+from pix2seq.ui.about.vocabulary import vocabulary_stretches
+from pix2seq.ui.visit.context import AppContext
+
+_TEMPLATE = '<div class="p2s p2s-about" data-about></div>'
+_ON_LOAD = "P2S.call('mountAbout', element, { props, watch });"
+
+_INTRO = """
+## A detector that writes
+Pix2Seq reads an image and writes one sentence about it: four numbers and a word per object, then
+"end". No anchors, no regressed boxes, no suppression of duplicates: a sequence model and a
+vocabulary. The paper: Chen, Saxena, Li, Fleet, Hinton, *Pix2seq: A Language Modeling Framework for
+Object Detection*, ICLR 2022, [arXiv 2109.10852](https://arxiv.org/abs/2109.10852).
+"""
+
+_LIMITS = """
+## What to keep in mind
+- It only knows the classes of its vocabulary, as photographers of the web showed them to
+  annotators. A thing without a word there is left out or called by a wrong one.
+- A score is the probability of a word at its place in this sentence, not a promise. *P-R lab* shows
+  how far scores can be trusted.
+- Another seed is another sentence. What only one sample in eight contains may not be there.
+- Not for decisions about people: no identification, no surveillance, no safety functions.
+
+## Your pictures
+Everything runs on the computer that serves this page. A picture is kept in memory until newer ones
+push it out, is reachable only from the tab that sent it, and goes nowhere else; uploaded files are
+deleted within two hours. The page itself loads nothing from other servers.
+
+## Rights
+The code is Apache-2.0. Example photos are in the public domain (NASA; CC0 by their photographers,
+via scikit-image). Scenes are composed from Microsoft's *Fluent Emoji*, MIT licence. Weights have
+the licence that the table names.
+"""
+
+_FAMILIES = {
+    "explorer": "this repository",
+    "google": "Google Research",
+    "shariatnia": "Moein Shariatnia",
+}
+_IMAGE = re.compile(r"!\[[^\]]*\]\([^)]*\)")
+
+
+def about_text(predictor: Predictor | None, problem: str, names: list[str]) -> str:
+    """The component's value: the loaded checkpoint, its vocabulary, and the table.
+
+    Args:
+        problem: why no checkpoint is loaded.
+        names: of the menu, in its order.
+    """
+    loaded = None if predictor is None else predictor.name
+    value = {
+        "loaded": loaded,
+        "problem": problem,
+        "facts": [] if predictor is None else _facts(predictor),
+        "vocabulary": None if predictor is None else _vocabulary(predictor),
+        "checkpoints": [_row(_info_of(name, predictor)) for name in names],
+    }
+    return json.dumps(value, separators=(",", ":"))
+
+
+def model_card(name: str) -> str:
+    """The ``README.md`` in a checkpoint's folder, without pictures; empty if there is none."""
+    try:
+        path = checkpoints.locate(name) / "README.md"
+    except ConfigError:
+        return ""
+    return _IMAGE.sub("", path.read_text(encoding="utf-8")) if path.is_file() else ""
+
+
+def _info_of(name: str, predictor: Predictor | None) -> CheckpointInfo:
+    if predictor is not None and predictor.name == name:
+        return predictor.info
+    return CHECKPOINTS.get(name) or CheckpointInfo(name=name, title="a local folder")
+
+
+def _facts(predictor: Predictor) -> list[list[str]]:
+    """What people ask about a model first, as (term, answer)."""
+    info, config = predictor.info, predictor.tokenizer.config
+    options = predictor.resolve()
+    height, width = predictor.preprocess.image_size
+    weights = sum(parameter.numel() for parameter in predictor.model.parameters())
+    noise = "with a noise class" if config.noise_id is not None else "without a noise class"
+    facts = [
+        ("Name", info.title or info.name),
+        ("Made by", _FAMILIES.get(info.family, info.family)),
+        ("Source", info.source),
+        ("Licence", info.licence),
+        ("Sees", f"{width} × {height} pixels, {predictor.preprocess.fit}"),
+        ("Writes", f"up to {config.max_objects} objects, {noise}"),
+        ("Size", f"{weights / 1e6:.1f} million weights"),
+        ("Quality", _quality(info)),
+        ("Recommends", _recommendation(options)),
+        ("Runs on", str(predictor.device)),
+    ]
+    return [[term, text] for term, text in facts if text]
+
+
+def _quality(info: CheckpointInfo) -> str:
+    if info.ap is None:
+        return info.ap_note
+    return f"AP {100 * info.ap:.1f}" + (f", {info.ap_note}" if info.ap_note else "")
+
+
+def _recommendation(options) -> str:
+    sampled = (
+        "argmax"
+        if options.temperature == 0
+        else f"temperature {options.temperature:g}, top-p {options.top_p:g}"
+    )
+    end = "keep going" if options.eos == "delay" else "stop at EOS"
+    score = "class" if options.score == "class" else "class and edges"
+    return (
+        f"{sampled}, {end}, at most {options.max_objects} objects; boxes whose {score} score "
+        f"{options.score_threshold:g} or more"
+    )
+
+
+def _vocabulary(predictor: Predictor) -> dict:
+    tokenizer = predictor.tokenizer
+    return {
+        "size": tokenizer.vocab_size,
+        "slots": list(tokenizer.slots),
+        "stretches": [asdict(stretch) for stretch in vocabulary_stretches(tokenizer)],
+    }
+
+
+def _row(info: CheckpointInfo) -> dict:
+    return {
+        "name": info.name,
+        "title": info.title,
+        "family": _FAMILIES.get(info.family, info.family),
+        "ap": None if info.ap is None else round(100 * info.ap, 1),
+        "note": info.ap_note,
+        "megabytes": None if info.size_mb is None else round(info.size_mb),
+        "licence": info.licence,
+        "here": checkpoints.find(info.name) is not None,
+    }
+
+
+def build_about_tab(context: AppContext) -> None:
+    """Place the tab and let it follow the menu of checkpoints."""
+    names = [name for _, name in context.choices]
+    opening = context.default_checkpoint
+    with gr.Column(elem_classes="p2s-prose"):
+        gr.Markdown(_INTRO)
+    sheet = gr.HTML(
+        value=about_text(context.default_predictor(), context.problem, names),
+        html_template=_TEMPLATE,
+        js_on_load=_ON_LOAD,
+        apply_default_css=False,
+        elem_id="about",
+        padding=False,
+    )
+    card_text = model_card(opening)
+    with gr.Accordion(
+        "The checkpoint's own model card", open=False, visible=bool(card_text)
+    ) as card_frame:
+        card = gr.Markdown(card_text, elem_id="model-card")
+    with gr.Column(elem_classes="p2s-prose"):
+        gr.Markdown(_LIMITS)
+
+    def follow(name: str):
+        try:
+            text = about_text(context.shelf.get(name), "", names)
+        except ConfigError:  # pushed off the shelf meanwhile, and gone from the disk
+            return gr.skip(), gr.skip(), gr.skip()
+        shown = model_card(name)
+        return text, shown, gr.update(visible=bool(shown))
+
+    context.loaded.change(
+        follow,
+        context.loaded,
+        [sheet, card, card_frame],
+        show_progress="hidden",
+        api_visibility="private",
+    )

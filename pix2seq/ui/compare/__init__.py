@@ -1,0 +1,1 @@
+"""*Compare*: two settings side by side, and many samples of one setting."""

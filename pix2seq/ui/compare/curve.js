@@ -1,0 +1,89 @@
+// How many objects k samples find together, and, where the truth is known, which share of it: the
+// mean over all choices of k samples.
+
+import { clear, h, set, svg } from "#kit/elements.js";
+import { plural } from "#kit/numbers.js";
+
+const HEIGHT = 150;
+const FRAME = { left: 34, right: 40, top: 10, bottom: 26 };
+
+export class DiscoveryCurve {
+  constructor() {
+    this.chart = svg("svg", { class: "p2s-curve", role: "img" });
+    this.legend = h("p", { class: "p2s-small p2s-soft" });
+    this.node = h(
+      "section",
+      { class: "p2s-section p2s-discovery", "aria-label": "What more samples find", hidden: "" },
+      h("h2", {}, "What more samples find"),
+      this.chart,
+      this.legend
+    );
+    new ResizeObserver(() => this.data && this.draw(this.data, true)).observe(this.node);
+  }
+
+  draw(data, stale = false) {
+    this.node.hidden = !data.curve || data.curve.length < 2;
+    if (this.node.hidden || (data === this.data && !stale)) return;
+    this.data = data;
+    const width = this.node.clientWidth;
+    if (!width) return;
+    const { curve, truth } = data;
+    const most = Math.max(...curve, 1);
+    const at = {
+      x: (k) => FRAME.left + ((k - 1) / (curve.length - 1)) * (width - FRAME.left - FRAME.right),
+      y: (v) => FRAME.top + (1 - v) * (HEIGHT - FRAME.top - FRAME.bottom),
+    };
+    set(clear(this.chart), {
+      viewBox: `0 0 ${width} ${HEIGHT}`,
+      width,
+      height: HEIGHT,
+      "aria-label": this.words(curve, truth),
+    });
+    this.axis(at, curve.length, width, most);
+    this.line(at, curve.map((v) => v / most), "found");
+    if (truth) this.line(at, truth.recall, "recall");
+    this.legend.textContent = this.words(curve, truth);
+  }
+
+  words(curve, truth) {
+    const [one, all] = [curve[0], curve[curve.length - 1]];
+    const found = `One sample holds ${one.toFixed(1)} objects, ${curve.length} together ${all.toFixed(0)}.`;
+    if (!truth) return found;
+    const percent = (share) => `${Math.round(100 * share)} %`;
+    const [first, last] = [truth.recall[0], truth.recall[truth.recall.length - 1]];
+    return (
+      `${found} Recall of this scene's ${plural(truth.objects, "true object")} (dashed): ` +
+      `${percent(first)} with one sample, ${percent(last)} with all.`
+    );
+  }
+
+  axis(at, samples, width, most) {
+    const [y0, y1] = [at.y(0), at.y(1)];
+    const text = (x, y, anchor, words) =>
+      svg("text", { x, y, "text-anchor": anchor, class: "p2s-curve-text" }, words);
+    this.chart.append(
+      svg("path", { class: "p2s-curve-axis", d: `M${at.x(1)} ${y1} V${y0} H${at.x(samples)}` }),
+      text(at.x(1) - 5, y1 + 4, "end", most.toFixed(most < 10 ? 1 : 0)),
+      text(at.x(1) - 5, y0 + 4, "end", "0"),
+      text(at.x(1), y0 + 15, "middle", "1"),
+      text(at.x(samples), y0 + 15, "middle", String(samples)),
+      text((at.x(1) + at.x(samples)) / 2, y0 + 15, "middle", "samples")
+    );
+    if (this.data.truth) {
+      this.chart.append(
+        text(width - FRAME.right + 5, y1 + 4, "start", "100 %"),
+        text(width - FRAME.right + 5, y0 + 4, "start", "0 %")
+      );
+    }
+  }
+
+  line(at, values, name) {
+    const points = values.map((v, k) => `${at.x(k + 1).toFixed(1)} ${at.y(v).toFixed(1)}`);
+    this.chart.append(svg("path", { class: `p2s-curve-line ${name}`, d: `M${points.join(" L")}` }));
+    values.forEach((v, k) => {
+      this.chart.append(
+        svg("circle", { class: `p2s-curve-point ${name}`, cx: at.x(k + 1), cy: at.y(v), r: 2.5 })
+      );
+    });
+  }
+}

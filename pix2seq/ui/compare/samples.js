@@ -1,0 +1,289 @@
+// Many samples of one setting over one another. Thin boxes are what single samples wrote, a thick box
+// is their mean; its weight is the share of samples that agree.
+
+import { DiscoveryCurve } from "#compare/curve.js";
+import { clear, h, set, svg } from "#kit/elements.js";
+import { labelNode, labelPlace, labelsIn } from "#kit/labels.js";
+import { plural, probability } from "#kit/numbers.js";
+import { Photo } from "#kit/photo.js";
+import { onceAFrame } from "#kit/timing.js";
+import { PictureFollower } from "#visit/follower.js";
+import { followJson } from "#visit/json.js";
+import { ask } from "#visit/questions.js";
+import { Record } from "#visit/record.js";
+
+/** The photo's owner: read-only, with ghosts instead of objects. */
+export class Samples {
+  constructor(root, bridge) {
+    this.root = root;
+    this.bridge = bridge;
+    this.record = new Record();
+    this.data = { state: "idle", clusters: [] };
+    this.selected = null;
+    this.shown = 0;
+    this.least = 1;
+    this.hovered = null;
+    this.changed = onceAFrame(() => this.draw());
+    this.build();
+    this.follower = new PictureFollower(root, {
+      shown: () => this.record.image && this.record.image.id,
+      busy: () => ["encoding", "writing"].includes(this.data.state),
+      look: () => bridge.trigger("look", {}),
+    });
+    new ResizeObserver(() => this.changed()).observe(root);
+  }
+
+  build() {
+    this.photo = new Photo(this);
+    this.status = h("p", { class: "p2s-samples-status", role: "status" });
+    this.slider = h("input", {
+      type: "range",
+      min: 1,
+      max: 1,
+      value: 1,
+      "data-least": "",
+      "aria-label": "Show objects that at least this many samples agree on",
+      oninput: () => {
+        this.least = Number(this.slider.value);
+        this.changed();
+      },
+    });
+    this.sliderText = h("span", { class: "p2s-small" });
+    this.body = h("tbody");
+    this.curve = new DiscoveryCurve();
+    this.root.replaceChildren(
+      h("div", { class: "p2s-samples-main" }, this.photo.node, this.status),
+      h(
+        "div",
+        { class: "p2s-samples-side" },
+        h(
+          "section",
+          { class: "p2s-section", "aria-label": "Objects and how many samples agree" },
+          h("h2", {}, "Agreement"),
+          h("label", { class: "p2s-least" }, this.sliderText, this.slider),
+          this.table()
+        ),
+        this.curve.node
+      )
+    );
+  }
+
+  table() {
+    const head = ["object", "in samples", "mean score", "wobble"].map((text) =>
+      h("th", { scope: "col" }, text)
+    );
+    return h(
+      "div",
+      { class: "p2s-table-scroll", tabindex: 0, role: "region", "aria-label": "Table of objects" },
+      h("table", { class: "p2s-table", "data-clusters": "" }, h("thead", {}, h("tr", {}, ...head)), this.body)
+    );
+  }
+
+  receive(data) {
+    if (!data.record) return;
+    const fresh = data.record !== this.data.record || !(data.done > 0);
+    if (fresh) {
+      this.record.reset();
+      for (const line of data.record.split("\n")) this.record.line(line);
+      this.hovered = null;
+    }
+    const all = this.least <= 1;
+    this.data = { clusters: [], objects: [], ...data };
+    this.record.state = data.state === "encoding" ? "encoding" : "idle";
+    if (all || this.least > data.done) this.least = 1;
+    this.changed();
+    if (this.follower) this.follower.check();
+  }
+
+  // ---- what Photo asks for ---------------------------------------------------------------
+
+  ask(name, question) {
+    return ask(this.bridge.server, name, question);
+  }
+
+  notice(text) {
+    this.status.textContent = text;
+  }
+
+  focus() {
+    return null;
+  }
+
+  visibleObjects() {
+    return [];
+  }
+
+  stateMessage() {
+    if (this.data.state === "error") {
+      return { tone: "error", title: "This did not work", text: this.data.message };
+    }
+    if (!this.record.image) {
+      return { title: "No picture yet", text: "Choose one in Write; the samples look at it." };
+    }
+    const nothing = this.data.state === "done" && !this.data.clusters.length;
+    if (nothing) {
+      return { tone: "note", title: "No sample holds an object", text: "Try “keep going” in Write." };
+    }
+    return null;
+  }
+
+  // ---- drawing -------------------------------------------------------------------------------
+
+  draw() {
+    const { data } = this;
+    this.root.dataset.state = data.state;
+    this.photo.draw();
+    this.status.textContent = this.words();
+    const done = data.done || 0;
+    set(this.slider, { max: Math.max(done, 1) });
+    this.slider.value = String(this.least);
+    this.slider.disabled = done < 2;
+    this.sliderText.textContent =
+      done < 2 ? "in how many samples" : `in at least ${this.least} of ${done}`;
+    this.drawGhosts();
+    this.drawRows();
+    this.curve.draw(data);
+    set(this.photo.svg, { "aria-label": this.summary() });
+  }
+
+  listed() {
+    const all = this.data.clusters.map((found, number) => ({ ...found, number }));
+    return all.filter((found) => found.count >= this.least);
+  }
+
+  words() {
+    const { data } = this;
+    if (data.state === "idle" || data.state === "error") return "";
+    if (data.state === "encoding") return "Looking at the picture…";
+    const done = data.done || 0;
+    const head = { writing: "Writing", stopped: "Stopped", done: "Wrote" }[data.state];
+    const count = data.state === "done" ? plural(done, "sample") : `${done} of ${data.wanted} samples`;
+    if (!done) return `${head}: ${count}`;
+    const mean = data.objects.reduce((sum, n) => sum + n, 0) / done;
+    const always = data.clusters.filter((found) => found.count === done).length;
+    const once = data.clusters.filter((found) => found.count === 1).length;
+    const argmax =
+      data.options.temperature === 0 && done > 1
+        ? " Temperature is 0 in Write, so every seed writes the same sentence."
+        : "";
+    return (
+      `${head} ${count}: ${mean.toFixed(1)} objects each, ${data.clusters.length} different ones; ` +
+      `${always} in every sample, ${once} in one only.${argmax}`
+    );
+  }
+
+  summary() {
+    const names = this.listed().map((found) => `${found.label} in ${found.count}`);
+    return names.length ? `The picture with objects by agreement: ${names.join(", ")}` : "The picture";
+  }
+
+  drawGhosts() {
+    const layer = this.photo.layers.ghosts;
+    const { x, y, scale } = this.photo.rect;
+    const key = JSON.stringify([this.data.clusters, this.least, x, y, scale]);
+    if (key !== this.ghostKey) {
+      clear(layer);
+      const found = this.listed().reverse(); // the most agreed-on lies on top
+      for (const one of found) layer.append(this.ghost(one)); // one by one: names avoid each other
+    }
+    this.ghostKey = key;
+    for (const node of layer.children) {
+      const here = Number(node.dataset.cluster) === this.hovered;
+      node.classList.toggle("focus", here);
+      node.classList.toggle("dim", this.hovered !== null && !here);
+    }
+  }
+
+  shape(box, attributes) {
+    const [x0, y0, x1, y1] = box;
+    const { photo } = this;
+    return svg("rect", {
+      x: photo.x(x0),
+      y: photo.y(y0),
+      width: Math.max((x1 - x0) * photo.rect.scale, 0),
+      height: Math.max((y1 - y0) * photo.rect.scale, 0),
+      ...attributes,
+    });
+  }
+
+  ghost(found) {
+    const { photo } = this;
+    const share = found.count / Math.max(this.data.done, 1);
+    const [x0, y0, x1, y1] = found.box;
+    const text = `${found.label} ${found.count}/${this.data.done}`;
+    const { rect } = photo;
+    const at = { x: photo.x(x0), y: photo.y(y0), width: (x1 - x0) * rect.scale, height: (y1 - y0) * rect.scale };
+    const frame = { x: rect.x, y: rect.y, width: rect.w, height: rect.h };
+    const taken = labelsIn(photo.layers.ghosts, "p2s-echo-label");
+    return svg(
+      "g",
+      {
+        class: "p2s-echo",
+        "data-cluster": found.number,
+        "data-label": found.label,
+        "data-count": found.count,
+        style: { "--share": share.toFixed(3) },
+        onmouseenter: () => this.hover(found.number),
+        onmouseleave: () => this.hover(null),
+      },
+      ...found.members.map(([, ...box]) => this.shape(box, { class: "p2s-echo-member" })),
+      this.shape(found.box, { class: "p2s-echo-halo" }),
+      this.shape(found.box, { class: "p2s-echo-mean" }),
+      labelNode(text, labelPlace(text, at, frame, taken), "p2s-echo-label")
+    );
+  }
+
+  hover(number) {
+    if (this.hovered === number) return;
+    this.hovered = number;
+    this.changed();
+  }
+
+  drawRows() {
+    const listed = this.listed();
+    const key = JSON.stringify([listed, this.data.done]);
+    if (key !== this.rowKey) {
+      clear(this.body);
+      for (const found of listed) this.body.append(this.row(found));
+    }
+    this.rowKey = key;
+    for (const row of this.body.children) {
+      row.classList.toggle("focus", Number(row.getAttribute("data-row")) === this.hovered);
+    }
+  }
+
+  row(found) {
+    const { done } = this.data;
+    const share = (100 * found.count) / done;
+    const wobble = Math.max(...found.spread);
+    const [left, top, right, bottom] = found.spread;
+    return h(
+      "tr",
+      {
+        "data-row": found.number,
+        onmouseenter: () => this.hover(found.number),
+        onmouseleave: () => this.hover(null),
+      },
+      h("th", { scope: "row" }, found.label),
+      h(
+        "td",
+        { class: "p2s-mono p2s-agree", style: { "--share": `${share}%` } },
+        `${found.count} of ${done}`
+      ),
+      h("td", { class: "p2s-mono", title: found.score }, probability(found.score)),
+      h(
+        "td",
+        {
+          class: "p2s-mono",
+          title: `standard deviation: xmin ${left}, ymin ${top}, xmax ${right}, ymax ${bottom} px`,
+        },
+        found.members.length > 1 ? `±${wobble.toFixed(1)} px` : "–"
+      )
+    );
+  }
+}
+
+export const mountSamples = (element, bridge) => {
+  const samples = new Samples(element.querySelector("[data-samples]"), bridge);
+  followJson(bridge, (data) => samples.receive(data));
+};

@@ -1,0 +1,181 @@
+// The two sentences of a comparison, one line per object, left and right token beside token. What is
+// the same is quiet, the first divergence is framed, what follows is plain.
+
+import { clear, h } from "#kit/elements.js";
+import { probability } from "#kit/numbers.js";
+
+/**
+ * How two tokens at one place relate: nothing is known beyond the shorter sentence until the two have
+ * parted; from there on a place is the same only where the tokens are equal.
+ * @param {number} index
+ * @param {{parted: number | null, together: number, equal: boolean}} known `together` tokens are
+ *   there on both sides.
+ * @returns {"" | "same" | "first" | "different"}
+ */
+export const relationAt = (index, { parted, together, equal }) => {
+  if (parted === null) return index < together ? "same" : "";
+  if (index === parted) return "first";
+  return index < parted || equal ? "same" : "different";
+};
+
+export class AlignedSentences {
+  constructor(comparison) {
+    this.comparison = comparison;
+    this.lines = h("div", { class: "p2s-aligned-lines" });
+    this.head = h("div", { class: "p2s-aligned-line head" });
+    this.node = h(
+      "section",
+      {
+        class: "p2s-aligned p2s-panel",
+        "aria-label": "Both sentences, token beside token",
+        tabindex: "0",
+        hidden: "",
+      },
+      this.head,
+      this.lines
+    );
+  }
+
+  restart() {
+    clear(this.lines);
+    this.rows = [];
+    this.chips = { a: [], b: [] };
+    this.key = null;
+    this.headed = false;
+  }
+
+  draw() {
+    const { a, b, parted, verdict } = this.comparison;
+    this.node.hidden = !a.shown && !b.shown;
+    if (this.node.hidden) return;
+    if (!this.headed) this.drawHead();
+    for (const side of [a, b]) {
+      const chips = this.chips[side.name];
+      while (chips.length < side.shown) this.add(side, side.record.tokens[chips.length]);
+    }
+    const key = `${parted}:${Boolean(verdict)}:${a.shown}:${b.shown}`;
+    if (key !== this.key) this.relate();
+    this.key = key;
+    this.rows.forEach(({ row }, object) => {
+      row.classList.toggle("focus", a.hovered === object || b.hovered === object);
+    });
+  }
+
+  drawHead() {
+    const slots = this.comparison.a.record.vocab.slots;
+    const names = () =>
+      slots.map((slot) => h("span", { class: "p2s-column", "data-slot": slot }, slot));
+    clear(this.head).append(
+      h("span", {}, "#"),
+      h("span", { class: "p2s-aligned-half" }, ...names(), h("span", {})),
+      h("span", {}),
+      h("span", { class: "p2s-aligned-half" }, ...names(), h("span", {}))
+    );
+    this.headed = true;
+  }
+
+  row(object) {
+    while (this.rows.length <= object) {
+      const number = this.rows.length;
+      const half = (name) => {
+        const note = h("span", { class: "p2s-note" });
+        const node = h("span", { class: "p2s-aligned-half", "data-half": name }, note);
+        return { node, note };
+      };
+      const [left, right] = [half("a"), half("b")];
+      const mark = h("span", { class: "p2s-aligned-mark" });
+      const row = h(
+        "div",
+        { class: "p2s-aligned-line", "data-aligned": number },
+        h("span", { class: "p2s-line-number" }, String(number + 1)),
+        left.node,
+        mark,
+        right.node
+      );
+      row.addEventListener("mouseenter", () => this.pointAt(number));
+      row.addEventListener("mouseleave", () => this.pointAt(null));
+      this.rows.push({ row, mark, a: left, b: right });
+      this.lines.append(row);
+    }
+    return this.rows[object];
+  }
+
+  pointAt(object) {
+    const { comparison } = this;
+    for (const side of [comparison.a, comparison.b]) comparison.point(side, object);
+  }
+
+  add(side, token) {
+    const { record, name } = side;
+    const end = token.slot === "eos";
+    const noise = record.kind(token.id) === "noise";
+    const chip = h(
+      "span",
+      {
+        class: "p2s-chip",
+        "data-side-token": `${name}${token.index}`,
+        "data-slot": token.slot,
+        "data-role": noise ? "noise" : null,
+        title: record.describe(token),
+        style: { "--fill": `${Math.round(6 + 34 * token.raw)}%` },
+      },
+      h("span", { class: "p2s-chip-text" }, record.text_of(token.id)),
+      token.slot === "class" || end
+        ? h("span", { class: "p2s-chip-p" }, probability(token.raw))
+        : null
+    );
+    const half = this.row(token.object)[name];
+    half.node.insertBefore(chip, half.note);
+    this.chips[name].push(chip);
+  }
+
+  /** Mark what is the same, where the sentences part, and what became of each object. */
+  relate() {
+    const { a, b, parted, verdict, shared } = this.comparison;
+    const count = Math.max(a.shown, b.shown);
+    const together = Math.min(a.shown, b.shown);
+    for (let index = 0; index < count; index += 1) {
+      const relation = relationAt(index, { parted, together, equal: this.equal(index) });
+      const shift = verdict && verdict.pairs[index] ? verdict.pairs[index][1] : null;
+      for (const name of ["a", "b"]) {
+        const chip = this.chips[name][index];
+        if (!chip) continue;
+        chip.dataset.relation = relation;
+        if (shift) chip.dataset.shift = shift;
+      }
+    }
+    this.rows.forEach((row, object) => this.mark(row, object, { a, b, parted, shared }));
+  }
+
+  equal(index) {
+    const { a, b } = this.comparison;
+    const [left, right] = [a.record.tokens[index], b.record.tokens[index]];
+    return Boolean(left && right && left.id === right.id);
+  }
+
+  mark({ row, mark, a: left, b: right }, object, { a, b, parted, shared }) {
+    const width = a.record.vocab.slots.length;
+    const here = parted !== null && Math.floor(parted / width) === object;
+    const before = parted === null || object < Math.floor(parted / width);
+    row.classList.toggle("parts", here);
+    row.classList.toggle("same", before);
+    mark.textContent = here ? "≠" : before ? "=" : "";
+    mark.title = here ? "here the sentences part" : before ? "the same on both sides" : "";
+    this.note(left.note, a, object, shared && shared.a, "B");
+    this.note(right.note, b, object, shared && shared.b, "A");
+  }
+
+  /** Which object of the other side this is, after the sentences have parted. */
+  note(node, side, object, twins, other) {
+    const found = side.record.objects.get(object);
+    const seen = found && (found.state === "ok" || found.state === "noise");
+    let text = "";
+    if (found && !seen) text = { dropped: "noise", below: "low score", flat: "no area" }[found.state];
+    else if (twins && seen && !twins.has(object)) text = `not in ${other}`;
+    else if (twins && seen && twins.get(object) !== object) {
+      text = `${other} has it as ${twins.get(object) + 1}`;
+    }
+    node.textContent = text;
+    node.classList.toggle("only", Boolean(twins && seen && !twins.has(object)));
+  }
+}

@@ -1,0 +1,1 @@
+"""Widgets and drawings that several rooms use; the kit knows none of them."""

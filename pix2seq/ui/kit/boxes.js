@@ -1,0 +1,116 @@
+// Finished objects: a box in the class colour with a number and a name. Objects are told apart by
+// number and by focus: pointing at one dims the others. Noise is grey, dashed, hatched.
+
+import { svg } from "#kit/elements.js";
+import { labelNode, labelPlace } from "#kit/labels.js";
+import { probability } from "#kit/numbers.js";
+
+export class Boxes {
+  constructor(photo) {
+    this.photo = photo;
+    this.nodes = new Map();
+    this.places = new Map(); // object -> where its name stands
+    this.run = null;
+    this.stale = true;
+    const hatch = svg(
+      "pattern",
+      { id: "p2s-hatch", width: 6, height: 6, patternUnits: "userSpaceOnUse" },
+      svg("path", { d: "M0 6 L6 0", class: "p2s-hatch-line" })
+    );
+    photo.svg.prepend(svg("defs", {}, hatch));
+  }
+
+  draw(record) {
+    const { stage } = this.photo;
+    if (record.run !== this.run) {
+      this.nodes.forEach((node) => node.remove());
+      this.nodes.clear();
+      this.places.clear();
+      this.run = record.run;
+    }
+    const visible = [...stage.visibleObjects(), ...this.peek(stage)];
+    const wanted = new Set(visible.map((found) => found.object));
+    for (const [object, node] of this.nodes) {
+      if (!wanted.has(object)) {
+        node.remove();
+        this.nodes.delete(object);
+        this.places.delete(object);
+      }
+    }
+    for (const found of visible) this.place(record, found);
+    this.focus(stage.focus());
+    this.stale = false;
+  }
+
+  /** An object that the filters hide, as long as somebody looks at its tokens. */
+  peek(stage) {
+    const focus = stage.focus();
+    const found = focus === null ? null : stage.objectOnView(focus);
+    return found && ["below", "dropped"].includes(found.state) ? [found] : [];
+  }
+
+  place(record, found) {
+    const [x0, y0, x1, y1] = found.box;
+    const { photo } = this;
+    const box = {
+      x: photo.x(x0),
+      y: photo.y(y0),
+      width: (x1 - x0) * photo.rect.scale,
+      height: (y1 - y0) * photo.rect.scale,
+    };
+    const name = record.className(found.label);
+    const key = JSON.stringify([box, name, found.score, found.state]);
+    let node = this.nodes.get(found.object);
+    if (node && node.p2sKey === key) return;
+    if (node) node.remove();
+    const peeked = ["below", "dropped"].includes(found.state);
+    const fate = peeked ? " · hidden" : "";
+    const text = `${found.object + 1}  ${name} ${probability(found.score)}${fate}`;
+    node = svg(
+      "g",
+      {
+        class: `p2s-box ${found.state}`,
+        [peeked ? "data-peek" : "data-box"]: found.object,
+        "data-label": name,
+        "data-score": found.score.toFixed(4),
+        "data-state": found.state,
+      },
+      svg("rect", { class: "p2s-box-halo", ...box }),
+      svg("rect", { class: "p2s-box-line", ...box }),
+      this.label(text, box, found.object)
+    );
+    node.p2sKey = key;
+    this.photo.layers.boxes.append(node);
+    this.nodes.set(found.object, node);
+  }
+
+  label(text, box, object) {
+    const { x, y, w, h } = this.photo.rect;
+    const taken = [...this.places].filter(([other]) => other !== object).map(([, place]) => place);
+    const place = labelPlace(text, box, { x, y, width: w, height: h }, taken);
+    this.places.set(object, place);
+    return labelNode(text, place, "p2s-box-label");
+  }
+
+  /** Dim all but one object; `null` shows all alike. */
+  focus(object) {
+    for (const [key, node] of this.nodes) {
+      node.classList.toggle("focus", key === object);
+      node.classList.toggle("dim", object !== null && key !== object);
+      if (key === object) this.photo.layers.boxes.append(node);
+    }
+  }
+
+  /** The smallest box under a point of the picture, so that nested objects stay reachable. */
+  at(point) {
+    let best = null;
+    let least = Infinity;
+    for (const found of this.photo.stage.visibleObjects()) {
+      const [x0, y0, x1, y1] = found.box;
+      const inside = point.x >= x0 && point.x <= x1 && point.y >= y0 && point.y <= y1;
+      const area = (x1 - x0) * (y1 - y0);
+      if (inside && area < least) [best, least] = [found.object, area];
+    }
+    return best;
+  }
+}

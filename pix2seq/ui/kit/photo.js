@@ -1,0 +1,151 @@
+// The photo with everything drawn over it: bin rulers and heat strips on its four edges, finished
+// boxes, the box being written with its moving guides. Pixels of the original picture come in; the
+// browser's pixels are known only here.
+
+import { Boxes } from "#kit/boxes.js";
+import { clear, h, set, svg } from "#kit/elements.js";
+import { Guides } from "#kit/guides.js";
+import { plural } from "#kit/numbers.js";
+import { Rulers } from "#kit/rulers.js";
+
+const RULER = 30; // px on each side of the photo
+
+export class Photo {
+  constructor(stage) {
+    this.stage = stage;
+    this.rect = { x: RULER, y: RULER, w: 1, h: 1, scale: 1 };
+    this.image = h("img", { class: "p2s-photo-image", alt: "", draggable: "false" });
+    this.attention = h("canvas", { class: "p2s-attention", "aria-hidden": "true" });
+    this.layers = {};
+    this.svg = svg("svg", { class: "p2s-photo-svg", role: "img", "aria-label": "" });
+    for (const name of ["strips", "rulers", "density", "ghosts", "boxes", "guides", "prompt"]) {
+      this.layers[name] = svg("g", { class: `p2s-layer-${name}` });
+      this.svg.append(this.layers[name]);
+    }
+    this.message = h("div", { class: "p2s-photo-message", role: "status" });
+    this.node = h(
+      "div",
+      { class: "p2s-photo" },
+      this.image,
+      this.attention,
+      this.svg,
+      this.message
+    );
+    this.rulers = new Rulers(this);
+    this.boxes = new Boxes(this);
+    this.guides = new Guides(this);
+    new ResizeObserver(() => this.resize()).observe(this.node);
+    this.loaded = null;
+  }
+
+  /** Fit the picture into the space there is, rulers around it. */
+  resize() {
+    const image = this.stage.record.image || this.lastImage;
+    const width = this.node.clientWidth;
+    const height = this.node.clientHeight;
+    if (!width || !height) return;
+    set(this.svg, { viewBox: `0 0 ${width} ${height}` });
+    const w = image ? image.w : 4;
+    const tall = image ? image.h : 3;
+    const scale = Math.max(
+      Math.min((width - 2 * RULER) / w, (height - 2 * RULER) / tall),
+      1e-6
+    );
+    const size = { w: w * scale, h: tall * scale };
+    this.rect = {
+      x: Math.round((width - size.w) / 2),
+      y: Math.round((height - size.h) / 2),
+      ...size,
+      scale,
+    };
+    for (const node of [this.image, this.attention]) {
+      Object.assign(node.style, {
+        left: `${this.rect.x}px`,
+        top: `${this.rect.y}px`,
+        width: `${size.w}px`,
+        height: `${size.h}px`,
+      });
+    }
+    this.rulers.stale = true;
+    this.boxes.stale = true;
+    this.stage.changed();
+  }
+
+  /** Original pixels to the browser's. */
+  x(pixel) {
+    return this.rect.x + pixel * this.rect.scale;
+  }
+
+  y(pixel) {
+    return this.rect.y + pixel * this.rect.scale;
+  }
+
+  /** A pointer event to original pixels, clipped to the picture. */
+  pointer(event) {
+    const at = this.svg.getBoundingClientRect();
+    const image = this.stage.record.image || { w: 1, h: 1 };
+    const x = (event.clientX - at.left - this.rect.x) / this.rect.scale;
+    const y = (event.clientY - at.top - this.rect.y) / this.rect.scale;
+    const inside = x >= 0 && y >= 0 && x <= image.w && y <= image.h;
+    return {
+      x: Math.min(Math.max(x, 0), image.w),
+      y: Math.min(Math.max(y, 0), image.h),
+      inside,
+    };
+  }
+
+  async load(image) {
+    const id = image ? image.id : null;
+    if (this.loaded === id) return;
+    this.loaded = id;
+    this.lastImage = image;
+    this.image.style.visibility = "hidden";
+    this.image.removeAttribute("src");
+    this.resize();
+    if (!id) return;
+    const answer = image.src ? { src: image.src } : await this.stage.ask("picture", { id });
+    if (this.loaded !== id) return; // another picture came meanwhile
+    if (answer.src && answer.src.startsWith("data:image/")) {
+      this.image.src = answer.src;
+      this.image.style.visibility = "visible";
+    } else if (answer.error) this.stage.notice(answer.error);
+  }
+
+  draw() {
+    const { record, shown } = this.stage;
+    this.load(record.image);
+    this.image.style.opacity = record.state === "encoding" ? "0.55" : "";
+    set(this.svg, { "aria-label": this.summary() });
+    this.node.dataset.busy = record.state === "encoding" ? "true" : "false";
+    this.rulers.draw(record, shown);
+    this.boxes.draw(record);
+    this.guides.draw(record, shown);
+    this.drawMessage();
+  }
+
+  summary() {
+    const { record } = this.stage;
+    if (!record.image) return "No picture yet";
+    const found = this.stage.visibleObjects();
+    const names = found.map((object) => record.className(object.label));
+    return found.length
+      ? `The picture with ${plural(found.length, "box", "boxes")}: ${names.join(", ")}`
+      : "The picture, no box yet";
+  }
+
+  drawMessage() {
+    const message = this.stage.stateMessage();
+    const key = JSON.stringify(message);
+    if (key === this.shownMessage) return; // the region speaks up only when there is news
+    this.shownMessage = key;
+    clear(this.message);
+    this.message.hidden = !message;
+    if (message) {
+      this.message.append(
+        h("strong", {}, message.title),
+        message.text ? h("span", {}, message.text) : ""
+      );
+      this.message.dataset.tone = message.tone || "plain";
+    }
+  }
+}

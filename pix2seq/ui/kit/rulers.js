@@ -1,0 +1,114 @@
+// The photo's four edges. Left and right carry y bins, top and bottom x bins; each edge collects the
+// marks of one role: ymin left, ymax right, xmin top, xmax bottom.
+
+import { clear, set, svg } from "#kit/elements.js";
+import { isCoordinate } from "#kit/roles.js";
+
+const STEPS = [1, 2, 5, 10, 20, 50, 100, 200, 250, 500, 1000, 2000];
+export const STRIP = 6; // px of the strip on each edge that collects the marks
+const LABEL_SPACE = 46; // px between two tick labels
+
+export const EDGE_OF = { ymin: "left", ymax: "right", xmin: "top", xmax: "bottom" };
+
+export class Rulers {
+  constructor(photo) {
+    this.photo = photo;
+    this.stale = true;
+  }
+
+  draw(record, shown) {
+    const key = [record.run, record.frame, record.image && record.image.id].join();
+    if (this.stale || key !== this.key) {
+      this.drawTicks(record);
+      this.drawnMarks = -1;
+    }
+    this.key = key;
+    this.stale = false;
+    const selected = this.photo.stage.selected;
+    const marks = `${shown}:${selected}:${record.run}`;
+    if (marks !== this.drawnMarks) this.drawMarks(record, shown, selected);
+    this.drawnMarks = marks;
+  }
+
+  drawTicks(record) {
+    const layer = clear(this.photo.layers.rulers);
+    const { x, y, w, h } = this.photo.rect;
+    if (!record.image) return;
+    layer.append(svg("rect", { class: "p2s-frame", x, y, width: w, height: h }));
+    if (!record.frame) return;
+    const { bins } = record.vocab;
+    const spans = { x: record.frame[2] - record.frame[0], y: record.frame[3] - record.frame[1] };
+    for (const axis of ["x", "y"]) {
+      const perBin = (spans[axis] * this.photo.rect.scale) / (bins - 1);
+      const step = STEPS.find((s) => s * perBin >= LABEL_SPACE) || STEPS[STEPS.length - 1];
+      for (let bin = 0; bin < bins; bin += step) this.tick(layer, record, axis, bin);
+    }
+  }
+
+  tick(layer, record, axis, bin) {
+    const { photo } = this;
+    const { x, y, w, h } = photo.rect;
+    const value = bin / (record.vocab.bins - 1);
+    const pixel = record.pixel(value, axis === "y" ? "ymin" : "xmin");
+    const limit = axis === "y" ? record.image.h : record.image.w;
+    if (pixel > limit + 0.5) return; // the padding beyond the picture
+    const from = STRIP + 2;
+    if (axis === "x") {
+      const at = photo.x(pixel);
+      layer.append(
+        svg("line", { x1: at, x2: at, y1: y - from - 5, y2: y - from }),
+        svg("line", { x1: at, x2: at, y1: y + h + from, y2: y + h + from + 4 }),
+        svg("text", { x: at, y: y - from - 8, "text-anchor": "middle" }, String(bin))
+      );
+    } else {
+      const at = photo.y(pixel);
+      layer.append(
+        svg("line", { y1: at, y2: at, x1: x - from - 5, x2: x - from }),
+        svg("line", { y1: at, y2: at, x1: x + w + from, x2: x + w + from + 4 }),
+        svg(
+          "text",
+          { x: x - from - 7, y: at + 3.5, "text-anchor": "end" },
+          String(bin)
+        )
+      );
+    }
+  }
+
+  /** A short bar per sampled coordinate on its role's edge; the current token's is bright. */
+  drawMarks(record, shown, selected) {
+    const layer = clear(this.photo.layers.strips);
+    if (!record.frame) return;
+    const { x, y, w, h } = this.photo.rect;
+    layer.append(
+      svg("rect", { class: "p2s-strip", x: x - STRIP - 1, y, width: STRIP, height: h }),
+      svg("rect", { class: "p2s-strip", x: x + w + 1, y, width: STRIP, height: h }),
+      svg("rect", { class: "p2s-strip", x, y: y - STRIP - 1, width: w, height: STRIP }),
+      svg("rect", { class: "p2s-strip", x, y: y + h + 1, width: w, height: STRIP })
+    );
+    const current = selected === null ? shown - 1 : selected;
+    for (const token of record.tokens.slice(0, shown)) {
+      if (!isCoordinate(token.slot)) continue;
+      layer.append(this.mark(record, token, token.index === current));
+    }
+  }
+
+  mark(record, token, current) {
+    const { photo } = this;
+    const { x, y, w, h } = photo.rect;
+    const thick = current ? 3 : 2;
+    const long = current ? STRIP + 3 : STRIP;
+    const node = svg("rect", {
+      class: current ? "p2s-mark current" : "p2s-mark",
+      "data-slot": token.slot,
+      opacity: current ? 1 : 0.25 + 0.5 * token.raw,
+    });
+    const pixel = record.tokenPixel(token);
+    const edge = EDGE_OF[token.slot];
+    if (edge === "left" || edge === "right") {
+      const left = edge === "left" ? x - long - 1 : x + w + 1;
+      return set(node, { x: left, y: photo.y(pixel) - thick / 2, width: long, height: thick });
+    }
+    const top = edge === "top" ? y - long - 1 : y + h + 1;
+    return set(node, { x: photo.x(pixel) - thick / 2, y: top, width: thick, height: long });
+  }
+}

@@ -1,0 +1,161 @@
+// The lab's sheet: the question, how far the sweep is, and one row per finished setting. The curves
+// beside it are plotly's.
+
+import { clear, h } from "#kit/elements.js";
+import { download } from "#kit/files.js";
+import { followJson } from "#visit/json.js";
+
+const COLUMNS = [
+  ["AP", "average precision over IoU 0.50 to 0.95, as COCO defines it"],
+  ["AP50", "average precision at IoU 0.5"],
+  ["AR100", "average recall with at most 100 boxes per image"],
+  ["precision", "of the boxes that Write would show"],
+  ["recall", "of the boxes that Write would show"],
+  ["objects", "boxes per image, whatever their score"],
+  ["seconds", "writing about all images; – means: the sentences were there already"],
+];
+
+export class Lab {
+  constructor(root) {
+    this.root = root;
+    this.question = h("p", { class: "p2s-lab-question" });
+    this.expect = h("p", { class: "p2s-soft p2s-lab-expect" });
+    this.status = h("p", { class: "p2s-small p2s-lab-status", role: "status" });
+    this.bar = h("progress", { max: 1, value: 0, "aria-label": "Progress of the sweep" });
+    this.body = h("tbody");
+    this.save = h(
+      "button",
+      { type: "button", class: "p2s-button", "data-lab-csv": "", onclick: () => this.download() },
+      "Save as CSV"
+    );
+    this.table = h(
+      "div",
+      { class: "p2s-lab-table", tabindex: 0, role: "region", "aria-label": "Results by setting" },
+      h(
+        "table",
+        { class: "p2s-table" },
+        h(
+          "thead",
+          {},
+          h(
+            "tr",
+            {},
+            h("th", { scope: "col" }, "setting"),
+            ...COLUMNS.map(([name, title]) => h("th", { scope: "col", title }, name))
+          )
+        ),
+        this.body
+      )
+    );
+    root.replaceChildren(
+      this.question,
+      this.expect,
+      this.bar,
+      h("div", { class: "p2s-lab-progress" }, this.status, this.save),
+      this.table
+    );
+  }
+
+  receive(data) {
+    this.data = data;
+    this.draw();
+  }
+
+  draw() {
+    const { data } = this;
+    const busy = data.state === "looking" || data.state === "writing";
+    this.root.dataset.state = data.state;
+    this.question.textContent = data.question;
+    this.expect.textContent = data.expect;
+    this.status.textContent = this.words();
+    this.status.classList.toggle("error", data.state === "error");
+    this.bar.value = this.share();
+    this.bar.classList.toggle("idle", !busy);
+    this.save.hidden = !data.rows.length;
+    this.table.hidden = !data.rows.length && !busy;
+    this.drawRows(busy);
+  }
+
+  share() {
+    const { data } = this;
+    if (!data.settings.length) return 0;
+    const here = data.done / data.images;
+    if (data.state === "looking") return 0.2 * here;
+    const under = data.setting === data.settings[data.rows.length] ? here : 0;
+    return 0.2 + 0.8 * ((data.rows.length + under) / data.settings.length);
+  }
+
+  words() {
+    const { data } = this;
+    const scenes = data.images ? `${data.images} scenes` : "";
+    const missing = data.missing && data.missing.length;
+    const unknown = missing ? ` ${missing} of their classes are unknown to this checkpoint.` : "";
+    switch (data.state) {
+      case "looking":
+        return `Looking at ${scenes}: ${data.done} done. All settings will share what is seen now.`;
+      case "writing":
+        return `Writing about ${scenes}: ${data.settings[data.rows.length] || "scoring"}, ${data.done} done.`;
+      case "stopped":
+        return `Stopped after ${data.rows.length} of ${data.settings.length} settings; what was finished stays.`;
+      case "done":
+        return `${scenes}, ${data.objects} true objects, checkpoint ${data.checkpoint}.${unknown} A dot on a curve is what Write shows (score at least ${data.threshold}).`;
+      case "recorded":
+        return `Recorded with ${data.checkpoint} on ${scenes} (${data.objects} true objects), at the settings that it recommends. Run the sweep to measure it here, at yours. A dot on a curve is what Write shows (score at least ${data.threshold}).`;
+      case "error":
+        return data.message;
+      default:
+        return "Everything else is as in Write. The scenes are generated, so their true boxes are known.";
+    }
+  }
+
+  drawRows(busy) {
+    const { data } = this;
+    clear(this.body);
+    const best = {};
+    for (const name of ["AP", "AP50", "AR100", "precision", "recall"]) {
+      best[name] = Math.max(...data.rows.map((row) => row[name] ?? 0));
+    }
+    data.settings.forEach((name, place) => {
+      const row = data.rows[place];
+      if (!row && !busy) return;
+      this.body.append(
+        h(
+          "tr",
+          { "data-lab-row": row ? name : null, class: row ? "" : "waiting" },
+          h("th", { scope: "row" }, name),
+          ...COLUMNS.map(([column]) => this.cell(row, column, data.rows.length > 1 && best))
+        )
+      );
+    });
+  }
+
+  cell(row, column, best) {
+    if (!row) return h("td", { class: "p2s-mono" }, "·");
+    const value = row[column];
+    const digits = column === "objects" || column === "seconds" ? 1 : 3;
+    const empty = value === null || (column === "seconds" && value === 0);
+    const highest = best && column in best && value === best[column] && value > 0;
+    return h(
+      "td",
+      { class: highest ? "p2s-mono best" : "p2s-mono", title: empty ? null : value },
+      empty ? "–" : value.toFixed(digits)
+    );
+  }
+
+  download() {
+    const { data } = this;
+    const quote = (text) => `"${String(text).replaceAll('"', '""')}"`;
+    const names = COLUMNS.map(([name]) => name);
+    const lines = [["setting", ...names].join(",")];
+    for (const row of data.rows) {
+      lines.push([quote(row.name), ...names.map((name) => row[name] ?? "")].join(","));
+    }
+    const file = new Blob([`${lines.join("\n")}\n`], { type: "text/csv" });
+    download(`pix2seq-${data.knob}.csv`, file);
+  }
+}
+
+export const mountLab = (element, bridge) => {
+  const lab = new Lab(element.querySelector("[data-lab]"));
+  followJson(bridge, (data) => lab.receive(data));
+};

@@ -1,0 +1,177 @@
+// Page 3, sequence augmentation: noise objects fill the sentence, their coordinates carry no loss,
+// and the input hides every class. The controls are shared with page 4, which prices the same pair.
+
+import { clear, h } from "#kit/elements.js";
+import { percent, plural } from "#kit/numbers.js";
+import * as widgets from "#learn/widgets.js";
+
+/** The controls of a training pair; both pages show them, over one state. */
+class PairControls {
+  constructor(lesson, brief) {
+    const { state } = lesson;
+    const change = (key, value) => {
+      state.augment = { ...state.augment, [key]: value };
+      lesson.soon();
+    };
+    this.state = state;
+    this.objects = widgets.slider({
+      label: "Objects per sentence",
+      min: 1,
+      max: 20,
+      value: state.objects,
+      oninput: (value) => {
+        state.objects = value;
+        lesson.soon();
+      },
+    });
+    this.jitter = widgets.slider({
+      label: "Jitter of duplicates",
+      min: 0,
+      max: 0.5,
+      step: 0.01,
+      value: state.augment.jitter,
+      format: (value) => percent(value),
+      hint: "how far an edge of a duplicate may move, relative to the box",
+      oninput: (value) => change("jitter", value),
+    });
+    this.noise = widgets.check({
+      label: "noise objects",
+      checked: state.augment.noise_objects,
+      hint: "off: the sentence ends after the real objects",
+      onchange: (value) => change("noise_objects", value),
+    });
+    this.eos = widgets.check({
+      label: "ask for EOS where noise begins",
+      checked: state.augment.eos_at_first_noise,
+      hint: "this project's addition; the paper leaves that position to the noise object",
+      onchange: (value) => change("eos_at_first_noise", value),
+    });
+    this.corruption = h(
+      "label",
+      { class: "learn-select" },
+      h("span", {}, "Classes in the input"),
+      h(
+        "select",
+        { class: "p2s-select", onchange: (event) => change("class_corruption", event.target.value) },
+        [
+          ["rand_n_fake", "½ random, ½ noise (official)"],
+          ["rand", "random"],
+          ["real_n_fake", "½ true, ½ noise"],
+          ["real_n_rand_n_fake", "½ true, ¼ random, ¼ noise"],
+          ["none", "true"],
+        ].map(([value, text]) =>
+          h("option", { value, selected: value === state.augment.class_corruption }, text)
+        )
+      )
+    );
+    this.again = widgets.button("Draw again", () => {
+      state.seed += 1;
+      lesson.soon();
+    });
+    this.node = brief
+      ? h("div", { class: "learn-row" }, this.objects.node, this.again)
+      : h(
+          "div",
+          {},
+          h("div", { class: "learn-controls" }, this.objects.node, this.jitter.node, this.corruption),
+          h("div", { class: "learn-row" }, this.noise, this.eos, this.again)
+        );
+  }
+
+  /** Another checkpoint or another page may have changed the limits. */
+  opened() {
+    const { maxObjects } = this.state.vocabulary;
+    this.objects.set(this.state.objects);
+    this.objects.range(1, Math.min(maxObjects, 20));
+    this.state.objects = this.objects.value;
+  }
+}
+
+/** Real boxes solid, noise boxes dashed and hatched; one of them may be pointed at. */
+export const paintPair = (board, view, pointed) => {
+  view.objects.forEach((object, number) => {
+    const dim = pointed !== null && pointed !== number ? "dim" : "";
+    const look = `${object.real ? "real" : "noise"} ${dim}`;
+    const label = object.real || pointed === number ? `${number + 1}  ${object.text}` : "";
+    board.layers.boxes.prepend(board.box(object.box, { look, label }));
+  });
+  return "own";
+};
+
+class Augment {
+  constructor(lesson) {
+    this.lesson = lesson;
+    this.pointed = null;
+    this.view = null;
+    this.controls = new PairControls(lesson);
+    this.tables = h("div", { class: "learn-pairs" });
+    this.count = h("p", { class: "p2s-soft p2s-small", role: "status" });
+    this.node = h(
+      "div",
+      {},
+      h("h2", {}, "Noise teaches when to doubt ", widgets.source("§2.3")),
+      h(
+        "p",
+        {},
+        "Trained on complete sentences only, the model says EOS too early and misses objects. So each sentence is filled up with noise objects: ",
+        "near-duplicates of real boxes, real boxes moved elsewhere, random boxes. Their class is ",
+        h("b", {}, "noise"),
+        "; their coordinates are n/a, so the model never learns to write such boxes, only to recognise them."
+      ),
+      this.controls.node,
+      widgets.pairLegend(),
+      this.tables,
+      this.count
+    );
+  }
+
+  opened() {
+    this.controls.opened();
+  }
+
+  async update() {
+    const { state } = this.lesson;
+    const view = await this.lesson.ask("learn_pair", pairQuestion(state));
+    if (!view) return;
+    this.view = view;
+    this.fill();
+    this.lesson.board.draw();
+  }
+
+  fill() {
+    const { view } = this;
+    clear(this.tables).append(
+      ...widgets.pairTables(view, {
+        onfocus: (number) => {
+          this.pointed = number;
+          this.lesson.board.draw();
+        },
+      })
+    );
+    const noise = view.objects.length - view.num_real;
+    const hasNoise = this.lesson.state.vocabulary.noise;
+    this.count.textContent =
+      `${plural(view.num_real, "real object", "real objects")}, ${plural(noise, "noise object", "noise objects")}. ` +
+      "The target is the input one step later: at each position the model must say the next token." +
+      (hasNoise ? "" : " This checkpoint's vocabulary has no noise class, so nothing is added.");
+  }
+
+  paint(board) {
+    return this.view ? paintPair(board, this.view, this.pointed) : null;
+  }
+}
+
+export { PairControls };
+
+/** What both pages ask: the pair that the state describes. */
+export const pairQuestion = (state) => ({
+  objects: state.objects,
+  seed: state.seed,
+  augment: state.augment,
+});
+
+export const augment = {
+  name: "augment",
+  title: "Augmentation",
+  mount: (lesson) => new Augment(lesson),
+};

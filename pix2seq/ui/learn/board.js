@@ -1,0 +1,215 @@
+// A picture with boxes over it. `LearnPicture` only shows; `LearnBoard` also lets people draw, move
+// and stretch boxes with pointer or keyboard. Boxes are {x0, y0, x1, y1, name} in picture pixels.
+
+import { clear, h, set, svg } from "#kit/elements.js";
+import { labelNode, labelPlace, labelsIn } from "#kit/labels.js";
+
+const HANDLE = 10; // reach of a corner in browser pixels
+const LEAST = 4; // a drag shorter than this is a click
+
+export class LearnPicture {
+  constructor(label) {
+    this.picture = null;
+    this.scale = 1;
+    this.image = h("img", { alt: "", draggable: "false" });
+    this.svg = svg("svg", { role: "img", "aria-label": label });
+    this.layers = {};
+    for (const name of ["under", "boxes", "over"]) {
+      this.layers[name] = svg("g", { class: `learn-layer-${name}` });
+      this.svg.append(this.layers[name]);
+    }
+    this.node = h("div", { class: "learn-board" }, this.image, this.svg);
+    new ResizeObserver(() => this.fit()).observe(this.node);
+  }
+
+  load(picture) {
+    this.picture = picture;
+    this.image.src = picture.src;
+    this.node.style.aspectRatio = `${picture.w} / ${picture.h}`;
+    this.node.style.setProperty("--ratio", String(picture.w / picture.h));
+    this.fit();
+  }
+
+  fit() {
+    if (!this.picture || !this.node.clientWidth) return;
+    this.scale = this.node.clientWidth / this.picture.w;
+    const { w, h: tall } = this.picture;
+    set(this.svg, { viewBox: `0 0 ${w * this.scale} ${tall * this.scale}` });
+    this.draw();
+  }
+
+  draw() {}
+
+  /** One box; `look` is a list of classes, `label` may be empty. */
+  box([x0, y0, x1, y1], { look = "", label = "", data = {} } = {}) {
+    const at = {
+      x: x0 * this.scale,
+      y: y0 * this.scale,
+      width: Math.max(x1 - x0, 0) * this.scale,
+      height: Math.max(y1 - y0, 0) * this.scale,
+    };
+    return svg(
+      "g",
+      { class: `learn-box ${look}`, ...data },
+      svg("rect", { class: "learn-box-halo", ...at }),
+      svg("rect", { class: "learn-box-line", ...at }),
+      label ? this.tag(label, at) : null
+    );
+  }
+
+  tag(text, at) {
+    const frame = { x: 0, y: 0, width: this.picture.w * this.scale, height: this.picture.h * this.scale };
+    const taken = labelsIn(this.layers.boxes, "learn-tag");
+    return labelNode(text, labelPlace(text, at, frame, taken), "learn-tag");
+  }
+
+  /** A line along one edge of a box, in the edge's role colour. */
+  edge([x0, y0, x1, y1], slot, look = "") {
+    const s = this.scale;
+    const ends = {
+      ymin: [x0, y0, x1, y0],
+      ymax: [x0, y1, x1, y1],
+      xmin: [x0, y0, x0, y1],
+      xmax: [x1, y0, x1, y1],
+    }[slot];
+    const [ax, ay, bx, by] = ends.map((value) => value * s);
+    return svg("line", { class: `learn-edge ${look}`, "data-slot": slot, x1: ax, y1: ay, x2: bx, y2: by });
+  }
+}
+
+export class LearnBoard extends LearnPicture {
+  constructor(lesson) {
+    super("The picture with its boxes. Drag to draw a box.");
+    this.lesson = lesson;
+    this.drag = null;
+    this.svg.addEventListener("pointerdown", (event) => this.down(event));
+    this.svg.addEventListener("pointermove", (event) => this.move(event));
+    this.svg.addEventListener("pointerup", (event) => this.up(event));
+    this.svg.addEventListener("pointercancel", () => (this.drag = null));
+  }
+
+  draw() {
+    if (!this.picture) return;
+    const { state, page } = this.lesson;
+    for (const layer of Object.values(this.layers)) clear(layer);
+    const hidesBoxes = page && page.paint && page.paint(this) === "own";
+    if (!hidesBoxes) this.drawBoxes();
+    const chosen = state.boxes[state.selected];
+    if (chosen) this.drawHandles(chosen);
+  }
+
+  drawBoxes() {
+    const { state } = this.lesson;
+    state.boxes.forEach((box, index) => {
+      const look = index === state.selected ? "chosen" : "";
+      const label = `${index + 1}  ${box.name}`;
+      const data = { "data-true-box": index };
+      this.layers.boxes.append(this.box([box.x0, box.y0, box.x1, box.y1], { look, label, data }));
+    });
+  }
+
+  drawHandles(box) {
+    for (const x of [box.x0, box.x1]) {
+      for (const y of [box.y0, box.y1]) {
+        this.layers.over.append(
+          svg("rect", {
+            class: "learn-handle",
+            x: x * this.scale - 4,
+            y: y * this.scale - 4,
+            width: 8,
+            height: 8,
+          })
+        );
+      }
+    }
+  }
+
+  point(event) {
+    const at = this.svg.getBoundingClientRect();
+    const clamp = (value, top) => Math.min(Math.max(value, 0), top);
+    return {
+      x: clamp((event.clientX - at.left) / this.scale, this.picture.w),
+      y: clamp((event.clientY - at.top) / this.scale, this.picture.h),
+    };
+  }
+
+  /** The corner of the chosen box under a point, as [x key, y key]. */
+  cornerAt(point) {
+    const box = this.lesson.state.boxes[this.lesson.state.selected];
+    if (!box) return null;
+    const near = (a, b) => Math.abs(a - b) * this.scale <= HANDLE;
+    const x = near(point.x, box.x0) ? "x0" : near(point.x, box.x1) ? "x1" : null;
+    const y = near(point.y, box.y0) ? "y0" : near(point.y, box.y1) ? "y1" : null;
+    return x && y ? [x, y] : null;
+  }
+
+  /** Index of the smallest box around a point, so that nested boxes stay reachable. */
+  boxAt(point) {
+    let best = null;
+    let least = Infinity;
+    this.lesson.state.boxes.forEach((box, index) => {
+      const inside =
+        point.x >= box.x0 && point.x <= box.x1 && point.y >= box.y0 && point.y <= box.y1;
+      const area = (box.x1 - box.x0) * (box.y1 - box.y0);
+      if (inside && area < least) [best, least] = [index, area];
+    });
+    return best;
+  }
+
+  down(event) {
+    if (!this.picture || event.button !== 0) return;
+    const start = this.point(event);
+    const { state } = this.lesson;
+    const corner = this.cornerAt(start);
+    const inChosen = state.selected !== null && this.boxAt(start) === state.selected;
+    const kind = corner ? "stretch" : inChosen ? "move" : "draw";
+    const before = state.selected === null ? null : { ...state.boxes[state.selected] };
+    this.drag = { kind, start, corner, before, moved: false };
+    this.svg.setPointerCapture(event.pointerId);
+    event.preventDefault();
+  }
+
+  move(event) {
+    if (!this.picture) return;
+    const point = this.point(event);
+    const { drag } = this;
+    if (!drag) {
+      const { selected } = this.lesson.state;
+      const inside = selected !== null && this.boxAt(point) === selected;
+      this.svg.style.cursor = this.cornerAt(point) ? "nwse-resize" : inside ? "move" : "crosshair";
+      return;
+    }
+    const dx = point.x - drag.start.x;
+    const dy = point.y - drag.start.y;
+    if (!drag.moved && Math.max(Math.abs(dx), Math.abs(dy)) * this.scale < LEAST) return;
+    if (!drag.moved && drag.kind === "draw") this.lesson.beginBox(drag.start);
+    drag.moved = true;
+    const box = { ...this.lesson.state.boxes[this.lesson.state.selected] };
+    if (drag.kind === "move") this.shift(box, drag.before, dx, dy);
+    else if (drag.kind === "stretch") {
+      box[drag.corner[0]] = point.x;
+      box[drag.corner[1]] = point.y;
+    } else {
+      box.x0 = Math.min(drag.start.x, point.x);
+      box.x1 = Math.max(drag.start.x, point.x);
+      box.y0 = Math.min(drag.start.y, point.y);
+      box.y1 = Math.max(drag.start.y, point.y);
+    }
+    this.lesson.setBox(this.lesson.state.selected, box);
+  }
+
+  shift(box, before, dx, dy) {
+    const { w, h: tall } = this.picture;
+    const x = Math.min(Math.max(dx, -before.x0), w - before.x1);
+    const y = Math.min(Math.max(dy, -before.y0), tall - before.y1);
+    Object.assign(box, { x0: before.x0 + x, x1: before.x1 + x, y0: before.y0 + y, y1: before.y1 + y });
+  }
+
+  up(event) {
+    const { drag } = this;
+    this.drag = null;
+    if (!drag) return;
+    if (!drag.moved) this.lesson.choose(this.boxAt(this.point(event)));
+    else this.lesson.settleBox();
+  }
+}

@@ -1,0 +1,332 @@
+// The Learn tab: one picture with boxes on the left, five pages about it on the right. Everything
+// that is computed comes from the server (`answers.py`); sentences that the model writes
+// arrive as lines of JSON in the component's value (`tab.py`).
+
+import { on } from "#kit/bus.js";
+import { clear, h } from "#kit/elements.js";
+import { latest, onceAFrame } from "#kit/timing.js";
+import { augment } from "#learn/augmentation.js";
+import { LearnBoard } from "#learn/board.js";
+import { infer } from "#learn/inference.js";
+import { objective } from "#learn/objective.js";
+import { quantize } from "#learn/quantisation.js";
+import { sentence } from "#learn/sequence.js";
+import { LearnTools } from "#learn/tools.js";
+import * as widgets from "#learn/widgets.js";
+import { currentStage, enterLesson } from "#visit/places.js";
+
+const LESSONS = [quantize, sentence, augment, objective, infer];
+const ORDER = LESSONS.map((lesson) => lesson.name);
+const PATIENCE = 20000; // ms of silence after which a question may be asked anew
+
+/** Reads the component's value: appended lines of JSON; a text that is not a continuation restarts. */
+class Lines {
+  constructor(receive) {
+    this.text = "";
+    this.receive = receive;
+  }
+
+  feed(text) {
+    if (typeof text !== "string" || text === this.text) return;
+    if (!text.startsWith(this.text)) this.text = "";
+    const complete = text.lastIndexOf("\n") + 1;
+    const tail = text.slice(this.text.length, complete);
+    this.text = text.slice(0, complete);
+    for (const line of tail.split("\n")) if (line) this.receive(JSON.parse(line));
+  }
+}
+
+class Lesson {
+  constructor(root, bridge) {
+    this.bridge = bridge;
+    this.root = root;
+    this.state = {
+      checkpoint: null,
+      picture: null,
+      frame: null,
+      truth: null,
+      vocabulary: null,
+      boxes: [],
+      selected: null,
+      source: null,
+      scene: 6,
+      objects: 8,
+      seed: 0,
+      augment: {
+        noise_objects: true,
+        jitter: 0.1,
+        class_corruption: "rand_n_fake",
+        eos_at_first_noise: false,
+      },
+    };
+    this.pages = {};
+    this.page = null;
+    this.lines = new Lines((line) => this.line(line));
+    this.update = latest(() => this.page && this.page.update());
+    this.soon = onceAFrame(() => {
+      this.board.draw();
+      this.update();
+    });
+    this.build();
+    bridge.watch("value", () => this.lines.feed(bridge.props.value));
+    on("checkpoint", (name) => this.useCheckpoint(name));
+    new IntersectionObserver((entries) => {
+      if (entries.some((entry) => entry.isIntersecting)) this.appear();
+    }).observe(root);
+  }
+
+  // ---- talking to the server ----------------------------------------------------------------
+
+  /** The question's common part and `more`; an error is shown and comes back as `null`. */
+  async ask(name, more) {
+    const answer = await this.bridge.server[name](this.question(more));
+    if (!answer || answer.error) {
+      this.say((answer && answer.error) || "the server did not answer", true);
+      return null;
+    }
+    const unknown = answer.unknown || [];
+    if (unknown.length) this.say(`This checkpoint has no class ${unknown.join(", ")}.`);
+    else this.say(this.state.boxes.length ? "" : "No box yet. Drag on the picture to draw one.");
+    return answer;
+  }
+
+  question(more) {
+    const { state } = this;
+    return {
+      checkpoint: state.checkpoint,
+      picture: state.picture && state.picture.id,
+      boxes: state.boxes.map((box) => [box.x0, box.y0, box.x1, box.y1, box.name]),
+      ...more,
+    };
+  }
+
+  /** Ask the model to write; lines come back through `line`. */
+  write(ask, more, receive) {
+    if (this.receive && Date.now() - this.heard < PATIENCE) return false;
+    this.receive = receive;
+    this.heard = Date.now();
+    this.root.dataset.busy = "true";
+    this.bridge.trigger(this.bridge.events[0], this.question({ ask, ...more }));
+    return true;
+  }
+
+  line(line) {
+    this.heard = Date.now();
+    if (line.k === "error") this.say(line.message, true);
+    if (this.receive) this.receive(line);
+    if (line.k === "end" || line.k === "error") {
+      this.receive = null;
+      this.root.dataset.busy = "false";
+    }
+  }
+
+  say(message, bad) {
+    if (this.notice.textContent !== message) this.notice.textContent = message;
+    this.notice.dataset.tone = bad ? "error" : "plain";
+  }
+
+  // ---- picture and boxes --------------------------------------------------------------------
+
+  /** The first look at the tab, and each return to it: take over what is on the Write tab. */
+  appear() {
+    const stage = currentStage();
+    const image = stage && stage.record.image;
+    const source = image ? image.id : null;
+    if (this.state.picture && (!source || source === this.state.source)) return;
+    this.state.source = source;
+    this.open(image ? { picture: image.id } : {}, false, image && image.example);
+  }
+
+  /** The picture that is asked for; if the server has forgotten it, its example; else a scene. */
+  async find(where, example) {
+    const ways = [where, example ? { example } : {}, { scene: this.state.scene }];
+    let answer = { error: "there is no picture" };
+    for (const way of ways) {
+      if (!Object.keys(way).length) continue;
+      answer = await this.bridge.server.learn_open({ checkpoint: this.state.checkpoint, ...way });
+      if (!answer.error) break;
+    }
+    return answer;
+  }
+
+  async open(where, keepBoxes, example) {
+    const answer = await this.find(where, example);
+    if (answer.error) {
+      this.say(answer.error, true);
+      return;
+    }
+    const { state } = this;
+    const { picture, frame, truth, vocabulary, checkpoint, model, problem } = answer;
+    Object.assign(state, { picture, frame, truth, vocabulary, checkpoint, model, problem });
+    if (!keepBoxes) {
+      state.boxes = (truth || []).map(asBox);
+      state.selected = state.boxes.length ? 0 : null;
+    }
+    this.board.load(picture);
+    this.fillTools();
+    for (const page of Object.values(this.pages)) if (page.opened) page.opened();
+    this.say(model ? "" : `No checkpoint: pages 1 to 3 use the paper's vocabulary. ${problem}`);
+    this.soon();
+  }
+
+  useCheckpoint(name) {
+    this.state.checkpoint = name;
+    if (this.state.picture) this.open({ picture: this.state.picture.id }, true);
+  }
+
+  setBoxes(rows) {
+    this.state.boxes = rows.map(asBox);
+    this.state.selected = rows.length ? 0 : null;
+    this.boxesChanged();
+  }
+
+  beginBox(point) {
+    const { state } = this;
+    const name = state.boxes.length ? state.boxes[state.boxes.length - 1].name : "person";
+    state.boxes.push({ x0: point.x, y0: point.y, x1: point.x, y1: point.y, name });
+    state.selected = state.boxes.length - 1;
+  }
+
+  setBox(index, box) {
+    this.state.boxes[index] = box;
+    this.soon();
+  }
+
+  /** After a drag: corners in order, nothing without area, whole pixels. */
+  settleBox() {
+    const { state } = this;
+    state.boxes = state.boxes
+      .map((box) => ({
+        x0: Math.round(Math.min(box.x0, box.x1)),
+        y0: Math.round(Math.min(box.y0, box.y1)),
+        x1: Math.round(Math.max(box.x0, box.x1)),
+        y1: Math.round(Math.max(box.y0, box.y1)),
+        name: box.name,
+      }))
+      .filter((box) => box.x1 - box.x0 >= 2 && box.y1 - box.y0 >= 2);
+    if (state.selected !== null && state.selected >= state.boxes.length) {
+      state.selected = state.boxes.length ? state.boxes.length - 1 : null;
+    }
+    this.boxesChanged();
+  }
+
+  choose(index) {
+    this.state.selected = index;
+    this.boxesChanged();
+  }
+
+  boxesChanged() {
+    this.fillTools();
+    this.soon();
+  }
+
+  removeBox(index) {
+    const { state } = this;
+    state.boxes.splice(index, 1);
+    state.selected = state.boxes.length ? Math.min(index, state.boxes.length - 1) : null;
+    this.boxesChanged();
+  }
+
+  addBox() {
+    const { w, h: tall } = this.state.picture;
+    this.beginBox({ x: Math.round(w * 0.35), y: Math.round(tall * 0.35) });
+    Object.assign(this.state.boxes[this.state.selected], {
+      x1: Math.round(w * 0.65),
+      y1: Math.round(tall * 0.65),
+    });
+    this.boxesChanged();
+  }
+
+  // ---- page ---------------------------------------------------------------------------------
+
+  build() {
+    this.board = new LearnBoard(this);
+    this.tools = new LearnTools(this);
+    this.notice = h("p", { class: "learn-notice", role: "status" });
+    this.tabs = ORDER.map((name, i) =>
+      h(
+        "button",
+        {
+          type: "button",
+          role: "tab",
+          id: `learn-tab-${name}`,
+          "data-lesson": name,
+          "aria-controls": "learn-panel",
+          onclick: () => this.show(name),
+        },
+        h("span", { class: "learn-number" }, i + 1),
+        LESSONS[i].title
+      )
+    );
+    const nav = h("div", { class: "learn-nav", role: "tablist", "aria-label": "Lessons" }, this.tabs);
+    nav.addEventListener("keydown", (event) => this.key(event));
+    this.panel = h("section", { class: "learn-page", role: "tabpanel", id: "learn-panel" });
+    const left = h(
+      "section",
+      { class: "learn-picture", "aria-label": "Your picture and boxes" },
+      this.board.node,
+      this.tools.node,
+      this.notice
+    );
+    clear(this.root).append(nav, h("div", { class: "learn-body" }, left, this.panel));
+    this.show(ORDER[0]);
+  }
+
+  fillTools() {
+    this.tools.fill();
+  }
+
+  show(name) {
+    if (!this.pages[name]) this.pages[name] = LESSONS[ORDER.indexOf(name)].mount(this);
+    this.page = this.pages[name];
+    this.root.dataset.page = name;
+    this.tabs.forEach((tab) => {
+      const here = tab.dataset.lesson === name;
+      tab.setAttribute("aria-selected", String(here));
+      tab.tabIndex = here ? 0 : -1;
+      if (here && this.page !== this.pages[ORDER[0]]) tab.scrollIntoView({ block: "nearest", inline: "nearest" });
+    });
+    this.panel.setAttribute("aria-labelledby", `learn-tab-${name}`);
+    clear(this.panel).append(this.page.node, this.steps(name));
+    if (this.page.opened && this.state.picture) this.page.opened();
+    if (this.state.picture) this.soon();
+  }
+
+  /** Links to the page before and the page after. */
+  steps(name) {
+    const at = ORDER.indexOf(name);
+    const link = (to, text) =>
+      to
+        ? widgets.button(text, () => {
+            this.show(to);
+            this.tabs[ORDER.indexOf(to)].focus({ preventScroll: true });
+            this.root.scrollIntoView({ block: "start" });
+          })
+        : h("span", {});
+    const before = ORDER[at - 1];
+    const after = ORDER[at + 1];
+    return h(
+      "div",
+      { class: "learn-steps" },
+      link(before, before && `← ${LESSONS[at - 1].title}`),
+      link(after, after && `${LESSONS[at + 1].title} →`)
+    );
+  }
+
+  key(event) {
+    const at = this.tabs.indexOf(event.target.closest("[role=tab]"));
+    const to = { ArrowLeft: at - 1, ArrowRight: at + 1, Home: 0, End: ORDER.length - 1 }[event.key];
+    if (at < 0 || to === undefined || !ORDER[to]) return;
+    event.preventDefault();
+    this.show(ORDER[to]);
+    this.tabs[to].focus();
+  }
+}
+
+const asBox = ([x0, y0, x1, y1, name]) => ({ x0, y0, x1, y1, name });
+
+/** Called by the component's load hook. */
+export const mountLearn = (element, bridge) => {
+  const root = element.querySelector("[data-learn]");
+  enterLesson(new Lesson(root, bridge));
+};

@@ -1,0 +1,181 @@
+// Page 4, the objective: the chosen checkpoint reads page 3's sentence, and every token is priced.
+
+import { clear, h, set, svg } from "#kit/elements.js";
+import { fixed, probability } from "#kit/numbers.js";
+import { paintPair, PairControls, pairQuestion } from "#learn/augmentation.js";
+import * as widgets from "#learn/widgets.js";
+
+const STRIP = 56;
+
+class Objective {
+  constructor(lesson) {
+    this.lesson = lesson;
+    this.pointed = null;
+    this.index = 0;
+    this.view = null;
+    this.controls = new PairControls(lesson, true);
+    this.mean = widgets.readout("mean loss, nats", "over all weights: what training minimises");
+    this.coord = widgets.readout("coordinates");
+    this.classes = widgets.readout("classes");
+    this.uniform = widgets.readout("if all tokens were equally likely", "ln of the vocabulary's size");
+    this.strip = svg("svg", { class: "learn-strip", role: "img", preserveAspectRatio: "none" });
+    this.strip.addEventListener("pointermove", (event) => this.pointAt(event));
+    this.detail = h("div", { class: "learn-detail" });
+    this.tables = h("div", { class: "learn-pairs" });
+    this.node = h(
+      "div",
+      {},
+      h("h2", {}, "What the model is paid for ", widgets.source("§2.2")),
+      h(
+        "p",
+        {},
+        "Training maximises the weighted log-likelihood of the target, each token given the picture and the true tokens before it. ",
+        "No box regression, no matching of predictions to objects: only how likely the right word was."
+      ),
+      h(
+        "p",
+        { class: "learn-formula p2s-mono" },
+        h("span", {}, "maximise Σⱼ wⱼ · log P(ỹⱼ | picture, y₁ … yⱼ₋₁)"),
+        h("span", { class: "p2s-soft" }, "loss = −log P, in nats")
+      ),
+      this.controls.node,
+      h("div", { class: "learn-readouts" }, this.mean.node, this.coord.node, this.classes.node, this.uniform.node),
+      h("h3", {}, "Probability of each target token"),
+      h("div", { class: "learn-strip-box" }, this.strip),
+      this.detail,
+      widgets.pairLegend(),
+      this.tables
+    );
+  }
+
+  opened() {
+    this.controls.opened();
+  }
+
+  async update() {
+    const { lesson } = this;
+    if (!lesson.state.model) {
+      lesson.say(`This page asks a model. ${lesson.state.problem}`, true);
+      return;
+    }
+    this.node.dataset.busy = "true";
+    const view = await lesson.ask("learn_objective", pairQuestion(lesson.state));
+    this.node.dataset.busy = "false";
+    if (!view) return;
+    this.view = view;
+    this.index = Math.min(this.index, view.tokens.length - 1);
+    this.fill();
+    lesson.board.draw();
+  }
+
+  fill() {
+    const { view } = this;
+    this.mean.set(fixed(view.mean));
+    this.coord.set(fixed(view.coord));
+    this.classes.set(fixed(view.class));
+    this.uniform.set(fixed(view.uniform));
+    this.drawStrip();
+    this.select(this.index);
+    clear(this.tables).append(
+      ...widgets.pairTables(view, {
+        extraName: "loss",
+        extra: (column, index) => this.lossCell(column, index),
+        onfocus: (number) => {
+          this.pointed = number;
+          this.lesson.board.draw();
+        },
+      })
+    );
+  }
+
+  lossCell(column, index) {
+    const token = this.view.tokens[index];
+    if (column.weight === 0) return h("td", { class: "na" }, "–");
+    const share = Math.min(token.loss / this.view.uniform, 1);
+    return h(
+      "td",
+      {
+        class: "loss",
+        "data-loss": index,
+        title: `probability ${token.prob.toFixed(4)}, rank ${token.rank}`,
+        style: { "--share": `${Math.round(100 * share)}%` },
+        onmouseenter: () => this.select(index),
+      },
+      token.loss.toFixed(2)
+    );
+  }
+
+  drawStrip() {
+    const { columns, tokens, objects } = this.view;
+    const n = tokens.length;
+    set(this.strip, { viewBox: `0 0 ${n} ${STRIP}`, "aria-label": `Probabilities of ${n} target tokens` });
+    clear(this.strip);
+    columns.forEach((column, i) => {
+      const of = objects[column.object];
+      const na = column.weight === 0;
+      if (column.object % 2 === 0) {
+        this.strip.append(svg("rect", { class: "learn-band", x: i, y: 0, width: 1, height: STRIP }));
+      }
+      const tall = na ? STRIP * 0.04 : Math.max(STRIP * tokens[i].prob, 0.8);
+      const role = na || (of && !of.real) ? "noise" : column.target.kind === "eos" ? "eos" : column.slot;
+      this.strip.append(
+        svg("rect", { class: "learn-bar", "data-role": role, x: i + 0.1, y: STRIP - tall, width: 0.8, height: tall })
+      );
+    });
+    this.head = svg("rect", { class: "learn-head", y: 0, width: 1, height: STRIP });
+    this.strip.append(this.head);
+  }
+
+  pointAt(event) {
+    if (!this.view) return;
+    const at = this.strip.getBoundingClientRect();
+    const n = this.view.tokens.length;
+    const index = Math.floor(((event.clientX - at.left) / at.width) * n);
+    this.select(Math.min(Math.max(index, 0), n - 1));
+  }
+
+  /** What the model thought at one position. */
+  select(index) {
+    this.index = index;
+    const token = this.view.tokens[index];
+    const column = this.view.columns[index];
+    set(this.head, { x: index });
+    const shown = token.best.some((one) => one.id === column.target.id);
+    const most = token.best[0].prob;
+    const rows = shown ? token.best : [...token.best, { ...column.target, prob: token.prob }];
+    clear(this.detail).append(
+      h(
+        "p",
+        { class: "p2s-small" },
+        `Position ${index + 1}, ${column.slot}. `,
+        column.weight === 0
+          ? "Not asked (weight 0). "
+          : `Target “${column.target.text}”: probability ${probability(token.prob)}, rank ${token.rank}, loss ${token.loss.toFixed(2)} × weight ${Number(column.weight.toFixed(2))}. `,
+        "The model's own favourites:"
+      ),
+      h(
+        "ul",
+        { class: "learn-bars" },
+        rows.map((one) =>
+          h(
+            "li",
+            { class: one.id === column.target.id && column.weight > 0 ? "target" : null },
+            h("span", { class: "p2s-mono" }, one.text),
+            h("i", { style: { width: `${Math.max((100 * one.prob) / most, 0.5)}%` }, "data-role": one.kind === "noise" ? "noise" : column.slot }),
+            h("span", { class: "p2s-mono p2s-soft" }, probability(one.prob))
+          )
+        )
+      )
+    );
+  }
+
+  paint(board) {
+    return this.view ? paintPair(board, this.view, this.pointed) : null;
+  }
+}
+
+export const objective = {
+  name: "objective",
+  title: "Objective",
+  mount: (lesson) => new Objective(lesson),
+};

@@ -1,0 +1,203 @@
+// Page 2, sequence construction: objects in some order, five tokens each, then EOS; and where each
+// token lives in the vocabulary.
+
+import { clear, h, set, svg } from "#kit/elements.js";
+import { plural } from "#kit/numbers.js";
+import { isCoordinate, isVertical, ROLE_MEANING, SLOTS } from "#kit/roles.js";
+import * as widgets from "#learn/widgets.js";
+
+class Sentence {
+  constructor(lesson) {
+    this.lesson = lesson;
+    this.order = "random";
+    this.asIds = false;
+    this.view = null;
+    this.pointed = null;
+    this.orders = widgets.choice({
+      label: "Order of the objects",
+      value: this.order,
+      options: [
+        ["random", "random", "a new order each time: the paper's choice"],
+        ["area", "area", "largest first"],
+        ["origin", "distance to origin", "nearest to the top left corner first"],
+        ["left", "left to right", "by the left edge"],
+      ],
+      onchange: (value) => {
+        this.order = value;
+        this.again.disabled = value !== "random";
+        lesson.soon();
+      },
+    });
+    this.again = widgets.button("Shuffle again", () => {
+      lesson.state.seed += 1;
+      lesson.soon();
+    });
+    this.show = widgets.choice({
+      label: "Show tokens as",
+      value: "text",
+      options: [
+        ["text", "text", "bins and class names"],
+        ["ids", "ids", "the numbers that the network reads"],
+      ],
+      onchange: (value) => {
+        this.asIds = value === "ids";
+        this.fill();
+      },
+    });
+    this.lines = h("ol", { class: "learn-sentence", "aria-label": "The sentence" });
+    this.lines.addEventListener("pointerleave", () => this.point(null));
+    this.count = h("p", { class: "p2s-soft p2s-small", role: "status" });
+    this.shelf = h("div", { class: "learn-vocabulary" });
+    this.pointedText = h("p", { class: "p2s-small p2s-soft learn-pointed" });
+    this.node = h(
+      "div",
+      {},
+      h("h2", {}, "Objects become a sentence ", widgets.source("§2.1")),
+      h(
+        "p",
+        {},
+        "Every object is five tokens, ",
+        this.slots(),
+        ". A picture's objects are a set, a sentence needs an order, and no order is the right one: a new random order for every training step worked best in the paper ",
+        widgets.source("ablation on sequence construction"),
+        ". EOS ends the sentence."
+      ),
+      h("div", { class: "learn-controls" }, this.orders.node, this.show.node),
+      h("div", { class: "learn-row" }, this.again),
+      this.lines,
+      this.count,
+      h("h3", {}, "One vocabulary for everything"),
+      this.shelf,
+      this.pointedText
+    );
+  }
+
+  slots() {
+    return SLOTS.flatMap((slot, i) => [
+      i ? " " : "",
+      h("span", { class: "p2s-role", "data-slot": slot }, slot),
+    ]);
+  }
+
+  opened() {
+    const { layout, size } = this.lesson.state.vocabulary;
+    clear(this.shelf).append(
+      ...layout.map((part) =>
+        h(
+          "div",
+          {
+            class: `learn-shelf ${part.kind}`,
+            style: { "flex-grow": Math.sqrt(part.count) },
+            title: `${part.text}: ${part.count === 1 ? "id" : "ids"} ${ids(part)}`,
+            "data-first": part.first,
+          },
+          h("span", {}, part.kind === "unused" ? "" : part.text),
+          h("small", { class: "p2s-mono" }, ids(part)),
+          h("i", { class: "learn-here", hidden: true })
+        )
+      )
+    );
+    this.size = size;
+    this.point(null);
+  }
+
+  async update() {
+    const { state } = this.lesson;
+    const view = await this.lesson.ask("learn_sentence", { order: this.order, seed: state.seed });
+    if (!view) return;
+    this.view = view;
+    this.fill();
+    this.lesson.board.draw();
+  }
+
+  fill() {
+    const { view } = this;
+    if (!view) return;
+    const groups = [];
+    view.tokens.forEach((token, index) => {
+      if (token.slot === "eos" || token.object === groups.length) groups.push([]);
+      groups[groups.length - 1].push([token, index]);
+    });
+    clear(this.lines).append(
+      ...groups.map((group) =>
+        h("li", { class: group.length === 1 ? "end" : null }, group.map(([token, index]) => this.token(token, index)))
+      )
+    );
+    const objects = view.order.length;
+    const { maxObjects } = this.lesson.state.vocabulary;
+    this.count.textContent =
+      `${plural(objects, "object", "objects")} × 5 + EOS = ${view.tokens.length} tokens, of a vocabulary of ${this.size}.` +
+      (view.left_out ? ` ${view.left_out} left out: this checkpoint writes at most ${maxObjects} objects.` : "");
+  }
+
+  token(token, index) {
+    const shown = this.asIds ? { ...token, text: String(token.id) } : token;
+    const chip = widgets.chip(shown, token.slot);
+    const what = token.slot === "eos" ? "end of the sentence" : ROLE_MEANING[token.slot];
+    set(chip, {
+      tabindex: 0,
+      "data-learn-token": index,
+      "data-id": token.id,
+      "aria-label": `${token.slot} ${token.text}, ${what}, id ${token.id}`,
+      onpointerenter: () => this.point(index),
+      onfocus: () => this.point(index),
+      onblur: () => this.point(null),
+    });
+    return chip;
+  }
+
+  /** Show a token's edge on the picture and its place in the vocabulary. */
+  point(index) {
+    this.pointed = index;
+    const token = index === null || !this.view ? null : this.view.tokens[index];
+    for (const part of this.shelf.children) {
+      const mark = /** @type {HTMLElement} */ (part.querySelector(".learn-here"));
+      const first = Number(part.getAttribute("data-first"));
+      const layout = this.lesson.state.vocabulary.layout.find((one) => one.first === first);
+      const inside = token && token.id >= layout.first && token.id <= layout.last;
+      mark.hidden = !inside;
+      part.classList.toggle("here", Boolean(inside));
+      if (inside) mark.style.left = `${(100 * (token.id - first + 0.5)) / layout.count}%`;
+    }
+    this.pointedText.textContent = token
+      ? `${token.slot} ${token.text}: id ${token.id}`
+      : "Point at a token: its edge on the picture, its place in the vocabulary. Widths are not to scale.";
+    this.lesson.board.draw();
+  }
+
+  paint(board) {
+    if (!this.view) return null;
+    const { boxes } = this.lesson.state;
+    this.view.order.forEach((place, number) => {
+      const box = boxes[this.view.kept[place]];
+      if (!box) return;
+      const token = this.pointed === null ? null : this.view.tokens[this.pointed];
+      const edges = [box.x0, box.y0, box.x1, box.y1];
+      const mine = token && token.object === number;
+      const look = token && token.object !== null && !mine ? "dim" : "";
+      board.layers.boxes.append(board.box(edges, { look, label: `${number + 1}  ${box.name}` }));
+      if (mine && isCoordinate(token.slot)) {
+        board.layers.over.append(this.axis(board, edges, token.slot), board.edge(edges, token.slot));
+      }
+    });
+    return "own";
+  }
+
+  /** The whole line through an edge: a coordinate alone is a line across the picture. */
+  axis(board, edges, slot) {
+    const at = edges[{ ymin: 1, xmin: 0, ymax: 3, xmax: 2 }[slot]] * board.scale;
+    const { w, h: tall } = board.picture;
+    const ends = isVertical(slot)
+      ? { x1: 0, x2: w * board.scale, y1: at, y2: at }
+      : { x1: at, x2: at, y1: 0, y2: tall * board.scale };
+    return svg("line", { class: "learn-axis-line", "data-slot": slot, ...ends });
+  }
+}
+
+const ids = (part) => (part.first === part.last ? String(part.first) : `${part.first}–${part.last}`);
+
+export const sentence = {
+  name: "sentence",
+  title: "Sequence",
+  mount: (lesson) => new Sentence(lesson),
+};

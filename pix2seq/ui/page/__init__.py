@@ -1,0 +1,1 @@
+"""The page's frame: header, theme, the assembly of tabs, scripts and styles. It knows all rooms."""

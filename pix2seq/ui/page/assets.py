@@ -1,0 +1,72 @@
+"""Static files of the page: style sheets and scripts, put together at start-up; no build step.
+
+Scripts are ES modules that name each other as ``#room/file.js``, as they do for Node and the type
+checker. They travel in the page's head: no request of their own, whatever proxy path or frame the
+page is served in (``loader.js`` says how they start, ``README.md`` beside the rooms what it costs).
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from functools import cache
+from graphlib import TopologicalSorter
+from pathlib import Path
+
+from pix2seq.examples import FOLDER
+
+ROOMS = Path(__file__).parents[1]
+FAVICON = Path(__file__).with_name("favicon.svg")
+EXAMPLES = FOLDER
+
+_LOADER = "page/loader.js"
+_IMPORT = re.compile(r'^(?:import|export|\}) .*?from "#([^"]+)";$', re.MULTILINE)
+
+
+@cache
+def _files(kind: str) -> dict[str, str]:
+    """Texts of all files of one kind by ``room/name``, in the order of their own names."""
+    paths = sorted(ROOMS.glob(f"*/*.{kind}"), key=lambda path: path.name)
+    return {f"{path.parent.name}/{path.name}": path.read_text(encoding="utf-8") for path in paths}
+
+
+def style() -> str:
+    """All style sheets: the shared design tokens first, the rules for small screens last."""
+    names = sorted(
+        _files("css"), key=lambda name: (name != "page/theme.css", name == "page/responsive.css")
+    )
+    return "\n".join(_files("css")[name] for name in names)
+
+
+def imported_scripts(source: str) -> list[str]:
+    """The modules that a script imports, as ``room/name``."""
+    return _IMPORT.findall(source)
+
+
+def modules() -> list[tuple[str, str]]:
+    """(name, text) of every module, each behind those that it imports; raises ``CycleError``."""
+    texts = {name: text for name, text in _files("js").items() if name != _LOADER}
+    order = TopologicalSorter({name: imported_scripts(text) for name, text in texts.items()})
+    return [(name, texts[name]) for name in order.static_order()]
+
+
+def scripts() -> str:
+    """The script that starts the modules, which it carries."""
+    # Inside a script element only its end tag and comments can be misread.
+    carried = json.dumps(modules(), separators=(",", ":"), ensure_ascii=False).replace(
+        "<", "\\u003c"
+    )
+    return _files("js")[_LOADER].replace("MODULES", carried)
+
+
+def head() -> str:
+    """What goes into the page's ``<head>``.
+
+    The style is here and is also given to ``launch(css=...)``: Gradio repeats that copy under a
+    longer selector, which lets it win over Gradio's own rules, but breaks selectors inside media
+    queries that reach above the page's content (``body.p2s-sheet``); this copy serves those.
+    """
+    return (
+        '<meta name="viewport" content="width=device-width, initial-scale=1">\n'
+        f"<style>\n{style()}\n</style>\n<script>\n{scripts()}\n</script>"
+    )

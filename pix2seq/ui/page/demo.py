@@ -1,0 +1,95 @@
+"""``build_demo``: the page, tab by tab."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+import gradio as gr
+
+import pix2seq
+from pix2seq.checkpoints import CHECKPOINTS, menu_title
+from pix2seq.predictor import Predictor
+from pix2seq.ui.about.tab import build_about_tab
+from pix2seq.ui.api.endpoints import build_api
+from pix2seq.ui.compare.tab import build_compare_tab
+from pix2seq.ui.lab.tab import build_lab_tab
+from pix2seq.ui.learn.tab import build_learn_tab
+from pix2seq.ui.page import assets
+from pix2seq.ui.page.header import build_header
+from pix2seq.ui.page.theme import explorer_theme
+from pix2seq.ui.visit.context import AppContext
+from pix2seq.ui.visit.shelf import ModelShelf
+from pix2seq.ui.write.tab import build_write_tab
+
+TITLE = "Pix2Seq Explorer"
+MAX_FILE_SIZE = "32mb"
+QUEUE_SIZE = 24
+
+TABS: tuple[tuple[str, str, Callable[[AppContext], None]], ...] = (
+    ("Write", "write", build_write_tab),
+    ("Compare", "compare", build_compare_tab),
+    ("P-R lab", "lab", build_lab_tab),
+    ("Learn", "learn", build_learn_tab),
+    ("About the model", "about", build_about_tab),
+)
+"""(title, id, builder) in page order; *Write* comes first because it makes the shared widgets."""
+
+
+def build_demo(
+    checkpoint: str | Path = "mini",
+    device: str = "auto",
+    *,
+    load: Callable[[str], Predictor] | None = None,
+    names: Sequence[str] = (),
+) -> gr.Blocks:
+    """Make the app; queue and launch it with ``launch_options()``.
+
+    Args:
+        checkpoint: the name or folder that the page opens with.
+        device: where models run.
+        load: replaces ``pix2seq.load`` (tests hand in scripted predictors).
+        names: what the menu offers besides ``checkpoint``; by default the registry.
+    """
+    default = str(checkpoint)
+    if load is None:
+
+        def load(name: str) -> Predictor:
+            return pix2seq.load(name, device, context.shelf.report(name))
+
+        names = names or list(CHECKPOINTS)
+    context = AppContext(
+        shelf=ModelShelf(load),
+        default_checkpoint=default,
+        choices=[(_shown(name), name) for name in dict.fromkeys([default, *names])],
+    )
+    gr.set_static_paths([assets.EXAMPLES])  # served as they are, wherever the app was started from
+    with gr.Blocks(title=TITLE, analytics_enabled=False, delete_cache=(3600, 3600)) as demo:
+        build_header(context, TITLE)
+        with gr.Tabs(elem_id="tabs"):
+            for title, name, build in TABS:
+                with gr.Tab(title, id=name, elem_id=f"tab-{name}"):
+                    build(context)
+        build_api(context)
+    return demo.queue(max_size=QUEUE_SIZE)
+
+
+def launch_options() -> dict:
+    """Arguments for ``launch`` that belong to the page: theme, style, scripts, limits."""
+    return {
+        "theme": explorer_theme(),
+        "css": assets.style(),
+        "head": assets.head(),
+        "max_file_size": MAX_FILE_SIZE,
+        "ssr_mode": False,
+        # Else Gradio gives up where its own page takes more than three seconds on a busy machine.
+        "_frontend": False,
+        "footer_links": [],
+        "favicon_path": str(assets.FAVICON),
+    }
+
+
+def _shown(name: str) -> str:
+    """A checkpoint's name in the menu, with the size of a download that choosing it would start; a
+    folder is shown by its last part."""
+    return menu_title(name) if name in CHECKPOINTS else Path(name).name or name

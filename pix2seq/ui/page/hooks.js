@@ -1,0 +1,40 @@
+// What Gradio's components and events call on the page, by name: `P2S.call("mountStage", element, …)`
+// in Python. Apart from `P2S` nothing of ours is global.
+
+import { mountAbout } from "#about/about.js";
+import { mountCompare } from "#compare/comparison.js";
+import { mountSamples } from "#compare/samples.js";
+import { toggleSheet } from "#kit/actions.js";
+import { emit, on } from "#kit/bus.js";
+import { mountLab } from "#lab/sheet.js";
+import { mountLearn } from "#learn/lesson.js";
+import { mountActions } from "#page/header.js";
+import { tourTools } from "#tour/steps.js";
+import { openTour } from "#tour/tour.js";
+import { currentLesson, currentStage } from "#visit/places.js";
+import * as stage from "#write/hooks.js";
+
+on("tour", openTour);
+
+/** By the name that Python calls. */
+export const hooks = {
+  mountAbout,
+  mountActions,
+  mountCompare,
+  mountLab,
+  mountLearn,
+  mountSamples,
+  ...stage,
+  checkpoint: (name) => emit("checkpoint", name),
+  toggleSheet,
+};
+
+/** What a person at the console, and a browser test, may look at. */
+export const windows = {
+  stage: currentStage,
+  get lesson() {
+    return currentLesson();
+  },
+  tourTools,
+  on,
+};

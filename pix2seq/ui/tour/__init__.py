@@ -1,0 +1,1 @@
+"""The tour: a card that points at parts of the page; scripts and style only."""

@@ -1,0 +1,281 @@
+// What the tour shows: where to look, what to say, what it can do for the visitor. The tools below
+// press the same buttons and move the same sliders as a person would.
+
+import { toggleSheet, usePhoto } from "#kit/actions.js";
+import { currentLesson, currentStage } from "#visit/places.js";
+
+const PATIENCE = 60000; // ms for a sentence on a slow computer
+const query = (selector) => document.querySelector(selector);
+
+function until(condition, patience = PATIENCE) {
+  const start = Date.now();
+  return /** @type {Promise<void>} */ (new Promise((resolve, reject) => {
+    const look = () => {
+      if (condition()) resolve();
+      else if (Date.now() - start > patience) reject(new Error("That takes longer than expected; go on if you like."));
+      else setTimeout(look, 60);
+    };
+    look();
+  }));
+}
+
+const onPhone = () => window.matchMedia("(max-width: 760px)").matches;
+
+const tools = {
+  /** Choose a tab of the page; where there is no room for it, Gradio lists it in a menu. */
+  async tab(name) {
+    const titles = { write: "Write", compare: "Compare", learn: "Learn" };
+    const listed = [...document.querySelectorAll("#tabs .overflow-dropdown button")];
+    const button =
+      query(`#tab-${name}-button`) || listed.find((one) => one.textContent.trim() === titles[name]);
+    if (!button) throw new Error("This part of the page is not there.");
+    if (button.getAttribute("aria-selected") !== "true") button.click();
+    await until(() => query(`#tab-${name}`)?.getClientRects().length);
+  },
+
+  /** On a phone the controls are in a sheet. */
+  openSheet() {
+    if (onPhone() && !document.body.classList.contains("p2s-sheet")) toggleSheet();
+  },
+
+  closeSheet() {
+    if (document.body.classList.contains("p2s-sheet")) toggleSheet();
+  },
+
+  press(id) {
+    const node = query(`#${id}`);
+    (node.matches("button") ? node : node.querySelector("button")).click();
+  },
+
+  /** What the tour changed, by control, to put it back when it ends. */
+  changed: new Map(),
+
+  /** Set a slider or number of Gradio's. */
+  number(id, value) {
+    const before = query(`#${id} input[type=number]`).value;
+    if (!tools.changed.has(id)) tools.changed.set(id, () => tools.number(id, before));
+    const input = query(`#${id} input[type=number]`);
+    Object.getOwnPropertyDescriptor(HTMLInputElement.prototype, "value").set.call(input, value);
+    for (const type of ["input", "change", "blur"]) input.dispatchEvent(new Event(type, { bubbles: true }));
+  },
+
+  radio(id, value) {
+    const before = query(`#${id} input[type=radio]:checked`).value;
+    if (!tools.changed.has(id)) tools.changed.set(id, () => tools.radio(id, before));
+    const input = query(`#${id} input[type=radio][value="${value}"]`);
+    if (!input.checked) input.click();
+  },
+
+  /** Give the visitor their settings back. */
+  restore(...ids) {
+    for (const id of ids.length ? ids : [...tools.changed.keys()]) {
+      const undo = tools.changed.get(id);
+      if (undo) undo();
+      tools.changed.delete(id);
+    }
+  },
+
+  /** Run and wait until the new sentence is complete. */
+  async run(say) {
+    const before = currentStage().record.run;
+    say("The model is writing…");
+    tools.press("run");
+    await until(() => currentStage().record.run !== before && currentStage().record.end);
+    if (currentStage().record.state === "error") throw new Error(currentStage().record.end.message);
+    say("");
+  },
+
+  /** A sentence of this visit: a recorded one cannot be questioned or continued. */
+  async live(say) {
+    await tools.tab("write");
+    const { record } = currentStage();
+    const fresh = record.run && !record.header.replay && record.tokens.length > 5;
+    if (!fresh || currentStage().busy()) await tools.run(say);
+  },
+
+  async select(slot, say) {
+    await tools.live(say);
+    const token = currentStage().record.tokens.find((one) => one.slot === slot);
+    if (!token) throw new Error("This sentence has no such token; go on to the next step.");
+    currentStage().select(token.index);
+    await until(() => query("[data-inspect]"));
+  },
+};
+export const tourTools = tools;
+
+const page = async () => {
+  tools.closeSheet();
+  await tools.tab("write");
+};
+const control = async () => {
+  await tools.tab("write");
+  tools.openSheet();
+};
+
+export const tourSteps = [
+  {
+    id: "idea",
+    title: "A detector that writes",
+    text: "No anchors, no boxes to regress. The model looks at the picture once and then writes a sentence: for each object four coordinates and a class. This tour uses the real page; you can press its buttons yourself or let the tour do it.",
+    target: ".p2s-hero",
+    prepare: page,
+  },
+  {
+    id: "run",
+    title: "Let it write",
+    text: "Each token changes the picture at once: ymin draws a line across, xmin makes it a corner, ymax adds a side, xmax closes the box, and the class names it.",
+    target: ".p2s-photo",
+    prepare: page,
+    act: { label: "Run", run: (say) => tools.run(say), done: "Written." },
+  },
+  {
+    id: "sentence",
+    title: "Read the sentence",
+    text: "One object per line. The thick side of a chip tells which edge it is; the stronger its colour, the more probable the model found the token.",
+    target: ".p2s-sentence",
+    prepare: async (say) => {
+      await page();
+      await tools.live(say);
+    },
+  },
+  {
+    id: "timeline",
+    title: "Where it hesitated",
+    text: "Bars show how surprising each token was. An object's first coordinate often is, because it also decides which object comes next. Drag to replay.",
+    target: ".p2s-timeline",
+    prepare: async (say) => {
+      await page();
+      await tools.live(say);
+    },
+  },
+  {
+    id: "token",
+    title: "Ask about one token",
+    text: "Every coordinate was drawn from a distribution over the whole axis. Choose a token to see it: on the edge of the photo, and in the inspector.",
+    target: () => query("[data-inspect]") || query("[data-token]"),
+    prepare: async (say) => {
+      await page();
+      await tools.live(say);
+    },
+    act: { label: "Inspect an xmin", run: (say) => tools.select("xmin", say) },
+  },
+  {
+    id: "inspector",
+    title: "From logits to the token",
+    text: "The coloured part is the nucleus that could be drawn, the grey tail was cut. Peaks elsewhere are other edges the model had in mind.",
+    target: ".p2s-token-panel",
+    prepare: async (say) => {
+      await page();
+      if (!query("[data-inspect]")) await tools.select("xmin", say);
+    },
+  },
+  {
+    id: "top-p",
+    title: "Change the nucleus",
+    text: "Top-p decides how much probability may be drawn from (§2.2). The inspected token is recomputed at once, without running the model.",
+    target: "#top-p",
+    prepare: async (say) => {
+      await page();
+      if (!query("[data-inspect]")) await tools.select("xmin", say);
+      tools.openSheet();
+    },
+    act: { label: "Set top-p to 0.1", run: async () => tools.number("top-p", 0.1), done: "Look at the inspector.", look: ".p2s-token-panel" },
+  },
+  {
+    id: "intervene",
+    title: "Put other words in its mouth",
+    text: "Choose another token and the model writes on from there. What it wrote before stays on the photo as a ghost.",
+    target: () => query("[data-alternative]:not([aria-current])"),
+    prepare: async (say) => {
+      await page();
+      await tools.select("class", say);
+      await until(() => query("[data-alternative]:not([aria-current])"));
+    },
+    act: {
+      label: "Take this one",
+      run: async (say) => {
+        const before = currentStage().record.run;
+        say("Writing on from there…");
+        query("[data-alternative]:not([aria-current])").click();
+        await until(() => currentStage().record.run !== before && currentStage().record.end);
+        say("");
+      },
+      done: "A new branch.",
+      look: ".p2s-photo",
+    },
+  },
+  {
+    id: "branches",
+    title: "Nothing is lost",
+    text: "Every sentence of this visit is kept as a branch. Go back to any of them, or undo the last change.",
+    target: () => query(".p2s-branches:not([hidden])") || query(".p2s-inspector"),
+    prepare: async () => {
+      await page();
+      currentStage().drawerOpen = true;
+      currentStage().changed();
+    },
+  },
+  {
+    id: "eos",
+    title: "Keep going",
+    text: "Left to itself, the model tends to stop early and to miss objects. Forbid EOS and it goes on: more is found, and boxes of nothing, too (§2.3).",
+    target: "#eos",
+    prepare: async () => {
+      await page();
+      currentStage().select(null);
+      await control();
+    },
+    act: {
+      label: "Keep going, and run",
+      run: async (say) => {
+        tools.restore("top-p");
+        tools.radio("eos", "delay");
+        await tools.run(say);
+      },
+      done: "Count the objects.",
+      look: ".p2s-photo",
+    },
+  },
+  {
+    id: "noise",
+    title: "The noise class",
+    text: "That is why training mixes in noise objects: the model learned to name boxes of nothing, and their probability lowers the score. Show them, or hide them as the paper does.",
+    target: "#noise",
+    prepare: control,
+    act: {
+      label: "Show noise objects",
+      run: async () => tools.radio("noise", "show"),
+      done: "Grey and dashed: what the model itself calls noise.",
+      look: ".p2s-photo",
+    },
+  },
+  {
+    id: "compare",
+    title: "Compare two settings",
+    text: "Same picture, same seed, two settings side by side; the first token at which they part is marked.",
+    target: "#tab-compare",
+    prepare: async () => {
+      tools.closeSheet();
+      await tools.tab("compare");
+    },
+  },
+  {
+    id: "learn",
+    title: "Learn how it is trained",
+    text: "Five pages on your own picture: bins, sentence, noise objects, loss, inference. Drag a box and everything follows.",
+    target: ".p2s-learn",
+    prepare: async () => {
+      tools.closeSheet();
+      await tools.tab("learn");
+      await until(() => currentLesson()?.state.picture, 15000);
+    },
+  },
+  {
+    id: "photo",
+    title: "Now your own photo",
+    text: "Drop a picture, paste one or use the camera. It stays on the computer that serves this page.",
+    target: () => query(".p2s-hero-buttons"),
+    prepare: page,
+    act: { label: "Choose a photo", run: async () => usePhoto() },
+  },
+];

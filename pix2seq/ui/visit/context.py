@@ -1,0 +1,94 @@
+"""``AppContext``: what every tab gets, so that a tab is one function ``build_<name>_tab(context)``.
+
+Server side: the shelf of checkpoints and the bounded stores. Page side: the components that tabs
+share, filled in by the *Write* tab, which is built first.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import gradio as gr
+
+from pix2seq.config import ConfigError
+from pix2seq.images import load_image
+from pix2seq.predictor import Predictor
+from pix2seq.ui.kit.controls import DEFAULT_SPEED, Controls
+from pix2seq.ui.visit.examples import open_example
+from pix2seq.ui.visit.runs import Picture, Run, Sessions, Store
+from pix2seq.ui.visit.shelf import ModelShelf
+
+
+@dataclass
+class AppContext:
+    """One app.
+
+    Attributes:
+        shelf: loaded checkpoints by name.
+        default_checkpoint: the name that the page opens with.
+        choices: (shown, name) of every checkpoint in the menu.
+        pictures, runs, sessions: what visitors put on the stage, wrote, and are writing.
+        checkpoint: the menu in the header; its value is a name, loaded or not.
+        loaded: the name of the visitor's loaded checkpoint. What depends on a checkpoint follows
+            this one, so that a choice that cannot be loaded is tried, and reported, once.
+        image: the picture widget; its value is a file's path, or ``None``.
+        example: the name of the example on the stage, empty for a visitor's own picture.
+        controls: the sampling widgets.
+        stage: the live stage.
+    """
+
+    shelf: ModelShelf
+    default_checkpoint: str
+    choices: list[tuple[str, str]]
+    pictures: Store[Picture] = field(default_factory=lambda: Store("picture", capacity=48))
+    runs: Store[Run] = field(default_factory=lambda: Store("run", capacity=48))
+    sessions: Sessions = field(default_factory=lambda: Sessions(pace=DEFAULT_SPEED))
+    problem: str = ""
+    checkpoint: gr.Dropdown | None = None
+    loaded: gr.State | None = None
+    image: gr.Image | None = None
+    example: gr.Textbox | None = None
+    controls: Controls | None = None
+    stage: gr.HTML | None = None
+
+    def example_picture(self, name: str) -> Picture:
+        """An example's picture, remembered under its name; raises what ``open_example`` raises."""
+        picture = self.pictures.find(name)
+        if picture is None:
+            picture = open_example(name)
+            self.pictures.add(picture, name)
+        return self.pictures.add(picture)
+
+    def picture_of(self, path: str | None) -> Picture:
+        """The stored picture of an uploaded file; the same file is decoded and encoded once. Its
+        name belongs to it: somebody else's copy of the file may be called differently."""
+        if not path:
+            raise ConfigError("there is no picture yet; choose an example or add your own photo")
+        name = Path(path).name
+        key = f"{hashlib.sha256(Path(path).read_bytes()).hexdigest()} {name}"
+        picture = self.pictures.find(key)
+        if picture is None:
+            try:
+                picture = Picture(load_image(path), name=name)
+            except ConfigError as error:  # people know the file's name, not the server's folders
+                raise ConfigError(str(error).replace(str(path), name)) from None
+            self.pictures.add(picture, key)
+            self.pictures.add(picture)
+        return picture
+
+    def picture(self, path: str | None, example: str | None) -> Picture:
+        """What is on the stage of *Write*: an example by its name, else the uploaded file."""
+        return self.example_picture(example) if example else self.picture_of(path)
+
+    def default_predictor(self) -> Predictor | None:
+        """The checkpoint that the page opens with; ``None``, and ``problem`` says why, if it
+        cannot be loaded: recorded examples then still play."""
+        try:
+            predictor = self.shelf.get(self.default_checkpoint)
+        except ConfigError as error:
+            self.problem = str(error)
+            return None
+        self.problem = ""
+        return predictor

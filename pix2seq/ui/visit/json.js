@@ -1,0 +1,20 @@
+// Components whose value is one JSON text.
+
+/**
+ * Follow a component whose value is one JSON text; a text that cannot be read changes nothing.
+ * @param {import("#visit/questions.js").Bridge} bridge
+ * @param {(data: any) => void} take
+ */
+export const followJson = (bridge, take) => {
+  const read = () => {
+    let data;
+    try {
+      data = JSON.parse(bridge.props.value);
+    } catch (error) {
+      return;
+    }
+    if (data) take(data);
+  };
+  read();
+  bridge.watch("value", read);
+};

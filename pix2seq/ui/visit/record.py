@@ -1,0 +1,185 @@
+"""The record: a run as append-only text, one line per event, about 60 bytes per token.
+
+It is what the stage receives while a sentence is written, what a replay reads back and what tests
+compare. Lines never change once written, so Gradio sends only the new tail.
+
+=====  ============================================================================================
+line   meaning
+=====  ============================================================================================
+``R``  JSON: run, picture, vocabulary, options; always the first line
+``S``  state: ``encoding``, or ``writing`` with the encoder's seconds
+``T``  a token: ``index id slot logprob prob entropy kept kept_mass grammar_mass eos_prob forced``
+       and up to five candidates ``id:prob:final``; probabilities in 1/10000
+``B``  a complete object: ``object x0 y0 x1 y1 label score noise edges state``
+``E``  the end: ``eos``, ``full``, ``stopped`` or ``error``, then JSON
+=====  ============================================================================================
+
+Names and messages travel as JSON strings and reach the page as text only.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+
+import torch
+
+from pix2seq.config import SamplingOptions
+from pix2seq.predictor import ImageEncoding, Predictor
+from pix2seq.sampling import SamplingStep
+from pix2seq.ui.visit.runs import Picture, Run
+
+VERSION = 1
+
+_SLOT_CODES = {"ymin": "0", "xmin": "1", "ymax": "2", "xmax": "3", "class": "4", "eos": "5"}
+
+
+def json_line(kind: str, data: object) -> str:
+    """A line that carries JSON."""
+    return f"{kind}{json.dumps(data, separators=(',', ':'))}\n"
+
+
+def vocabulary(predictor: Predictor) -> dict:
+    """What the page must know to name tokens and to draw their place."""
+    tokenizer = predictor.tokenizer
+    config = tokenizer.config
+    return {
+        "bins": config.num_bins,
+        "quantizer": config.quantizer,
+        "coord": config.coord_offset,
+        "cls": config.class_offset,
+        "eos": config.eos_id,
+        "noise": config.noise_id,
+        "size": config.vocab_size,
+        "slots": list(tokenizer.slots),
+        "classes": list(predictor.categories.names),
+        "maxObjects": config.max_objects,
+    }
+
+
+def frame(encoding: ImageEncoding) -> list[float]:
+    """Where coordinate 0 and coordinate 1 lie in the original picture, ``xyxy`` in pixels; the
+    padded part of the model's input lies outside of the picture."""
+    corners = encoding.letterbox.invert_boxes(torch.tensor([[0.0, 0.0, 1.0, 1.0]]))
+    return [round(value, 3) for value in corners[0].tolist()]
+
+
+def picture_line(picture: Picture | None, message: str = "") -> str:
+    """The record of a stage without a run: a picture waiting, or none."""
+    image = None
+    if picture is not None:
+        width, height = picture.image.size
+        image = {"id": picture.id, "w": width, "h": height, "example": picture.example}
+    return json_line("R", {"v": VERSION, "run": None, "image": image, "message": message})
+
+
+def header_line(run: Run) -> str:
+    width, height = run.picture.image.size
+    return json_line(
+        "R",
+        {
+            "v": VERSION,
+            "run": run.id,
+            "image": {
+                "id": run.picture.id,
+                "w": width,
+                "h": height,
+                "example": run.picture.example,
+            },
+            "checkpoint": run.predictor.name,
+            "vocab": vocabulary(run.predictor),
+            "options": options_json(run.options),
+            "parent": run.parent,
+            "fork": run.fork,
+        },
+    )
+
+
+def options_json(options: SamplingOptions) -> dict:
+    """Options as plain JSON values."""
+    return options.to_dict()
+
+
+def encoding_line() -> str:
+    return "Sencoding\n"
+
+
+def writing_line(encoding: ImageEncoding) -> str:
+    return (
+        "Swriting "
+        + json.dumps(
+            {
+                "seconds": round(encoding.seconds, 4),
+                "grid": list(encoding.grid),
+                "frame": frame(encoding),
+            }
+        )
+        + "\n"
+    )
+
+
+def _parts(value: float) -> int:
+    return round(10_000 * value)
+
+
+def token_line(step: SamplingStep) -> str:
+    fields = [
+        step.index,
+        step.token_id,
+        _SLOT_CODES[step.slot],
+        f"{step.logprob:.3f}",
+        _parts(step.prob),
+        f"{step.entropy:.3f}",
+        step.kept,
+        _parts(step.kept_mass),
+        _parts(step.grammar_mass),
+        _parts(step.eos_prob),
+        int(step.forced),
+    ]
+    candidates = [f"{c.token_id}:{_parts(c.prob)}:{_parts(c.final_prob)}" for c in step.candidates]
+    return "T" + " ".join(map(str, fields + candidates)) + "\n"
+
+
+def object_lines(
+    predictor: Predictor,
+    encoding: ImageEncoding,
+    steps: Sequence[SamplingStep],
+    options: SamplingOptions,
+    first: int = 0,
+) -> list[str]:
+    """One ``B`` line per complete object from ``first`` on, whether it survives the filters or not.
+
+    Its last field says what became of it: ``ok``, ``noise`` (shown although noise), ``dropped``
+    (noise), ``below`` (the score threshold) or ``flat`` (a box without area).
+    """
+    tokenizer = predictor.tokenizer
+    new = steps[tokenizer.sequence_length(first) :]  # earlier objects need not be read again
+    every = predictor.read(encoding, new, options.replace(noise="show", score_threshold=0.0))
+    unfiltered = predictor.read(encoding, new, options.replace(score_threshold=0.0))
+    kept = unfiltered.above(options.score_threshold)
+    listed, named, surviving = (
+        {first + int(obj): row for row, obj in enumerate(found.objects)}
+        for found in (every, unfiltered, kept)
+    )
+    lines = []
+    for obj in range(first, first + len(tokenizer.class_positions(len(new)))):
+        if obj in surviving:
+            source, row = kept, surviving[obj]
+            state = "noise" if bool(kept.is_noise[row]) else "ok"
+        elif obj in listed:
+            source, row = every, listed[obj]
+            state = "below" if obj in named else "dropped"
+        else:
+            lines.append(f"B{obj} 0 0 0 0 -1 0 0 0 flat\n")
+            continue
+        box = " ".join(f"{value:.1f}" for value in source.boxes[row].tolist())
+        scores = " ".join(
+            str(_parts(float(column[row])))
+            for column in (source.scores, source.noise_scores, source.edge_scores)
+        )
+        lines.append(f"B{obj} {box} {int(source.labels[row])} {scores} {state}\n")
+    return lines
+
+
+def end_line(reason: str, **details: object) -> str:
+    return f"E{reason} {json.dumps(details)}\n"

@@ -1,0 +1,92 @@
+"""From a run to a growing record: the generator behind Run, Step, "write on" and the API.
+
+It folds ``Predictor.stream`` and yields the whole record text so far, at most some twenty times a
+second unless a slower pace was asked for. Between two tokens it looks whether Stop was pressed.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator
+
+from pix2seq.config import SLOTS_PER_OBJECT, ConfigError
+from pix2seq.ui.visit import record
+from pix2seq.ui.visit.runs import Run
+
+FLUSH_SECONDS = 0.055
+
+
+def write(
+    run: Run,
+    delay: Callable[[], float] = lambda: 0.0,
+    limit: int | None = None,
+    clock: Callable[[], float] = time.monotonic,
+) -> Iterator[str]:
+    """Write a sentence, or write on in one that was stopped.
+
+    Args:
+        run: fresh, or with tokens already in it; grows with every token.
+        delay: seconds to wait after each token; asked anew each time.
+        limit: stop after this many new tokens (Step).
+
+    Yields:
+        The run's record, each time longer.
+    """
+    run.cancelled.clear()
+    if not run.lines:
+        run.lines.append(record.header_line(run))
+    run.lines.append(record.encoding_line())
+    yield run.text  # the stage reacts before the encoder has run
+    try:
+        encoding = run.picture.encoded_by(run.predictor)
+        run.lines.append(record.writing_line(encoding))
+        yield run.text
+        yield from _write_tokens(run, encoding, delay, limit, clock)
+    except ConfigError as error:
+        run.lines.append(record.end_line("error", message=str(error)))
+    yield run.text
+
+
+def _write_tokens(run, encoding, delay, limit, clock) -> Iterator[str]:
+    predictor, options = run.predictor, run.options
+    done = len(run.steps)
+    given = [*run.token_ids] or [*run.prompt]
+    stream = predictor.stream(encoding, options, prefix=given)
+    started = flushed = clock()
+    fresh = 0
+    waited = 0.0
+    stopped = False
+    try:
+        for step in stream:
+            if step.index < done:
+                continue  # already in the record
+            run.steps.append(step)
+            run.lines.append(record.token_line(step))
+            if step.slot == "class":
+                first = len(run.steps) // SLOTS_PER_OBJECT - 1
+                run.lines += record.object_lines(predictor, encoding, run.steps, options, first)
+            if step.forced:
+                continue
+            fresh += 1
+            pause = delay()
+            if pause or clock() - flushed >= FLUSH_SECONDS:
+                yield run.text
+                flushed = clock()
+            before = clock()
+            if run.cancelled.wait(pause) if pause else run.cancelled.is_set():
+                stopped = True
+            waited += clock() - before
+            if stopped or (limit is not None and fresh >= limit):
+                break
+    finally:
+        stream.close()
+    seconds = max(clock() - started - waited, 1e-9)
+    run.seconds += seconds
+    reason = "stopped"
+    if run.ended:
+        reason = "eos" if run.steps[-1].slot == "eos" else "full"
+    run.lines.append(
+        record.end_line(
+            reason, tokens=fresh, seconds=round(seconds, 4), rate=round(fresh / seconds, 1)
+        )
+    )

@@ -1,0 +1,135 @@
+// What might stand in a token's place: the likeliest tokens, the other edges that a coordinate was
+// weighed at, any class of the vocabulary. Choosing one lets the model write on from it.
+
+import { clear, h } from "#kit/elements.js";
+import { probability } from "#kit/numbers.js";
+
+export class Alternatives {
+  constructor(stage) {
+    this.stage = stage;
+    this.list = h("div", { class: "p2s-alternatives", role: "list", "aria-label": "It could have written" });
+    this.modes = h("div", { class: "p2s-row p2s-mode-list", "data-modes": "" });
+    this.choice = h("select", { class: "p2s-select", "aria-label": "Any class", "data-class-choice": "" });
+    this.classes = h(
+      "div",
+      { class: "p2s-row" },
+      this.choice,
+      h(
+        "button",
+        {
+          type: "button",
+          class: "p2s-button",
+          "data-class-write": "",
+          onclick: () => stage.writeOn({ index: this.index, label: Number(this.choice.value) }),
+        },
+        "Write on with it"
+      )
+    );
+    this.hint = h("p", { class: "p2s-small p2s-soft" });
+    this.node = h("div", {}, this.hint, this.modes, this.list, this.classes);
+  }
+
+  show(record, token, answer) {
+    this.index = token.index;
+    this.hint.textContent =
+      `${answer.cells ? `The ${answer.cells} cells that can be written. ` : ""}` +
+      "Probability before → after the settings; choose one to write on from it.";
+    this.showModes(record, token, answer.modes || []);
+    const items = answer.best.map((item) => this.alternative(record, token, item, answer));
+    clear(this.list).append(...items);
+    this.showClasses(record, token);
+  }
+
+  /** The distribution's other peaks, by name. */
+  showModes(record, token, modes) {
+    const others = otherModes(record, token.id, modes);
+    clear(this.modes).hidden = others.length === 0;
+    if (others.length) this.modes.append(h("span", { class: "p2s-small p2s-soft" }, "Other edges it weighed:"));
+    for (const mode of others) {
+      const text = `${record.text_of(mode.id)} · ${(100 * mode.mass).toFixed(0)} %`;
+      this.modes.append(
+        h(
+          "button",
+          {
+            type: "button",
+            class: "p2s-button p2s-mode",
+            "data-mode": mode.id,
+            "data-slot": token.slot,
+            title: "The dashed line on the photo; choose it to write on from there",
+            onclick: () => this.stage.writeOn({ index: token.index, token: mode.id }),
+          },
+          text
+        )
+      );
+    }
+  }
+
+  showClasses(record, token) {
+    const { classes } = record.vocab;
+    this.classes.hidden = token.slot !== "class" || classes.length === 0;
+    if (this.classes.hidden) return;
+    const key = classes.join("\n");
+    if (key !== this.known) {
+      const named = classes.map((name, label) => [name, label]).filter(([name]) => name);
+      named.sort(([a], [b]) => a.localeCompare(b));
+      clear(this.choice).append(...named.map(([name, label]) => h("option", { value: label }, name)));
+      this.known = key;
+    }
+    const label = token.id - record.vocab.cls;
+    if (classes[label]) this.choice.value = String(label);
+  }
+
+  alternative(record, token, item, answer) {
+    const [raw, , , final] = item.stages;
+    const kind = record.kind(item.id);
+    const role = { coord: token.slot, class: "class", noise: "noise" }[kind] || "eos";
+    const chosen = item.id === token.id;
+    const drawn = answer.whatIf && item.id === answer.drawn && !chosen;
+    const label = `${item.text}: raw ${raw.toFixed(4)}, ${final > 0 ? `drawn with ${final.toFixed(4)}` : "cut"}`;
+    const numbers = `${probability(raw)} → ${final > 0 ? probability(final) : "cut"}`;
+    const shown = `${item.text} ${numbers}`;
+    const row = h(
+      "div",
+      { class: "p2s-alternative-row", role: "listitem" },
+      h(
+        "button",
+        {
+          type: "button",
+          class: `p2s-alternative${final > 0 ? "" : " cut"}${drawn ? " drawn" : ""}`,
+          "data-alternative": item.id,
+          "data-role": role,
+          title: label,
+          "aria-label": `${shown}${chosen ? ", written" : ", write on from it"}`,
+          "aria-current": chosen ? "true" : null,
+          style: { "--share": `${100 * raw}%` },
+          onclick: () => {
+            if (!chosen) this.stage.writeOn({ index: token.index, token: item.id });
+          },
+        },
+        h("span", { class: "p2s-alternative-text" }, item.text),
+        h("span", { class: "p2s-mono" }, numbers)
+      )
+    );
+    if (kind === "class") row.append(this.never(item.id - record.vocab.cls, item.text, token.index));
+    return row;
+  }
+
+  never(label, text, index) {
+    return h(
+      "button",
+      {
+        type: "button",
+        class: "p2s-button p2s-forbid",
+        "aria-label": `never ${text}: forbid the class and write again from here`,
+        title: `never “${text}”, from here on`,
+        "data-forbid": label,
+        onclick: () => this.stage.forbid(label, index),
+      },
+      "never"
+    );
+  }
+}
+
+/** The peaks that are not the one of the written token. */
+export const otherModes = (record, id, modes) =>
+  modes.filter((mode) => Math.abs(mode.id - id) > record.vocab.bins / 50);

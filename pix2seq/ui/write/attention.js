@@ -1,0 +1,179 @@
+// Where the decoder looked when it wrote the inspected token: the photo is dimmed except there. Or,
+// from a place that is clicked on the photo, where the encoder looks. Fetched only while switched on;
+// the mean over layers and heads, or any one of them.
+
+import { clear, h, set, svg } from "#kit/elements.js";
+
+const STEP = 0.04; // of the picture, per key press
+const MOVES = { ArrowLeft: [-1, 0], ArrowRight: [1, 0], ArrowUp: [0, -1], ArrowDown: [0, 1] };
+const FROM_TOKEN = "Where the decoder looked when it wrote this token.";
+const FROM_PLACE = "Where the encoder looks from the ring. Click another place, or move it with the arrow keys.";
+
+export class Attention {
+  constructor(stage) {
+    this.stage = stage;
+    this.on = false;
+    this.asked = null;
+    this.toggle = h(
+      "button",
+      {
+        type: "button",
+        class: "p2s-button",
+        "aria-pressed": "false",
+        "data-attention": "",
+        onclick: () => {
+          this.on = this.picking || !this.on;
+          this.picking = false;
+          this.refresh();
+        },
+      },
+      "Show on the photo"
+    );
+    this.place = null; // a point of the picture, for the encoder's view
+    this.around = h(
+      "button",
+      {
+        type: "button",
+        class: "p2s-button",
+        "aria-pressed": "false",
+        "data-look-around": "",
+        title: "Where does the encoder look from a place on the photo?",
+        onkeydown: (event) => this.key(event),
+        onclick: () => {
+          this.picking = !this.picking;
+          this.place = this.picking ? this.start() : null;
+          this.on = this.picking || this.on;
+          this.refresh();
+        },
+      },
+      "Encoder, from a place"
+    );
+    const change = () => this.refresh();
+    this.layer = h("select", { class: "p2s-select", "aria-label": "Layer", onchange: change });
+    this.head = h("select", { class: "p2s-select", "aria-label": "Head", onchange: change });
+    this.note = h("p", { class: "p2s-small p2s-soft" });
+    this.node = h(
+      "div",
+      { class: "p2s-attention-panel" },
+      h("div", { class: "p2s-row" }, this.toggle, this.around, this.layer, this.head),
+      this.note
+    );
+    this.mark = svg("circle", { class: "p2s-place", r: 6, visibility: "hidden", "data-place": "" });
+    stage.photo.layers.prompt.append(this.mark);
+    this.options(this.layer, "all layers", 0);
+    this.options(this.head, "all heads", 0);
+  }
+
+  options(select, all, count) {
+    if (select.options.length === count + 1) return;
+    const kept = select.value;
+    clear(select).append(h("option", { value: "" }, all));
+    for (let i = 0; i < count; i += 1) {
+      select.append(h("option", { value: i }, `${all.slice(4, -1)} ${i + 1}`));
+    }
+    select.value = kept;
+    if (select.selectedIndex < 0) select.selectedIndex = 0;
+  }
+
+  /** The middle of the inspected object, or of the picture. */
+  start() {
+    const { stage } = this;
+    const focus = stage.focus();
+    const found = focus === null ? null : stage.objectOnView(focus);
+    const { w, h: tall } = stage.record.image;
+    const [x0, y0, x1, y1] = found && found.state !== "flat" ? found.box : [0, 0, w, tall];
+    return { x: Math.round((x0 + x1) / 2), y: Math.round((y0 + y1) / 2) };
+  }
+
+  /** Arrow keys move the place. */
+  key(event) {
+    const [right, down] = MOVES[event.key] || [0, 0];
+    if (!this.picking || (!right && !down)) return;
+    event.preventDefault();
+    const { w, h: tall } = this.stage.record.image;
+    const within = (value, most) => Math.min(Math.max(value, 0), most);
+    this.pick({ x: within(this.place.x + right * w * STEP, w), y: within(this.place.y + down * tall * STEP, tall) });
+  }
+
+  /** A click on the photo while picking. */
+  pick(point) {
+    this.place = { x: Math.round(point.x), y: Math.round(point.y) };
+    this.refresh();
+  }
+
+  refresh() {
+    this.asked = null;
+    this.stage.changed();
+  }
+
+  draw(token) {
+    const { canvas } = this;
+    const { record } = this.stage;
+    set(this.toggle, { "aria-pressed": this.on && !this.picking ? "true" : "false" });
+    set(this.around, { "aria-pressed": this.picking ? "true" : "false" });
+    if (!token) this.picking = false;
+    const { photo } = this.stage;
+    if (this.picking) set(this.mark, { cx: photo.x(this.place.x), cy: photo.y(this.place.y) });
+    set(this.mark, { visibility: this.picking ? "visible" : "hidden" });
+    this.stage.photo.node.classList.toggle("picking", Boolean(this.picking));
+    if (!token || !this.on) {
+      canvas.style.opacity = "0";
+      this.asked = null;
+      return;
+    }
+    const subject = this.picking ? JSON.stringify(this.place) : token.index;
+    const question = [record.run, subject, this.layer.value, this.head.value].join();
+    if (question === this.asked) return;
+    this.asked = question;
+    this.fetch(question, record, token);
+  }
+
+  get canvas() {
+    return this.stage.photo.attention;
+  }
+
+  async fetch(question, record, token) {
+    const number = (select) => (select.value === "" ? null : Number(select.value));
+    const answer = await this.stage.ask(this.picking ? "look_around" : "attention", {
+      run: record.run,
+      ...(this.picking ? this.place : { index: token.index }),
+      layer: number(this.layer),
+      head: number(this.head),
+    });
+    if (this.asked !== question) return;
+    this.note.textContent = answer.error
+      ? answer.error
+      : `${this.picking ? FROM_PLACE : FROM_TOKEN} The brightest cell holds ` +
+        `${(100 * answer.peak).toFixed(1)} % of the attention.`;
+    if (answer.error) {
+      this.canvas.style.opacity = "0";
+      return;
+    }
+    this.options(this.layer, "all layers", answer.layers);
+    this.options(this.head, "all heads", answer.heads);
+    this.paint(record, answer);
+  }
+
+  paint(record, answer) {
+    const { rows, columns } = answer;
+    const cells = Uint8Array.from(atob(answer.cells), (letter) => letter.charCodeAt(0));
+    const small = document.createElement("canvas");
+    small.width = columns;
+    small.height = rows;
+    const pixels = new ImageData(columns, rows);
+    cells.forEach((value, i) => {
+      pixels.data[4 * i + 3] = Math.round((1 - (value / 255) ** 0.6) * 205); // the unseen is dark
+    });
+    small.getContext("2d").putImageData(pixels, 0, 0);
+    const { w, h: height } = record.image;
+    const { canvas } = this;
+    canvas.width = Math.min(w, 640);
+    canvas.height = Math.round((canvas.width / w) * height);
+    const scale = canvas.width / w;
+    const [x0, y0, x1, y1] = record.frame;
+    const brush = canvas.getContext("2d");
+    brush.imageSmoothingQuality = "high";
+    brush.drawImage(small, x0 * scale, y0 * scale, (x1 - x0) * scale, (y1 - y0) * scale);
+    canvas.style.opacity = "1";
+  }
+}

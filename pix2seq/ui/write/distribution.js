@@ -1,0 +1,174 @@
+// A coordinate's distribution: in the inspector as a plot over the whole axis, and on the photo as a
+// density that grows from the edge on which that coordinate is read. Clicking a place chooses its bin.
+
+import { clear, h, set, svg } from "#kit/elements.js";
+import { areaPath } from "#kit/plots.js";
+import { isVertical } from "#kit/roles.js";
+import { otherModes } from "#write/alternatives.js";
+
+const WIDTH = 316;
+const HEIGHT = 96;
+const DEPTH = 84; // px that the density may reach into the photo
+
+const STEPS = { ArrowLeft: -1, ArrowDown: -1, ArrowRight: 1, ArrowUp: 1, PageDown: -10, PageUp: 10, Home: -1e6, End: 1e6 };
+
+export class Distribution {
+  constructor(stage) {
+    this.stage = stage;
+    this.readout = h("div", { class: "p2s-small p2s-soft p2s-readout" });
+    this.plot = svg("svg", {
+      class: "p2s-distribution",
+      viewBox: `0 0 ${WIDTH} ${HEIGHT}`,
+      role: "slider",
+      tabindex: 0,
+      "aria-valuemin": 0,
+      "data-distribution": "",
+    });
+    this.node = h("div", {}, this.plot, this.readout);
+    this.plot.addEventListener("pointermove", (event) => this.point(event));
+    this.plot.addEventListener("pointerleave", () => this.point(null));
+    this.plot.addEventListener("click", (event) => this.choose(this.binUnder(event)));
+    this.plot.addEventListener("keydown", (event) => this.key(event));
+    this.plot.addEventListener("blur", () => this.point(null));
+  }
+
+  show(answer) {
+    this.answer = answer;
+    clear(this.plot);
+    this.node.hidden = !answer.axis;
+    if (!answer.axis) return;
+    const [raw, , tempered, final] = answer.axis;
+    const peak = Math.max(...raw, ...final, 1e-9);
+    const chosen = this.written();
+    const x = (bin) => ((bin + 0.5) / raw.length) * WIDTH;
+    set(this.plot, {
+      "data-slot": answer.slot,
+      "aria-label": `Distribution of ${answer.slot} over ${raw.length} bins; ${chosen === null ? "none" : `bin ${chosen}`} was written. Arrow keys look at others, Enter writes on from one`,
+      "aria-valuemax": raw.length - 1,
+    });
+    this.plot.append(
+      svg("path", { class: "cut", d: areaPath(raw, WIDTH, HEIGHT, peak) }),
+      svg("path", { class: "tempered", d: areaPath(tempered, WIDTH, HEIGHT, peak) }),
+      svg("path", { class: "kept", d: areaPath(final, WIDTH, HEIGHT, peak) }),
+      chosen === null ? "" : svg("line", { class: "chosen", x1: x(chosen), x2: x(chosen), y1: 0, y2: HEIGHT })
+    );
+    this.pointer = svg("line", { class: "pointer", y1: 0, y2: HEIGHT });
+    this.plot.append(this.pointer);
+    this.point(null);
+  }
+
+  /** The written token's bin; `null` for EOS, or a token that the grammar would not have let in. */
+  written() {
+    const { token, first, axis } = this.answer;
+    const bin = token - first;
+    return bin >= 0 && bin < axis[0].length ? bin : null;
+  }
+
+  binUnder(event) {
+    const bins = this.answer.axis[0].length;
+    const box = this.plot.getBoundingClientRect();
+    const share = (event.clientX - box.left) / box.width;
+    return Math.min(Math.max(Math.floor(share * bins), 0), bins - 1);
+  }
+
+  /** Read the bin under the pointer, the bin `at`, or else the one that was written. */
+  point(event, at = null) {
+    const { answer } = this;
+    if (!answer || !answer.axis) return;
+    const [raw, , , final] = answer.axis;
+    this.at = event ? this.binUnder(event) : at;
+    const bin = this.at ?? this.written();
+    this.pointer.style.visibility = this.at === null ? "hidden" : "visible";
+    if (bin === null) {
+      this.readout.textContent = "Written here: no bin. Point at one to read its probability.";
+      return;
+    }
+    const x = ((bin + 0.5) / raw.length) * WIDTH;
+    set(this.pointer, { x1: x, x2: x });
+    const what = final[bin] > 0 ? `can be drawn with p ${final[bin].toFixed(4)}` : "is cut";
+    const text = `bin ${bin}: raw p ${raw[bin].toFixed(4)}, ${what}`;
+    set(this.plot, { "aria-valuenow": bin, "aria-valuetext": text });
+    const hint = event ? " · click to write on from it" : " · Enter writes on from it";
+    this.readout.textContent = this.at === null ? text : text + hint;
+  }
+
+  key(event) {
+    const { answer } = this;
+    if (!answer || !answer.axis) return;
+    const written = this.written();
+    if (event.key in STEPS) {
+      event.preventDefault();
+      const last = answer.axis[0].length - 1;
+      this.point(null, Math.min(Math.max((this.at ?? written ?? 0) + STEPS[event.key], 0), last));
+    } else if (event.key === "Enter" && this.at !== null && this.at !== written) {
+      this.choose(this.at);
+    }
+  }
+
+  choose(bin) {
+    const { answer } = this;
+    if (!answer || !answer.axis) return;
+    this.stage.writeOn({ index: answer.index, token: answer.first + bin });
+  }
+
+  // ---- on the photo ------------------------------------------------------------------------
+
+  drawOnPhoto(answer) {
+    const { stage } = this;
+    const layer = clear(stage.photo.layers.density);
+    const { record } = stage;
+    if (!answer || !answer.axis || !record.frame) return;
+    const { slot } = answer;
+    const vertical = isVertical(slot);
+    const { rect } = stage.photo;
+    const [x0, y0, x1, y1] = record.frame;
+    const start = vertical ? stage.photo.y(y0) : stage.photo.x(x0);
+    const length = (vertical ? y1 - y0 : x1 - x0) * rect.scale;
+    const [raw, , , final] = answer.axis;
+    const peak = Math.max(...raw, ...final, 1e-9);
+    const far = slot.endsWith("max");
+    const place = vertical
+      ? `translate(${far ? rect.x + rect.w : rect.x} ${start}) rotate(90) scale(1 ${far ? 1 : -1})`
+      : `translate(${start} ${far ? rect.y + rect.h : rect.y}) scale(1 ${far ? -1 : 1})`;
+    const shape = (values, name) =>
+      svg("path", {
+        class: `p2s-density ${name}`,
+        d: areaPath(values, length, DEPTH, peak),
+        transform: `${place} translate(0 ${DEPTH}) scale(1 -1)`,
+      });
+    layer.append(
+      svg("clipPath", { id: "p2s-photo-clip" }, svg("rect", { x: rect.x, y: rect.y, width: rect.w, height: rect.h })),
+      svg("g", { "clip-path": "url(#p2s-photo-clip)", "data-slot": slot }, shape(raw, "cut"), shape(final, "kept"), this.modes(record, answer))
+    );
+  }
+
+  /** The other peaks, as edges that the box might have had. */
+  modes(record, answer) {
+    const { rect } = this.stage.photo;
+    const group = svg("g", { class: "p2s-modes" });
+    for (const mode of otherModes(record, answer.token, answer.modes)) {
+      const pixel = record.pixel(record.coordinate(mode.id), answer.slot);
+      const vertical = isVertical(answer.slot);
+      const at = vertical ? this.stage.photo.y(pixel) : this.stage.photo.x(pixel);
+      const far = answer.slot.endsWith("max");
+      group.append(
+        svg("line", {
+          x1: vertical ? rect.x : at,
+          x2: vertical ? rect.x + rect.w : at,
+          y1: vertical ? at : rect.y,
+          y2: vertical ? at : rect.y + rect.h,
+        }),
+        svg(
+          "text",
+          {
+            x: vertical ? (far ? rect.x + 4 : rect.x + rect.w - 4) : at + 3,
+            y: vertical ? (at < rect.y + 16 ? at + 12 : at - 3) : far ? rect.y + 12 : rect.y + rect.h - 4,
+            "text-anchor": vertical && !far ? "end" : "start",
+          },
+          `${record.text_of(mode.id)} · ${(100 * mode.mass).toFixed(0)} %`
+        )
+      );
+    }
+    return group;
+  }
+}

@@ -1,0 +1,107 @@
+"""Edits: what a person asks for on the stage, turned into the tokens that a sentence starts with.
+
+The page speaks in pixels, bins and labels; only the tokenizer knows ids. An edit is one of
+``{"index": i, "token": id}`` (another token at ``i``), ``{"index": i, "pixel": x}`` (a dragged box
+edge), ``{"index": i, "label": c}`` (another class) or ``{"box": {"ymin": y, ...}}`` (a drawn
+prompt: the first one to four coordinates of a new object).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+import torch
+
+from pix2seq.config import ConfigError
+from pix2seq.transforms import Letterbox
+from pix2seq.ui.visit.runs import Run
+
+
+def edited_prompt(
+    run: Run, kept: Sequence[int], edit: Mapping, max_objects: int | None = None
+) -> tuple[int, ...]:
+    """Token ids to go on from.
+
+    Args:
+        run: tells vocabulary and picture.
+        kept: the tokens on view; those behind an edited place are dropped.
+        max_objects: the longest sentence that will be written, by default the run's. A drawn
+            prompt takes the last object's place where it would not fit behind the others.
+
+    Raises:
+        ConfigError: the edit names a place, token or class that does not exist.
+    """
+    if "box" in edit:
+        before = run.predictor.tokenizer.sequence_length(
+            (max_objects or run.options.max_objects) - 1
+        )
+        return (*_whole_objects(run, kept[:before]), *_box_tokens(run, edit["box"]))
+    if "index" not in edit:
+        return tuple(kept)
+    index = _number("index", edit["index"])
+    if not 0 <= index <= len(kept):
+        raise ConfigError(f"token {index} does not exist; there are {len(kept)}")
+    if not {"token", "pixel", "label"} & set(edit):
+        return tuple(kept[:index])  # write again from here
+    return (*kept[:index], _replacement(run, index, edit))
+
+
+def _replacement(run: Run, index: int, edit: Mapping) -> int:
+    tokenizer = run.predictor.tokenizer
+    if "token" in edit:
+        token_id = _number("token", edit["token"])
+        if not 0 <= token_id < tokenizer.vocab_size:
+            raise ConfigError(f"token {token_id} is not in the vocabulary of this checkpoint")
+        return token_id
+    if "label" in edit:
+        label = _number("label", edit["label"])
+        if label not in run.predictor.categories.named_labels():
+            raise ConfigError(f"class {label} does not exist in this checkpoint")
+        return int(tokenizer.class_tokens(torch.tensor(label)))
+    return _coord_token(run, tokenizer.slot(index), edit["pixel"])
+
+
+def _coord_token(run: Run, slot: str, pixel: object) -> int:
+    if slot == "class":
+        raise ConfigError("a class cannot be dragged; choose another token")
+    if isinstance(pixel, bool) or not isinstance(pixel, (int, float)) or pixel != pixel:
+        raise ConfigError(f"pixel is {pixel!r}; it must be a number")
+    width, height = run.picture.image.size
+    letterbox = Letterbox(run.predictor.preprocess, (height, width))
+    x, y = (pixel, 0.0) if slot.startswith("x") else (0.0, pixel)
+    x = min(max(float(x), 0.0), width)
+    y = min(max(float(y), 0.0), height)
+    norm = letterbox.apply_boxes(torch.tensor([[x, y, x, y]]))[0]
+    value = norm[0] if slot.startswith("x") else norm[1]
+    return int(run.predictor.tokenizer.coord_tokens(value))
+
+
+def _box_tokens(run: Run, box: object) -> list[int]:
+    """The leading slots that the drawn box gives; a gap ends the prompt."""
+    if not isinstance(box, Mapping):
+        raise ConfigError("a drawn prompt must give ymin, xmin, ymax and xmax in pixels")
+    ids: list[int] = []
+    for slot in run.predictor.tokenizer.slots[:-1]:
+        if box.get(slot) is None:
+            break
+        ids.append(_coord_token(run, slot, box[slot]))
+    if not ids:
+        raise ConfigError("a drawn prompt must give its first coordinate at least")
+    return ids
+
+
+def _whole_objects(run: Run, kept: Sequence[int]) -> list[int]:
+    """The complete objects among ``kept``, without EOS."""
+    ids = list(kept)
+    while ids and (
+        ids[-1] == run.predictor.tokenizer.eos_id
+        or not run.predictor.tokenizer.is_boundary(len(ids))
+    ):
+        ids.pop()
+    return ids
+
+
+def _number(name: str, value: object) -> int:
+    if isinstance(value, bool) or not isinstance(value, (int, float)) or int(value) != value:
+        raise ConfigError(f"{name} is {value!r}; it must be a whole number")
+    return int(value)

@@ -1,0 +1,245 @@
+"""What happens when somebody presses something: plain methods, testable without a server.
+
+Each reads widget values, iterates ``writer.write`` and hands on its text. A ``ConfigError``
+becomes a toast and the stage's error state; the server goes on.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import gradio as gr
+from PIL import Image
+
+from pix2seq.config import ConfigError, SamplingOptions
+from pix2seq.examples import PHOTOS, scene_name
+from pix2seq.predictor import Predictor
+from pix2seq.ui.kit.controls import (
+    NAMES,
+    controls_as_updates,
+    named_values,
+    options_from_values,
+    resolved_defaults,
+)
+from pix2seq.ui.visit import record
+from pix2seq.ui.visit.context import AppContext
+from pix2seq.ui.visit.runs import Run
+from pix2seq.ui.visit.visitor import session_of, toast
+from pix2seq.ui.visit.writer import write
+from pix2seq.ui.write.edits import edited_prompt
+from pix2seq.ui.write.exports import options_of_link
+from pix2seq.ui.write.recordings import OPENING, recorded_run, recorded_text
+
+
+class Handlers:
+    """The *Write* tab's events over one ``AppContext``."""
+
+    def __init__(self, context: AppContext) -> None:
+        self.context = context
+
+    # ---- pictures ---------------------------------------------------------------------------
+
+    @property
+    def opening_example(self) -> str:
+        """Name of the example that the page opens with."""
+        return OPENING
+
+    def opening_record(self) -> str:
+        """The stage before the page has asked for anything."""
+        return record.picture_line(self.context.example_picture(self.opening_example))
+
+    def open_page(self, request: gr.Request) -> list:
+        """A visitor arrives: play the opening example, or set up what a link asks for.
+
+        Returns the stage's record, the picture widget's value, the example's name, the checkpoint
+        for the menu and as the loaded one, whether to run at once, and an update for every control.
+        """
+        query = dict(request.query_params) if request is not None else {}
+        usual = [gr.skip(), gr.skip(), "", *[gr.skip()] * len(NAMES)]
+        if "ex" not in query:
+            name = self.opening_example
+            return [self._play(name), self._widget_value(name), name, *usual]
+        try:
+            name = str(query["ex"])[:60]
+            checkpoint = str(query.get("ckpt") or self.context.default_checkpoint)[:200]
+            if checkpoint not in [choice for _, choice in self.context.choices]:
+                raise ConfigError(f"the link asks for checkpoint {checkpoint!r}, which is not here")
+            picture = self.context.example_picture(name)
+            predictor = self.context.shelf.get(checkpoint)
+            options = predictor.resolve(options_of_link(query))
+        except ConfigError as error:
+            toast(error)
+            name = self.opening_example
+            return [self._play(name), self._widget_value(name), name, *usual]
+        return [
+            record.picture_line(picture),
+            self._widget_value(name),
+            picture.example,
+            checkpoint,
+            checkpoint,
+            "run",
+            *controls_as_updates(predictor, options),
+        ]
+
+    def _widget_value(self, name: str) -> str | Image.Image:
+        photos = {photo.name: str(photo.path) for photo in PHOTOS}
+        return photos.get(name) or self.context.example_picture(name).image
+
+    def _play(self, name: str) -> str:
+        """The example's recording, or just its picture if it has none."""
+        picture = self.context.example_picture(name)
+        predictor = self.context.shelf.peek(self.context.default_checkpoint)
+        run = recorded_run(picture, predictor) if predictor is not None else None
+        if run is not None:
+            self.context.runs.add(run)
+        text = recorded_text(picture, run.id if run else f"recorded-{picture.id}")
+        return text or record.picture_line(picture, self.context.problem)
+
+    def show_example(self, name: str, request: gr.Request) -> str:
+        """Put an example on the stage; it plays if it was recorded."""
+        self.context.sessions.stop(session_of(request))
+        return self._play(name)
+
+    def compose_scene(self, seed: int, request: gr.Request) -> tuple[str, Image.Image, str]:
+        """A new generated scene: its name, its picture for the widget, and the stage's record."""
+        name = scene_name(seed)
+        return name, self.context.example_picture(name).image, self.show_example(name, request)
+
+    def show_picture(self, path: str | None, request: gr.Request) -> str:
+        """Put a new picture on the stage, before anything is written about it."""
+        self.context.sessions.stop(session_of(request))
+        if not path:
+            return record.picture_line(None)
+        try:
+            return record.picture_line(self.context.picture_of(path))
+        except ConfigError as error:
+            toast(error)
+            return record.picture_line(None, str(error))
+
+    # ---- writing ----------------------------------------------------------------------------
+
+    def run(self, path, example, checkpoint, *values, request: gr.Request) -> Iterator[str]:
+        """Run: a new sentence from its first token."""
+        try:
+            predictor = self.context.shelf.get(checkpoint)
+            picture = self.context.picture(path, example)
+            options = options_from_values(predictor, named_values(values))
+        except ConfigError as error:
+            toast(error)
+            yield record.picture_line(None, str(error)) if not path else gr.skip()
+            return
+        yield from self._write(Run(picture, predictor, options), session_of(request))
+
+    def write_on(
+        self, request_data: dict, path, example, checkpoint, *values, request: gr.Request
+    ) -> Iterator[str]:
+        """Step, continue, replace a token, or start from a drawn prompt.
+
+        ``request_data`` comes from the page: ``run`` and ``shown`` (tokens on view) say where the
+        visitor is, ``limit`` how far to go, the rest is an edit (see ``edits.py``).
+        """
+        limit = 1 if request_data.get("limit") == 1 else None
+        try:
+            current = self.context.runs.find(str(request_data.get("run")))
+            predictor = self.context.shelf.get(checkpoint)
+            options = options_from_values(predictor, named_values(values))
+            options = _as_asked(options, request_data)
+            if current is not None:
+                current.restore()
+            if current is None:
+                picture = self.context.picture(path, example)
+                run = Run(picture, predictor, options)
+                run.prompt = edited_prompt(run, [], request_data, options.max_objects)
+            else:
+                run = self._next(current, predictor, options, request_data)
+        except ConfigError as error:
+            toast(error)
+            yield gr.skip()
+            return
+        yield from self._write(run, session_of(request), limit)
+
+    def _next(self, current: Run, predictor: Predictor, options, request_data: dict) -> Run:
+        """Go on in the same run if nothing changed, else branch off."""
+        shown = request_data.get("shown", len(current.steps))
+        if not isinstance(shown, int) or shown < 0:
+            raise ConfigError(f"shown is {shown!r}; it must be a count of tokens")
+        kept = current.token_ids[:shown]
+        same_model = predictor is current.predictor
+        prompt = ()
+        if same_model:
+            prompt = edited_prompt(current, kept, request_data, options.max_objects)
+            if len(prompt) > predictor.tokenizer.sequence_length(options.max_objects):
+                last = (len(prompt) - 1) // len(predictor.tokenizer.slots) + 1
+                raise ConfigError(
+                    f"this would go on in object {last}, but there may be {options.max_objects} "
+                    "objects at most; raise that first"
+                )
+        unchanged = list(prompt) == current.token_ids and options == current.options
+        if same_model and unchanged:
+            if not current.ended:
+                return current
+            return Run(current.picture, predictor, options)  # nothing left to add: begin again
+        shared = 0
+        for mine, theirs in zip(prompt, current.token_ids, strict=False):
+            if mine != theirs:
+                break
+            shared += 1
+        return Run(
+            current.picture,
+            predictor,
+            options,
+            parent=current.id if same_model else None,
+            fork=shared,
+            prompt=tuple(prompt),
+        )
+
+    def _write(self, run: Run, session: str, limit: int | None = None) -> Iterator[str]:
+        sessions = self.context.sessions
+        self.context.runs.add(run)
+        sessions.begin(session, run)
+        yield from write(run, delay=lambda: sessions.delay(session), limit=limit)
+
+    def stop(self, request: gr.Request) -> None:
+        """Stop: the writer ends after the token it is at."""
+        self.context.sessions.stop(session_of(request))
+
+    def set_pace(self, tokens_per_second: float, request: gr.Request) -> None:
+        """Speed: also takes effect in the middle of a sentence."""
+        self.context.sessions.set_pace(session_of(request), float(tokens_per_second or 0))
+
+    def forbidden(self, request_data: dict, checkpoint: str, chosen: list[int]) -> list[int]:
+        """Forbidden classes after one more (``label``), or those of a sentence that is put on view
+        again (``labels``); classes that the checkpoint does not have are left out."""
+        labels = request_data.get("labels")
+        if not isinstance(labels, list):
+            labels = [*chosen, request_data.get("label")]
+        predictor = self.context.shelf.peek(checkpoint)
+        known = set() if predictor is None else set(predictor.categories.named_labels())
+        return [label for label in dict.fromkeys(labels) if label in known]
+
+    # ---- checkpoints ------------------------------------------------------------------------
+
+    def choose_checkpoint(self, name: str, loaded: str) -> list:
+        """Load another checkpoint: new vocabulary, limits and defaults; on failure the running
+        one stays. Returns the menu's value, the loaded name and every control."""
+        if name == loaded:
+            return [gr.skip()] * (2 + len(NAMES))
+        try:
+            predictor = self.context.shelf.get(name)
+        except ConfigError as error:
+            toast(error)
+            return [gr.update(value=loaded), loaded, *[gr.skip()] * len(NAMES)]
+        return [gr.update(), name, *controls_as_updates(predictor, resolved_defaults(predictor))]
+
+
+def _as_asked(options: SamplingOptions, request_data: dict) -> SamplingOptions:
+    """Add what the page asks for on the stage, before the controls have followed: a class never to
+    see again, or to keep going past EOS."""
+    if request_data.get("eos") == "delay":
+        options = options.replace(eos="delay")
+    label = request_data.get("forbid")
+    if isinstance(label, bool) or not isinstance(label, int):
+        return options
+    return options.replace(
+        forbidden_labels=tuple(dict.fromkeys((*options.forbidden_labels, label)))
+    )

@@ -1,0 +1,221 @@
+// One token under the glass: what the model thought there, what the settings made of it, what else
+// it might have written. Numbers come from the server's `explain`; moving a slider asks again.
+
+import { clear, h } from "#kit/elements.js";
+import { nats, probability } from "#kit/numbers.js";
+import { spark } from "#kit/plots.js";
+import { isCoordinate, isVertical } from "#kit/roles.js";
+import { Alternatives } from "#write/alternatives.js";
+import { Attention } from "#write/attention.js";
+import { Distribution } from "#write/distribution.js";
+import { Lens } from "#write/lens.js";
+
+const STAGES = ["raw", "grammar, bins", "temperature", "top-k, top-p"];
+
+export class Inspector {
+  constructor(stage) {
+    this.stage = stage;
+    this.distribution = new Distribution(stage);
+    this.attention = new Attention(stage);
+    this.lens = new Lens(stage);
+    this.title = h("h2", { "data-inspector-title": "" });
+    this.numbers = h("dl", { class: "p2s-numbers" });
+    this.note = h("p", { class: "p2s-small p2s-whatif", "data-what-if": "" });
+    this.pipeline = h("table", { class: "p2s-table p2s-pipeline", "data-pipeline": "" });
+    this.alternatives = new Alternatives(stage);
+    this.detail = h(
+      "div",
+      { class: "p2s-detail" },
+      this.numbers,
+      this.distribution.node,
+      this.note,
+      this.fold("From logits to the token", true, this.pipeline),
+      this.fold("It could have written", true, this.alternatives.node),
+      this.fold("Where it looked", false, this.attention.node),
+      this.lens.node
+    );
+    this.close = h(
+      "button",
+      {
+        type: "button",
+        class: "p2s-button p2s-close",
+        "aria-label": "Close the inspector",
+        onclick: () => this.leave(),
+      },
+      "Close"
+    );
+    this.node = h(
+      "section",
+      { class: "p2s-section p2s-token-panel", "aria-label": "Inspected token" },
+      h("div", { class: "p2s-panel-head" }, this.title, this.close),
+      this.detail
+    );
+    this.node.addEventListener("keydown", (event) => {
+      if (event.key === "Escape" && stage.selected !== null) this.leave();
+    });
+    this.version = 0; // of the settings
+    this.subject = null; // what is asked about
+    this.answer = null;
+  }
+
+  /** Close, and leave the keyboard where it came from. */
+  leave() {
+    const { selected, sentence } = this.stage;
+    this.stage.select(null);
+    sentence.chips[selected]?.focus();
+  }
+
+  fold(title, open, ...content) {
+    return h("details", { open }, h("summary", {}, title), ...content);
+  }
+
+  settingsChanged() {
+    this.version += 1;
+    this.stage.changed();
+  }
+
+  draw() {
+    const { record, selected } = this.stage;
+    const token = selected === null ? null : record.tokens[selected];
+    this.stage.root.toggleAttribute("data-inspecting", Boolean(token));
+    this.detail.hidden = !token;
+    this.close.hidden = !token;
+    if (!token) {
+      this.title.textContent = "Inspector";
+      this.node.classList.add("empty");
+      this.subject = null;
+      this.distribution.drawOnPhoto(null);
+      this.attention.draw(null);
+      this.empty();
+      return;
+    }
+    this.hint?.remove();
+    this.node.classList.remove("empty");
+    this.title.textContent = this.heading(record, token);
+    const place = `${record.run}:${selected}`;
+    this.subject = { place, key: `${place}:${this.version}`, record, token };
+    this.catchUp();
+    const answer = this.answerOnView();
+    this.detail.classList.toggle("stale", this.shownPlace !== place);
+    this.distribution.drawOnPhoto(answer);
+    this.attention.draw(token);
+    this.lens.draw(record, token, answer);
+  }
+
+  empty() {
+    this.hint = this.hint || h(
+      "p",
+      { class: "p2s-small p2s-soft" },
+      "Click a token, a box or the timeline: see what else the model considered there, where it " +
+        "looked, and write on from another choice. Arrow keys walk along the sentence."
+    );
+    if (!this.hint.isConnected) this.node.append(this.hint);
+  }
+
+  heading(record, token) {
+    const text = record.text_of(token.id);
+    const place = isCoordinate(token.slot) && record.frame
+      ? ` = ${isVertical(token.slot) ? "y" : "x"} ${record.tokenPixel(token).toFixed(0)} px`
+      : "";
+    const what = isCoordinate(token.slot) ? `bin ${text}${place}` : text;
+    return `Token ${token.index} · ${token.slot} · ${what}`;
+  }
+
+  /** What the server said about the token on view; `null` while it has not, or cannot. */
+  answerOnView() {
+    return this.subject && this.subject.place === this.shownPlace ? this.answer : null;
+  }
+
+  /** One question at a time; whatever changed meanwhile is asked next. */
+  async catchUp() {
+    if (this.asking) return;
+    this.asking = true;
+    while (this.subject && this.subject.key !== this.asked) {
+      const { key, place, record, token } = this.subject;
+      this.asked = key;
+      const answer = await this.stage.ask("explain", {
+        run: record.run,
+        index: token.index,
+        values: this.stage.values,
+        checkpoint: this.stage.waiting.checkpoint,
+      });
+      if (!this.subject || this.subject.place !== place) continue;
+      this.shownPlace = place;
+      if (answer.error) this.fallback(record, token, answer.error);
+      else this.show(record, token, answer);
+      this.stage.changed();
+    }
+    this.asking = false;
+  }
+
+  /** Without the server's memory of this run, the record itself still knows five candidates. */
+  fallback(record, token, message) {
+    this.answer = null;
+    this.distribution.show({ axis: null });
+    clear(this.pipeline);
+    this.measures(token, token.raw, null, token.entropy);
+    this.note.textContent =
+      `Only what the record itself holds: ${message}`;
+    const best = token.candidates.map((candidate) => ({
+      id: candidate.id,
+      text: record.text_of(candidate.id),
+      stages: [candidate.prob, candidate.prob, candidate.prob, candidate.final],
+    }));
+    this.alternatives.show(record, token, { best });
+  }
+
+  measures(token, raw, rank, entropy) {
+    const items = [
+      ["probability", token.forced ? `${raw.toFixed(4)}, given` : raw.toFixed(4), "What the model itself gave this token"],
+      ["rank", rank === null ? "–" : rank, "1: no token was likelier"],
+      ["surprise", nats(-Math.log(raw)), "−ln of the probability: the rarer, the more surprising"],
+      ["entropy", nats(entropy), "How undecided the model was between all tokens"],
+    ];
+    clear(this.numbers).append(
+      ...items.map(([name, value, title]) => h("div", { title }, h("dt", {}, name), h("dd", {}, value)))
+    );
+  }
+
+  show(record, token, answer) {
+    this.answer = answer;
+    this.measures(token, answer.chosen[0], answer.rank, answer.entropies[0]);
+    this.note.textContent = [answer.note, answer.whatIf ? this.whatIf(record, token, answer) : ""]
+      .filter(Boolean)
+      .join(" ");
+    this.distribution.show(answer);
+    this.showPipeline(answer);
+    this.alternatives.show(record, token, answer);
+  }
+
+  /** What the moved controls would have changed here: the same seed, another distribution. */
+  whatIf(record, token, answer) {
+    const { temperature, top_p: topP, top_k: topK, seed } = answer.settings;
+    const outcome =
+      answer.drawn === token.id
+        ? `seed ${seed} would still write ${record.text_of(token.id)} here.`
+        : `seed ${seed} would write ${record.text_of(answer.drawn)} here, not ${record.text_of(token.id)}.`;
+    return (
+      `What if, without running the model: with temperature ${temperature}, top-p ${topP}, ` +
+      `top-k ${topK || "off"}, ${outcome}`
+    );
+  }
+
+  showPipeline(answer) {
+    const head = h("tr", {}, ...["", "", "left", "nats", "p of it"].map((text) =>
+      h("th", { scope: "col" }, text)
+    ));
+    const rows = STAGES.map((name, i) => {
+      const values = answer.axis ? answer.axis[i] : answer.best.map((item) => item.stages[i]);
+      return h(
+        "tr",
+        {},
+        h("th", { scope: "row" }, name),
+        h("td", {}, spark(values, answer.slot, 72)),
+        h("td", { class: "p2s-mono" }, answer.counts[i]),
+        h("td", { class: "p2s-mono" }, answer.entropies[i].toFixed(2)),
+        h("td", { class: "p2s-mono" }, probability(answer.chosen[i]))
+      );
+    });
+    clear(this.pipeline).append(h("thead", {}, head), h("tbody", {}, ...rows));
+  }
+}

@@ -1,0 +1,130 @@
+// The objects as a table: the text alternative of the photo, and the live region that announces each
+// finished object.
+
+import { clear, h } from "#kit/elements.js";
+import { plural, probability } from "#kit/numbers.js";
+
+const LINES = 40; // announcements that are kept
+const HEADS = {
+  "#": "in the order of the sentence",
+  class: "the likeliest real class, or the written one",
+  score: "what “Score at least” is compared with",
+  edges: "how sure the four edges were: the probability within a fifth of the box's side, on average",
+  noise: "probability of the noise class at the class token",
+  x0: "left", y0: "top", x1: "right", y1: "bottom",
+};
+
+export class Objects {
+  constructor(stage) {
+    this.stage = stage;
+    this.body = h("tbody");
+    this.caption = h("p", { class: "p2s-small p2s-soft p2s-objects-note" });
+    this.live = h("div", { class: "p2s-visually-hidden", role: "log", "aria-live": "polite", "data-live": "" });
+    this.heard = new WeakMap(); // record -> objects that were announced
+    this.followed = null;
+    this.node = h(
+      "section",
+      { class: "p2s-section p2s-objects", "aria-label": "Objects" },
+      h("h2", {}, "Objects"),
+      h(
+        "div",
+        { class: "p2s-table-scroll", tabindex: 0, role: "region", "aria-label": "Table of objects" },
+        h(
+          "table",
+          { class: "p2s-table", "data-objects": "" },
+          h(
+            "thead",
+            {},
+            h("tr", {}, ...Object.entries(HEADS).map(([text, title]) => h("th", { scope: "col", title }, text)))
+          ),
+          this.body
+        )
+      ),
+      this.caption,
+      this.live
+    );
+  }
+
+  draw() {
+    const { record } = this.stage;
+    const visible = this.stage.visibleObjects();
+    const key = `${record.run}:${visible.map((o) => `${o.object}${o.state}${o.score}`).join()}`;
+    if (key !== this.drawn) {
+      clear(this.body);
+      for (const found of visible) this.body.append(this.row(record, found));
+    }
+    this.drawn = key;
+    const summary = this.summary(visible);
+    this.caption.textContent = `${summary}. Coordinates are pixels of the original picture.`;
+    this.announce(record, visible, summary);
+    for (const row of this.body.children) {
+      row.classList.toggle("focus", Number(row.getAttribute("data-row")) === this.stage.focus());
+    }
+  }
+
+  row(record, found) {
+    const cells = found.box.map((value) => h("td", { class: "p2s-mono", title: value }, value.toFixed(0)));
+    return h(
+      "tr",
+      {
+        "data-row": found.object,
+        class: found.state,
+        onmouseenter: () => this.stage.hover(found.object),
+        onmouseleave: () => this.stage.hover(null),
+      },
+      h("td", {}, found.object + 1),
+      h("th", { scope: "row" }, record.className(found.label)),
+      h("td", { class: "p2s-mono", title: found.score.toFixed(4) }, probability(found.score)),
+      found.edges === null
+        ? h("td", { class: "p2s-mono", title: "an older record does not say" }, "n/a")
+        : h("td", { class: "p2s-mono", title: found.edges.toFixed(4) }, probability(found.edges)),
+      h("td", { class: "p2s-mono", title: found.noise.toFixed(4) }, probability(found.noise)),
+      ...cells
+    );
+  }
+
+  summary(visible) {
+    const hidden = this.stage.hiddenObjects();
+    const count = (state) => hidden.filter((found) => found.state === state).length;
+    const parts = [plural(visible.length, "object")];
+    if (count("below")) parts.push(`${count("below")} below the score`);
+    if (count("dropped")) parts.push(`${count("dropped")} dropped as noise`);
+    if (count("flat")) parts.push(`${count("flat")} without area`);
+    return parts.join(" · ");
+  }
+
+  // ---- for screen readers -------------------------------------------------------------------
+
+  /** Announce what this record still finishes; one that is merely put on view stays quiet. */
+  follow(record) {
+    this.followed = record;
+    if (!this.heard.has(record)) this.heard.set(record, new Set());
+  }
+
+  announce(record, visible, summary) {
+    if (record !== this.followed) {
+      // Other filters show other objects: say how many, not each of them.
+      if (this.stage.filtered && this.said !== summary) this.say(summary);
+      return;
+    }
+    const heard = this.heard.get(record);
+    const here = new Set(visible.map((found) => found.object));
+    for (const object of heard) if (!here.has(object)) heard.delete(object); // rewound
+    for (const found of visible) {
+      if (heard.has(found.object)) continue;
+      heard.add(found.object);
+      const name = record.className(found.label);
+      this.say(`object ${found.object + 1}: ${name}, ${probability(found.score)}`);
+    }
+    if (this.stage.busy() || this.stage.playing || !record.end) return;
+    this.followed = null;
+    const end = { error: "failed", stopped: "stopped" }[record.state] || "done";
+    this.say(`${end}: ${summary}`);
+  }
+
+  say(words) {
+    this.said = words;
+    this.live.append(h("p", {}, words));
+    while (this.live.children.length > LINES) this.live.firstChild.remove();
+  }
+}

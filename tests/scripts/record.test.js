@@ -1,0 +1,73 @@
+import assert from "node:assert/strict";
+import { test } from "node:test";
+
+import { Record } from "#visit/record.js";
+
+const HEADER = {
+  v: 1,
+  run: "r",
+  image: { id: "p", w: 200, h: 100 },
+  vocab: {
+    bins: 11, quantizer: "round", coord: 100, cls: 0, eos: 99, noise: 98, size: 111,
+    slots: ["ymin", "xmin", "ymax", "xmax", "class"], classes: ["person", "cup"], maxObjects: 4,
+  },
+};
+const LINES = [
+  `R${JSON.stringify(HEADER)}\n`,
+  "Sencoding\n",
+  'Swriting {"seconds": 0.5, "grid": [2, 2], "frame": [0, 0, 200, 200]}\n',
+  "T0 101 0 -0.105 9000 0.325 3 9500 9900 12 0 101:9000:9500 102:500:500\n",
+  "T1 102 1 -0.693 5000 0.7 2 9000 10000 0 0\n",
+  "T2 103 2 -0.693 5000 0.7 2 9000 10000 0 0\n",
+  "T3 104 3 -0.693 5000 0.7 2 9000 10000 0 1\n",
+  "T4 1 4 -0.223 8000 0.6 2 9000 10000 0 0\n",
+  "B0 40.0 20.0 80.0 60.0 1 8000 100 9000 ok\n",
+  "T5 99 5 -0.357 7000 0.4 1 10000 10000 7000 0\n",
+  'Eeos {"tokens": 6, "rate": 9.5}\n',
+];
+const read = (text) => {
+  const record = new Record();
+  record.feed(text);
+  return record;
+};
+
+test("a record is read line by line", () => {
+  const record = read(LINES.join(""));
+  assert.deepEqual(record.tokens.map((token) => token.object), [0, 0, 0, 0, 0, 1]);
+  assert.deepEqual(record.tokens.map((token) => record.text_of(token.id)), ["1", "2", "3", "4", "cup", "EOS"]);
+  assert.equal(record.tokens[0].candidates[0].final, 0.9500000000000001);
+  assert.ok(record.tokens[3].forced);
+  assert.deepEqual(record.objects.get(0).box, [40, 20, 80, 60]);
+  assert.deepEqual([record.state, record.end.reason, record.end.rate], ["done", "eos", 9.5]);
+});
+
+test("however the text is cut, the same record comes out", () => {
+  const text = LINES.join("");
+  const whole = read(text);
+  for (let cut = 1; cut < text.length; cut += 7) {
+    const record = read(text.slice(0, cut));
+    record.feed(text);
+    assert.deepEqual(record.tokens, whole.tokens);
+    assert.equal(record.state, whole.state);
+  }
+});
+
+test("another text starts over", () => {
+  const record = read(LINES.join(""));
+  record.feed(LINES[0].replace('"r"', '"other"'));
+  assert.deepEqual([record.run, record.tokens.length, record.objects.size, record.state], ["other", 0, 0, "idle"]);
+});
+
+test("a bin is a pixel of the picture, and back, without the padding", () => {
+  const record = read(LINES.join(""));
+  assert.equal(record.tokenPixel(record.tokens[0]), 20);
+  assert.equal(record.tokenPixel({ id: 110, slot: "ymax" }), 100, "clipped to the picture");
+  assert.equal(record.tokenAt(20, "ymin"), 101);
+  assert.equal(record.tokenAt(9999, "ymin"), 105, "the picture ends half way down the input");
+});
+
+test("an unknown line, slot or fate does no harm", () => {
+  const record = read(`${LINES[0]}Xwhat\nT0 101 9 0\nB0 1 2 3 4 0 0 0 0 new\n`);
+  assert.equal(record.tokens.length, 0);
+  assert.equal(record.objects.get(0).state, "flat");
+});

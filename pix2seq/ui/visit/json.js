@@ -1,8 +1,10 @@
 // Components whose value is one JSON text.
 
+/** @import {Bridge} from "#visit/questions.js" */
+
 /**
  * Follow a component whose value is one JSON text; a text that cannot be read changes nothing.
- * @param {import("#visit/questions.js").Bridge} bridge
+ * @param {Bridge} bridge
  * @param {(data: any) => void} take
  */
 export const followJson = (bridge, take) => {

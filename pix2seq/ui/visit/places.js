@@ -1,7 +1,7 @@
 // What is on the page now: the stage of *Write* and the lesson of *Learn*, for the rooms that look at
 // them (Compare, Learn, the tour) without knowing the rooms that they live in.
 
-/** @typedef {import("#visit/record.js").Record} Record */
+/** @import {Record} from "#visit/record.js" */
 /** @typedef {{record: Record, [more: string]: any}} StageOnView */
 
 /** @type {StageOnView | null} */

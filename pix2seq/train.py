@@ -2,13 +2,14 @@
 
 ``python -m pix2seq train --config FILE --out DIR`` runs it; under ``accelerate launch`` the same
 command uses many processes or GPUs. A run folder holds ``train.json`` (the settings),
-``metrics.jsonl`` (one line per report), ``state/`` (everything needed to go on from the last step)
+``metrics.jsonl`` (one line per report), ``state/`` (everything needed to go on: the last two saves)
 and ``checkpoint/`` (the averaged weights in the format that ``pix2seq.load`` reads).
 """
 
 from __future__ import annotations
 
 import json
+import sys
 import time
 from pathlib import Path
 from typing import Any
@@ -18,8 +19,9 @@ from torch import Tensor, nn
 from torch.utils.data import DataLoader
 from tqdm import tqdm
 
-from pix2seq import checkpoints
+from pix2seq import checkpoints, files, states
 from pix2seq.categories import LABEL_SPACES
+from pix2seq.checkpoints import CheckpointInfo
 from pix2seq.config import ConfigError, TrainConfig
 from pix2seq.data import CocoDetection
 from pix2seq.data.mixture import TrainingMixture, collate
@@ -96,20 +98,20 @@ def run(config: TrainConfig, out: str | Path, resume: bool = False) -> Path:
 
     Args:
         out: the run folder.
-        resume: go on from ``out/state`` if there is one.
+        resume: go on from the newest state in ``out`` that is whole, if there is one.
 
     Returns:
         The folder of the final checkpoint.
 
     Raises:
-        ConfigError: ``out`` already holds a run and ``resume`` is off, or the processes cannot
-            share a batch evenly.
+        ConfigError: ``out`` already holds a run and ``resume`` is off, the processes cannot share
+            a batch evenly, the loss is no number any more, or the disk does not take a save.
     """
     from accelerate import Accelerator
     from accelerate.utils import DataLoaderConfiguration
 
     out = Path(out)
-    if (out / "state").exists() and not resume:
+    if states.holds_run(out) and not resume:
         raise ConfigError(f"{out} already holds a run; add --resume or choose another folder")
     # Processes share each batch, so that a run has as many steps however many there are.
     accelerator = Accelerator(
@@ -150,16 +152,17 @@ def run(config: TrainConfig, out: str | Path, resume: bool = False) -> Path:
     average = WeightAverage(model, config.ema)
     accelerator.register_for_checkpointing(average)
 
-    first = 0
-    if resume and (out / "state").exists():
-        accelerator.load_state(str(out / "state"))
-        first = json.loads((out / "state" / "step.json").read_text())["step"]
+    reporter = Reporter(out / "metrics.jsonl", config, accelerator.is_main_process)
+    accelerator.register_for_checkpointing(reporter)
+    state = states.latest_state(out, _warn) if resume else None
+    first = state.step if state else 0
+    if state is not None:
+        accelerator.load_state(str(state.folder))
         loader = accelerator.skip_first_batches(loader, first)
     if accelerator.is_main_process:
-        out.mkdir(parents=True, exist_ok=True)
-        (out / "train.json").write_text(config.to_json())
+        _prepare(out, config)
+        reporter.begin(first)
 
-    reporter = Reporter(out / "metrics.jsonl", config, first, accelerator.is_main_process)
     network.train()
     for step, batch in enumerate(loader, start=first):
         if step >= config.steps:
@@ -175,7 +178,10 @@ def run(config: TrainConfig, out: str | Path, resume: bool = False) -> Path:
             kinds = weighted_mean(kind_losses(logits, tokenizer), untaught)
             loss = loss + config.augment.kind_weight * kinds
         if not torch.isfinite(loss):
-            raise FloatingPointError(f"the loss is {loss.item()} at step {step}; lower lr")
+            raise ConfigError(
+                f"the loss is {loss.item()} at step {step + 1}: training diverged; lower lr "
+                f"(it is {config.lr:g}) or grad_clip (it is {config.grad_clip:g})"
+            )
         accelerator.backward(loss)
         accelerator.clip_grad_norm_(network.parameters(), config.grad_clip)
         optimizer.step()
@@ -201,10 +207,8 @@ def _save(
     config: TrainConfig,
 ) -> None:
     """Write the resumable state and the averaged checkpoint."""
-    accelerator.wait_for_everyone()
-    accelerator.save_state(str(out / "state"))
+    states.save_state(out, step, accelerator)
     if accelerator.is_main_process:
-        (out / "state" / "step.json").write_text(json.dumps({"step": step}))
         checkpoints.save(
             out / "checkpoint",
             model,
@@ -212,8 +216,26 @@ def _save(
             config.preprocess,
             tokenizer.categories,
             defaults=config.sampling,
+            info=CheckpointInfo(name=run_name(out), title=run_name(out), source="pix2seq train"),
             state_dict=model.state_dict() | average.values,
         )
+
+
+def run_name(out: Path) -> str:
+    """What a run's checkpoint is called in menus, tables and records: its folder's name."""
+    return out.resolve().name or "run"
+
+
+def _prepare(out: Path, config: TrainConfig) -> None:
+    try:
+        out.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise files.cannot_write(out, error) from None
+    files.write_text(out / "train.json", config.to_json() + "\n")
+
+
+def _warn(text: str) -> None:
+    tqdm.write(f"pix2seq: {text}; the one before it is used", file=sys.stderr)
 
 
 class Reporter:
@@ -222,14 +244,29 @@ class Reporter:
     The split is over hard targets, so that runs with different softening compare.
     """
 
-    def __init__(self, path: Path, config: TrainConfig, first: int, active: bool) -> None:
+    def __init__(self, path: Path, config: TrainConfig, active: bool) -> None:
         self.path = path
         self.active = active
         self.batch_size = config.batch_size
-        self.bar = tqdm(total=config.steps, initial=first, disable=not active, unit="step")
+        self.bar = tqdm(total=config.steps, disable=not active, unit="step")
         self.rows: list[tuple[float, float, float]] = []
         self.images = 0
         self.started = time.perf_counter()
+
+    def begin(self, first: int) -> None:
+        """Go on after ``first`` steps; what was reported of later ones will be made again."""
+        self.bar.update(first)
+        if self.path.is_file():
+            lines = self.path.read_text(encoding="utf-8").splitlines(keepends=True)
+            kept = [line for line in lines if _step_of(line) <= first]
+            files.write_text(self.path, "".join(kept))
+
+    def state_dict(self) -> dict[str, Any]:
+        """What has come in since the last line, so that a resumed run writes the same next one."""
+        return {"rows": self.rows, "images": self.images}
+
+    def load_state_dict(self, state: dict[str, Any]) -> None:
+        self.rows, self.images = list(state["rows"]), state["images"]
 
     @torch.no_grad()
     def add(
@@ -266,10 +303,21 @@ class Reporter:
             "lr": rate,
             "images_per_s": round(self.images / seconds, 2),
         }
-        with self.path.open("a") as file:
-            file.write(json.dumps(record) + "\n")
+        try:
+            with self.path.open("a", encoding="utf-8") as file:
+                file.write(json.dumps(record) + "\n")
+        except OSError as error:
+            raise files.cannot_write(self.path, error) from None
         self.bar.set_postfix(coord=f"{mean[1]:.3f}", cls=f"{mean[2]:.3f}")
         self.rows, self.images, self.started = [], 0, time.perf_counter()
 
     def close(self) -> None:
         self.bar.close()
+
+
+def _step_of(line: str) -> float:
+    """The step that a line of ``metrics.jsonl`` reports; one that was cut off is after all."""
+    try:
+        return json.loads(line)["step"]
+    except (ValueError, KeyError, TypeError):
+        return float("inf")

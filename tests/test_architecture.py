@@ -19,6 +19,8 @@ ORDER = [
     "boxes",
     "categories",
     "config",
+    "resources",
+    "files",
     "device",
     "detections",
     "images",
@@ -41,9 +43,11 @@ ORDER = [
     "sweep",
     "finetune",
     "optim",
+    "states",
     "train",
     "render",
     "ui",
+    "app",
     "cli",
     "__main__",
 ]
@@ -115,7 +119,7 @@ def test_a_module_imports_only_from_rows_above_its_own(path):
 
 @pytest.mark.parametrize("path", [*MODULES, ROOT / "app.py"], ids=relative)
 def test_heavy_libraries_are_imported_in_their_place_only(path):
-    part = "ui" if path.name == "app.py" else part_of(path)
+    part = "app" if path == ROOT / "app.py" else part_of(path)
     for name in imported_modules(path.read_text()):
         library = name.split(".")[0]
         assert part in ONLY_IN.get(library, (part,)), f"{library} is imported in {part}"

@@ -7,6 +7,12 @@ import statistics
 import time
 from typing import TYPE_CHECKING, Any
 
+from pix2seq.cli.checks import (
+    check_model_arguments,
+    check_output,
+    check_picture,
+    check_sampling_arguments,
+)
 from pix2seq.cli.command import (
     Command,
     add_model_arguments,
@@ -62,15 +68,20 @@ def measure(
 
 
 def _run(args: argparse.Namespace) -> None:
-    from pix2seq.data import make_scene
-    from pix2seq.images import load_image
-    from pix2seq.predictor import load
-
     if args.runs < 1:
         raise ConfigError(f"--runs is {args.runs}; use at least one")
+    check_model_arguments(args)
+    check_sampling_arguments(args)
+    check_output(args.json, "--json")
+    if args.image:
+        check_picture(args.image)
+    from pix2seq.data import make_scene
+    from pix2seq.examples import open_picture
+    from pix2seq.predictor import load
+
+    image = open_picture(args.image) if args.image else make_scene(seed=0).image
     predictor = load(args.checkpoint, args.device)
     options = predictor.resolve(sampling_options(args, predictor.categories))
-    image = load_image(args.image) if args.image else make_scene(seed=0).image
     found = measure(predictor, image, options, args.runs)
     if args.json:
         write_json(args.json, found)

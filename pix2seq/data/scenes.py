@@ -18,8 +18,9 @@ from PIL import Image, ImageFilter
 from pix2seq.categories import COCO_80, Categories
 from pix2seq.config import ConfigError
 from pix2seq.data.sample import Sample
+from pix2seq.resources import ASSETS
 
-OBJECTS = Path(__file__).resolve().parents[2] / "assets" / "objects"
+OBJECTS = ASSETS / "objects"
 
 _COUNT_WEIGHTS = np.array([3, 4, 4, 3, 3, 2, 2, 1]) / 22  # of 1..8 objects
 _SCALE_RANGE = (0.08, 0.55)  # longer side of an object over the image's

@@ -12,7 +12,7 @@ from __future__ import annotations
 import hashlib
 import json
 import shutil
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -36,10 +36,12 @@ class State:
     Attributes:
         folder: where its files are.
         step: optimiser steps that had been made.
+        classes: the names of the run's classes, in the order of their labels.
     """
 
     folder: Path
     step: int
+    classes: tuple[str, ...]
 
 
 def holds_run(out: Path) -> bool:
@@ -47,7 +49,7 @@ def holds_run(out: Path) -> bool:
     return any((out / FOLDER).glob(f"{_PREFIX}*"))
 
 
-def save_state(out: Path, step: int, accelerator: Any) -> None:
+def save_state(out: Path, step: int, classes: Sequence[str], accelerator: Any) -> None:
     """Write the state after ``step`` steps; every process of the run calls this.
 
     Raises:
@@ -64,7 +66,8 @@ def save_state(out: Path, step: int, accelerator: Any) -> None:
         accelerator.save_state(str(part))
         accelerator.wait_for_everyone()
         if accelerator.is_main_process:
-            manifest = {"step": step, "files": {p.name: _digest(p) for p in part.iterdir()}}
+            files = {path.name: _digest(path) for path in part.iterdir()}
+            manifest = {"step": step, "classes": list(classes), "files": files}
             (part / _MANIFEST).write_text(json.dumps(manifest, indent=1), encoding="utf-8")
             move_in(part, target)
             for old in _folders(out)[:-KEPT]:
@@ -92,7 +95,7 @@ def latest_state(out: Path, warn: Callable[[str], None]) -> State | None:
     problems = []
     for folder in reversed(_folders(out)):
         try:
-            state = State(folder, _verified_step(folder))
+            state = _verified(folder)
         except _Damaged as error:
             problems.append(str(error))
             continue
@@ -111,10 +114,11 @@ class _Damaged(Exception):
     """A state's files are not those that were written."""
 
 
-def _verified_step(folder: Path) -> int:
+def _verified(folder: Path) -> State:
     try:
         manifest = json.loads((folder / _MANIFEST).read_text(encoding="utf-8"))
-        step, digests = int(manifest["step"]), dict(manifest["files"])
+        state = State(folder, int(manifest["step"]), tuple(manifest["classes"]))
+        digests = dict(manifest["files"])
     except (OSError, ValueError, KeyError, TypeError):
         raise _Damaged(f"state {folder} is damaged: {_MANIFEST} cannot be read") from None
     for name, digest in digests.items():
@@ -124,7 +128,7 @@ def _verified_step(folder: Path) -> int:
             raise _Damaged(f"state {folder} is damaged: {name} cannot be read") from None
         if not same:
             raise _Damaged(f"state {folder} is damaged: {name} is not what was written")
-    return step
+    return state
 
 
 def _digest(path: Path) -> str:

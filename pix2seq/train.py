@@ -207,7 +207,8 @@ def _save(
     config: TrainConfig,
 ) -> None:
     """Write the resumable state and the averaged checkpoint."""
-    states.save_state(out, step, accelerator)
+    classes = [tokenizer.categories.name(i) for i in tokenizer.categories.named_labels()]
+    states.save_state(out, step, classes, accelerator)
     if accelerator.is_main_process:
         checkpoints.save(
             out / "checkpoint",

@@ -94,6 +94,12 @@ class CocoDetection:
             for record in self.records
         ]
 
+    def objects_by_photo(self) -> list[int]:
+        """How many objects each photo has, crowds not counted."""
+        return [
+            sum(not crowd for _, _, crowd in self._objects[record["id"]]) for record in self.records
+        ]
+
     def __len__(self) -> int:
         return len(self.records)
 

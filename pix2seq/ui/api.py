@@ -11,6 +11,7 @@ from __future__ import annotations
 import time
 from collections.abc import Iterator
 from dataclasses import fields
+from pathlib import Path
 
 import gradio as gr
 
@@ -40,7 +41,10 @@ def build_api(context: AppContext) -> None:
             options = options_from_values(predictor, *values)
             return predictor, options, predictor.encode(load_image(image))
         except ConfigError as error:
-            raise gr.Error(str(error), print_exception=False) from None
+            said = str(error)
+            if image is not None:  # the file's own name, not where the server keeps it
+                said = said.replace(str(image), Path(image).name)
+            raise gr.Error(said, print_exception=False) from None
 
     def detect(
         image: str | None,

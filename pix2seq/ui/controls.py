@@ -97,7 +97,6 @@ def build_sampling_controls(
         seed = gr.Number(
             defaults.seed,
             label="Seed",
-            precision=0,
             minimum=0,
             info="Same seed, same sentence.",
             elem_id="seed",
@@ -147,7 +146,6 @@ def build_sampling_controls(
         top_k = gr.Number(
             defaults.top_k,
             label="Top-k",
-            precision=0,
             minimum=0,
             info="Keep only the k likeliest tokens; 0 keeps all.",
             elem_id="top-k",

@@ -4,8 +4,8 @@
 ``pyproject.toml``.
 """
 
-from setuptools import find_packages, setup
+from setuptools import find_namespace_packages, setup
 
 BUNDLED = {"pix2seq.bundled.assets": "assets", "pix2seq.bundled.checkpoints": "checkpoints"}
 
-setup(packages=[*find_packages(include=["pix2seq*"]), *BUNDLED], package_dir=BUNDLED)
+setup(packages=[*find_namespace_packages(include=["pix2seq*"]), *BUNDLED], package_dir=BUNDLED)

@@ -93,8 +93,7 @@ def object_limit(counts: Sequence[int], old: int) -> int:
     limit = max(old, min(most, MOST_OBJECTS))
     if limit > old:
         print(
-            f"photos hold up to {most} objects, the checkpoint writes {old}: "
-            f"raised to {limit}",
+            f"photos hold up to {most} objects, the checkpoint writes {old}: raised to {limit}",
             file=sys.stderr,
         )
     crowded = sum(count > limit for count in counts)

@@ -38,7 +38,7 @@ def script(path: Path, text: str) -> None:
 
 
 def prepare(folder: Path, gpu: bool, **variables: str) -> tuple[str, list[str]]:
-    """Run the target in an environment whose pip only notes its arguments: (what was said, them)."""
+    """Run the target in an environment whose pip only notes its arguments: (said, them)."""
     binaries = folder / "venv" / "bin"
     binaries.mkdir(parents=True)
     notes = folder / "pip.txt"

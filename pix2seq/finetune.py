@@ -16,7 +16,7 @@ from torch import Tensor
 from pix2seq import checkpoints
 from pix2seq.categories import Categories
 from pix2seq.checkpoints import Checkpoint
-from pix2seq.config import ConfigError, DataConfig, TokenizerConfig, TrainConfig
+from pix2seq.config import SLOTS_PER_OBJECT, ConfigError, DataConfig, TokenizerConfig, TrainConfig
 from pix2seq.data import CocoDetection
 from pix2seq.model import Pix2Seq
 from pix2seq.tokenizer import Tokenizer
@@ -53,7 +53,7 @@ def finetune_config(
         box_order=old.box_order, quantizer=old.quantizer
     )
     model = source.model.config
-    need = Tokenizer(tokenizer, classes).sequence_length(limit)
+    need = limit * SLOTS_PER_OBJECT + 1  # the prompt, too
     model = model.replace(max_tokens=max(model.max_tokens, need))
     sampling = source.defaults
     if sampling.max_objects == old.max_objects:  # as many as it can write

@@ -264,7 +264,7 @@ def test_the_drive_file_is_fetched_with_gdown_and_converted(own_home, monkeypatc
     load(VOC)
     assert asked == [CHECKPOINTS[VOC].url]
     report = json.loads((own_home / "checkpoints" / VOC / "conversion.json").read_text())
-    assert report["kind"] == "shariatnia-voc"
+    assert report["kind"] == "shariatnia"
 
 
 @pytest.mark.parametrize("answer", [lambda *a, **k: None, lambda *a, **k: 1 / 0])

@@ -3,19 +3,26 @@
 from __future__ import annotations
 
 import contextlib
+import os
 from collections.abc import Iterator
 
 import torch
 
 from pix2seq.config import ConfigError
 
+DEVICE_VARIABLE = "PIX2SEQ_DEVICE"
+"""What ``auto`` means here, where it is set: configures a server without options."""
+
 
 def pick_device(name: str | torch.device = "auto") -> torch.device:
-    """The device that ``name`` asks for; ``auto`` takes CUDA, then MPS, then the CPU.
+    """The device that ``name`` asks for; ``auto`` takes ``$PIX2SEQ_DEVICE``, then CUDA, then MPS,
+    then the CPU.
 
     Raises:
         ConfigError: the name is not a device, or this machine does not have it.
     """
+    if name == "auto":
+        name = os.environ.get(DEVICE_VARIABLE) or "auto"
     cuda, mps = torch.cuda.is_available(), torch.backends.mps.is_available()
     if name == "auto":
         return torch.device("cuda" if cuda else "mps" if mps else "cpu")

@@ -2,34 +2,38 @@
 
 from __future__ import annotations
 
-import json
 import sys
 from pathlib import Path
 from typing import Any
 
 from pix2seq.categories import Categories
 from pix2seq.config import ConfigError, TrainConfig
+from pix2seq.states import State
 
 _NAMED = 8  # classes spelled out in a message
 
 
-def resumed_step(out: Path, config: TrainConfig, categories: Categories) -> int:
+def resumed_step(
+    out: Path, state: State | None, config: TrainConfig, categories: Categories
+) -> int:
     """The step that a run folder has reached, 0 where there is no run yet.
 
     Settings that differ from the stored ones are named on stderr; ``steps`` may.
+
+    Args:
+        state: the newest that is whole, ``None`` if the run has saved none.
 
     Raises:
         ConfigError: the state belongs to another network, other tokens or other classes, or is
             beyond ``config.steps``.
     """
-    if not (out / "state").exists():
+    if state is None:
         print(f"{out} holds no run to resume; it starts from the beginning", file=sys.stderr)
         return 0
-    state = json.loads((out / "state" / "step.json").read_text(encoding="utf-8"))
-    classes = [categories.name(label) for label in categories.named_labels()]
-    if state.get("classes", classes) != classes:
+    classes = tuple(categories.name(label) for label in categories.named_labels())
+    if state.classes != classes:
         raise ConfigError(
-            f"{out} learned the classes {', '.join(state['classes'][:_NAMED])}, the data now has "
+            f"{out} learned the classes {', '.join(state.classes[:_NAMED])}, the data now has "
             f"{', '.join(classes[:_NAMED])}; use the same data, or another --out"
         )
     stored = TrainConfig.load(out / "train.json")
@@ -41,14 +45,14 @@ def resumed_step(out: Path, config: TrainConfig, categories: Categories) -> int:
                 f"{out} cannot go on with another {part}: {_in_words(changed, names)}; "
                 "use its settings, or another --out"
             )
-    if state["step"] > config.steps:
+    if state.step > config.steps:
         raise ConfigError(
-            f"{out} has {state['step']} steps already, {config.steps} are asked for; raise steps"
+            f"{out} has {state.step} steps already, {config.steps} are asked for; raise steps"
         )
     names = [name for name in changed if name != "steps"]
     if names:
         print(f"{out} goes on with changed settings: {_in_words(changed, names)}", file=sys.stderr)
-    return state["step"]
+    return state.step
 
 
 def _differences(old: Any, new: Any, name: str = "") -> dict[str, tuple[Any, Any]]:

@@ -20,6 +20,8 @@ ORDER = [
     "boxes",
     "categories",
     "config",
+    "resources",
+    "files",
     "device",
     "detections",
     "images",
@@ -45,6 +47,8 @@ ORDER = [
     "sweep",
     "finetune",
     "optim",
+    "reporter",
+    "states",
     "resume",
     "train",
     "bench",
@@ -52,6 +56,7 @@ ORDER = [
     "branching",
     "snapshots",
     "ui",
+    "app",
     "cli",
     "__main__",
 ]
@@ -200,7 +205,7 @@ def test_a_script_states_its_idea_and_stays_readable(path):
 
 @pytest.mark.parametrize("path", [*MODULES, ROOT / "app.py"], ids=relative)
 def test_heavy_libraries_are_imported_in_their_place_only(path):
-    part = "ui" if path.name == "app.py" else part_of(path)
+    part = "app" if path == ROOT / "app.py" else part_of(path)
     for name in imported_modules(path.read_text()):
         library = name.split(".")[0]
         assert part in ONLY_IN.get(library, (part,)), f"{library} is imported in {part}"

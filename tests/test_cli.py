@@ -15,7 +15,7 @@ import torch
 from PIL import Image
 
 import pix2seq.train
-from pix2seq.cli import COMMANDS, main
+from pix2seq.cli import COMMANDS, main, sentence_of
 from pix2seq.data import CocoDetection, Scenes
 from pix2seq.render import RunRecord, as_command, as_python
 from tests import fakes
@@ -278,10 +278,10 @@ class TestEvaluate:
             ("--scenes 2 --annotations a.json --images b", "name the data"),
             ("--annotations a.json", "go together"),
             ("--annotations a.json --images . --seed 3", "--sampling-seed"),
-            ("--annotations a.json --images .", "a.json is not a readable COCO JSON"),
+            ("--annotations a.json --images .", "'a.json', which is not a file"),
             ("--scenes 0", "--scenes is 0"),
             ("--scenes 2 --limit 0", "limit is 0"),
-            ("--scenes 2 --batch-size 0", "batch_size is 0"),
+            ("--scenes 2 --batch-size 0", "--batch-size is 0"),
             ("--scenes 2 --bootstrap -1", "--bootstrap is -1"),
             ("--scenes 2 --sweep x --json y", "--sweep writes its own"),
         ],
@@ -414,7 +414,7 @@ class TestMistakes:
 def test_help_of_every_command_answers_without_loading_torch():
     code = (
         "import sys\n"
-        "from pix2seq.cli import COMMANDS, main\n"
+        "from pix2seq.cli import COMMANDS, main, sentence_of\n"
         "for command in COMMANDS:\n"
         "    try:\n"
         "        main([command.name, '--help'])\n"
@@ -425,3 +425,46 @@ def test_help_of_every_command_answers_without_loading_torch():
     run = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
     assert run.returncode == 0, run.stderr
     assert all(f"pix2seq {command.name}" in run.stdout for command in COMMANDS)
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        "detect nowhere.jpg",
+        "detect example:nowhere",
+        "detect example:coffee --top-p 7",
+        "detect example:coffee --save found",
+        "detect example:coffee --json no/where.json",
+        "detect example:coffee --checkpoint nowhere",
+        "detect example:coffee --device gpu",
+        "stream nowhere.jpg",
+        "replay nowhere.json",
+        "bench --image nowhere.jpg",
+        "evaluate --annotations nowhere.json --images .",
+        "evaluate --scenes 1 --seed -3",
+        "evaluate --scenes 1 --limit 0",
+        "train --init mini --annotations nowhere.json --images . --out r",
+        "train --init nowhere --annotations nowhere.json --images . --out r",
+        "scenes o --count 1 --photos nowhere",
+        "app --port 99999",
+        "app --checkpoint nowhere",
+    ],
+)
+def test_what_can_be_known_at_once_is_said_before_anything_heavy(words, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("PYTHONPATH", str(Path(__file__).parents[1]))
+    code = (
+        "import sys; from pix2seq.cli import main\n"
+        f"assert main({words.split()!r}) == 2\n"
+        "assert not {'torch', 'gradio', 'matplotlib'} & set(sys.modules)"
+    )
+    run = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+    assert run.returncode == 0 and run.stderr.count("\n") == 1, run.stderr
+
+
+def test_whatever_is_raised_becomes_a_sentence():
+    assert "unexpected TypeError" in sentence_of(TypeError("x"))
+    assert "smaller --batch-size" in sentence_of(RuntimeError("CUDA out of memory. Tried"))
+    assert sentence_of(OSError(28, "No space left on device", "a.json")) == (
+        "a.json: No space left on device"
+    )

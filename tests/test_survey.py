@@ -8,10 +8,11 @@ from pathlib import Path
 import pytest
 
 from pix2seq.categories import Categories
-from pix2seq.config import ConfigError
+from pix2seq.config import ConfigError, TrainConfig
 from pix2seq.data import CocoDetection
 from pix2seq.data.survey import listed, survey
 from pix2seq.resume import resumed_step
+from pix2seq.states import State
 from pix2seq.train import run
 from tests import fakes
 from tests.test_annotations import content
@@ -103,41 +104,40 @@ def _lose(folder: Path, photos: CocoDetection):
 
 
 @pytest.fixture
-def stored(folder, tmp_path) -> tuple[Path, object]:
+def stored(folder, tmp_path) -> tuple[Path, State, TrainConfig]:
     opened(folder, content(count=2))
     config = train_config((folder / "labels.json", folder))
     out = tmp_path / "run"
-    (out / "state").mkdir(parents=True)
-    (out / "state" / "step.json").write_text(json.dumps({"step": 3, "classes": ["cat", "dog"]}))
+    out.mkdir()
     (out / "train.json").write_text(config.to_json())
-    return out, config
+    return out, State(out / "state" / "step-00000003", 3, ("cat", "dog")), config
 
 
 def test_changed_settings_are_named_and_the_run_goes_on(stored, capsys):
-    out, config = stored
+    out, state, config = stored
     classes = Categories.contiguous(["cat", "dog"])
-    assert resumed_step(out, config.replace(steps=9), classes) == 3
+    assert resumed_step(out, state, config.replace(steps=9), classes) == 3
     assert capsys.readouterr().err == ""
-    assert resumed_step(out, config.replace(lr=0.01, seed=3), classes) == 3
+    assert resumed_step(out, state, config.replace(lr=0.01, seed=3), classes) == 3
     said = capsys.readouterr().err
     assert "lr" in said and "0.01" in said and "seed 0 -> 3" in said
 
 
 def test_another_network_other_tokens_or_classes_are_refused(stored):
-    out, config = stored
+    out, state, config = stored
     classes = Categories.contiguous(["cat", "dog"])
     fewer = config.tokenizer.replace(max_objects=4)
     with pytest.raises(ConfigError, match=r"another tokenizer: tokenizer\.max_objects 8 -> 4"):
-        resumed_step(out, config.replace(tokenizer=fewer), classes)
+        resumed_step(out, state, config.replace(tokenizer=fewer), classes)
     for other in (["cat", "cow"], ["dog", "cat"], ["cat"]):
         with pytest.raises(ConfigError, match="learned the classes cat, dog"):
-            resumed_step(out, config, Categories.contiguous(other))
+            resumed_step(out, state, config, Categories.contiguous(other))
 
 
 def test_a_run_beyond_what_is_asked_for_is_refused_and_none_is_said(stored, tmp_path, capsys):
-    out, config = stored
+    out, state, config = stored
     classes = Categories.contiguous(["cat", "dog"])
     with pytest.raises(ConfigError, match="has 3 steps already, 2 are asked for"):
-        resumed_step(out, config.replace(steps=2), classes)
-    assert resumed_step(tmp_path / "new", config, classes) == 0
+        resumed_step(out, state, config.replace(steps=2), classes)
+    assert resumed_step(tmp_path / "new", None, config, classes) == 0
     assert "holds no run to resume" in capsys.readouterr().err

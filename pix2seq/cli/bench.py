@@ -6,6 +6,7 @@ import argparse
 import json
 import sys
 
+from pix2seq.cli.checks import check_output
 from pix2seq.cli.command import Command, read_text, write_json
 from pix2seq.config import ConfigError
 
@@ -18,6 +19,7 @@ def _add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def _run(args: argparse.Namespace) -> None:
+    check_output(args.json, "--json")
     before = _earlier(args.against)
     from pix2seq.bench import all_rows, compared, describe_machine, table
 

@@ -7,6 +7,14 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from pix2seq.cli.checks import (
+    FIGURE_ENDINGS,
+    check_folder,
+    check_input,
+    check_model_arguments,
+    check_output,
+    check_sampling_arguments,
+)
 from pix2seq.cli.command import (
     Command,
     add_model_arguments,
@@ -52,10 +60,10 @@ def _add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def _run(args: argparse.Namespace) -> None:
+    _check(args)
     from pix2seq.evaluate import as_table, encode_samples, evaluate
     from pix2seq.predictor import load
 
-    _check(args)
     samples = _samples(args)  # before the model, which takes longer to load
     predictor = load(args.checkpoint, args.device)
     options = predictor.resolve(sampling_options(args, predictor.categories))
@@ -91,10 +99,26 @@ def _check(args: argparse.Namespace) -> None:
         )
     if args.scenes is not None and args.scenes < 1:
         raise ConfigError(f"--scenes is {args.scenes}; use at least one")
+    if args.seed is not None and not 0 <= args.seed < 2**63:
+        raise ConfigError(f"--seed is {args.seed}; use 0 to 2**63 - 1")
+    for flag, value in (("--limit", args.limit), ("--batch-size", args.batch_size)):
+        if value is not None and value < 1:
+            raise ConfigError(f"{flag} is {value}; use 1 or more")
     if args.bootstrap < 0:
         raise ConfigError(f"--bootstrap is {args.bootstrap}; use 0 (off) or more")
     if args.sweep and (args.json or args.plot or args.bootstrap):
         raise ConfigError("--sweep writes its own files; leave --json, --plot and --bootstrap out")
+    if photos:
+        check_input(args.annotations, "--annotations")
+        check_input(args.images, "--images", folder=True)
+    if args.photos is not None:
+        check_input(args.photos, "--photos", folder=True)
+    check_output(args.json, "--json")
+    check_output(args.plot, "--plot", FIGURE_ENDINGS)
+    if args.sweep:
+        check_folder(args.sweep, "--sweep")
+    check_model_arguments(args)
+    check_sampling_arguments(args)
 
 
 def _samples(args: argparse.Namespace) -> Samples:

@@ -92,6 +92,11 @@ class CocoDetection:
         rows = self._taught & ~self.annotations.is_crowd
         return np.bincount(self._labels[rows], minlength=len(self.categories))
 
+    def objects_by_photo(self) -> list[int]:
+        """How many objects each photo has, crowds not counted."""
+        rows = self._taught & ~self.annotations.is_crowd
+        return np.bincount(self.annotations.image[rows], minlength=len(self)).tolist()
+
     def __len__(self) -> int:
         return len(self.annotations.image_ids)
 

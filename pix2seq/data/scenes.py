@@ -23,8 +23,9 @@ from pix2seq.categories import COCO_80, Categories
 from pix2seq.config import ConfigError
 from pix2seq.data.sample import Sample
 from pix2seq.images import SUFFIXES, load_image, open_picture
+from pix2seq.resources import ASSETS
 
-OBJECTS = Path(__file__).resolve().parents[2] / "assets" / "objects"
+OBJECTS = ASSETS / "objects"
 
 _OPAQUE = 96  # alpha (0-255) from which a pixel belongs to the object
 _MAX_ANGLE = 25.0

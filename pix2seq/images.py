@@ -77,7 +77,7 @@ def load_image(source: Image.Image | np.ndarray | str | Path | None) -> Image.Im
         raise ConfigError(
             f"the image is a {type(source).__name__}; give a file, a PIL image or an array"
         )
-    path, name = _local(source)
+    path, name = local_file(source)
     with _opened(path, name) as image:
         return _upright_rgb(image, name)
 
@@ -99,7 +99,7 @@ class Photo:
 
 def read_photo(path: str | Path) -> Photo:
     """``load_image`` for a file whose labels may have been made on the unturned rows."""
-    path, name = _local(path)
+    path, name = local_file(path)
     with _opened(path, name) as image:
         stored, orientation = _stored_size(image), _orientation(image)  # decoding may forget both
         return Photo(_upright_rgb(image, name), stored, orientation)
@@ -111,7 +111,7 @@ def upright_size(path: str | Path) -> tuple[int, int]:
     Raises:
         ConfigError: the file cannot be read as a picture.
     """
-    path, name = _local(path)
+    path, name = local_file(path)
     with _opened(path, name) as image:
         _check_size(image.width, image.height, name)
         height, width = _stored_size(image)
@@ -124,7 +124,7 @@ def check_image(path: str | Path) -> None:
     Raises:
         ConfigError: ``load_image`` would refuse it.
     """
-    path, name = _local(path)
+    path, name = local_file(path)
     with _opened(path, name) as image:
         _check_size(image.width, image.height, name)
         try:
@@ -161,8 +161,12 @@ def open_picture(source: Path | BinaryIO, name: str) -> Iterator[Image.Image]:
         yield image
 
 
-def _local(source: str | Path) -> tuple[Path, str]:
-    """The file that is meant and what messages call it."""
+def local_file(source: str | Path) -> tuple[Path, str]:
+    """The file that is meant and what messages call it.
+
+    Raises:
+        ConfigError: it is a web address.
+    """
     text = str(source)
     name = f"image {text!r}"
     scheme, separator, _ = text.partition("://")

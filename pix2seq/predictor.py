@@ -9,7 +9,7 @@ holds no state of a run, so many visitors may share one.
 from __future__ import annotations
 
 import time
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -114,10 +114,16 @@ class Predictor:
         encoding: ImageEncoding,
         options: SamplingOptions | None = None,
         prefix: Sequence[int] = (),
+        forced: Collection[int] = (),
     ) -> Iterator[SamplingStep]:
-        """Write about an encoded image, one step per token; see ``sample_stream``."""
+        """Write about an encoded image, one step per token; see ``sample_stream``.
+
+        Args:
+            prefix: ids that the sentence begins with.
+            forced: which of their positions hold a token that a person gave.
+        """
         options = self.resolve(options)
-        return sample_stream(self.model, encoding.memory, self.tokenizer, options, prefix)
+        return sample_stream(self.model, encoding.memory, self.tokenizer, options, prefix, forced)
 
     def read(
         self,

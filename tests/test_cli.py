@@ -142,7 +142,8 @@ class TestDetect:
         written = RunRecord.from_json(Path("a.json").read_text()).tokens
         edited = [*(token.id for token in written[:4]), 40]
         prefix = ",".join(map(str, edited))
-        assert main([*first, "--seed", "7", "--prefix", prefix, "--record", "b.json"]) == 0
+        theirs = ["--prefix", prefix, "--forced", "4"]
+        assert main([*first, "--seed", "7", *theirs, "--record", "b.json"]) == 0
         capsys.readouterr()
         for name in ("a.json", "b.json"):
             record = RunRecord.from_json(Path(name).read_text())
@@ -154,7 +155,7 @@ class TestDetect:
             assert [token["id"] for token in again["tokens"]] == want
             exec(compile(as_python(record), name, "exec"), {})
             assert capsys.readouterr().out.strip() == str(want)
-        assert record.prefix == tuple(edited)
+        assert record.prefix == tuple(edited) and record.forced == (4,)
 
 
 class TestStream:

@@ -204,7 +204,8 @@ def test_a_forced_class_is_reported_as_it_is(noise):
     predictor = predictor_of(class_table(ids, {class_id(CAT): 0.9, class_id(DOG): 0.1}))
     encoding = predictor.encode(WIDE)
     options = SamplingOptions(noise=noise, max_objects=1)
-    steps = list(predictor.stream(encoding, options, prefix=[*ids[:4], class_id(DOG)]))
+    prefix = [*ids[:4], class_id(DOG)]
+    steps = list(predictor.stream(encoding, options, prefix=prefix, forced=[4]))
     found = predictor.read(encoding, steps, options)
     assert found.labels.tolist() == [DOG] and found.scores.tolist() == pytest.approx([0.1])
 

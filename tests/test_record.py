@@ -50,6 +50,14 @@ class TestRoundTrip:
         with pytest.raises(ConfigError, match=r"photo\.jpg"):
             make_record().image.open()
 
+    def test_a_record_of_the_first_format_is_read(self):
+        """It said forced of a whole prefix, and nothing about who drew a token."""
+        data = json.loads(make_record(forced=2).replace(format=2).to_json())
+        data["format"] = 1
+        for token in data["tokens"]:
+            del token["drawn"]
+        assert RunRecord.from_json(json.dumps(data)) == make_record(forced=2)
+
     def test_infinite_numbers_cannot_enter(self):
         with pytest.raises(ConfigError, match="logprob"):
             make_record().tokens[0].replace(logprob=-math.inf)
@@ -135,7 +143,8 @@ class TestSnippets:
     def test_python_is_code_that_compiles_and_names_every_setting(self):
         code = as_python(make_record(forced=3))
         compile(code, "snippet", "exec")
-        for part in ("top_p=0.4", "seed=3", "eos='model'", "prefix=[24, 14, 20]"):
+        given = "prefix=[24, 14, 20], forced=[0, 1, 2]"
+        for part in ("top_p=0.4", "seed=3", "eos='model'", given):
             assert part in code
 
     def test_a_file_name_cannot_break_out_of_either_snippet(self):
@@ -156,3 +165,4 @@ class TestSnippets:
         assert "--no-grammar" in words
         assert words[words.index("--forbid") + 1] == "3,5"
         assert words[words.index("--prefix") + 1] == "24,14"
+        assert words[words.index("--forced") + 1] == "0,1"

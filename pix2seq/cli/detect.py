@@ -38,7 +38,13 @@ def _add_run_arguments(parser: argparse.ArgumentParser) -> None:
     )
     add_model_arguments(parser)
     add_sampling_arguments(parser)
-    parser.add_argument("--prefix", metavar="ID,...", help="tokens given instead of sampled")
+    parser.add_argument("--prefix", metavar="ID,...", help="tokens that the sentence begins with")
+    parser.add_argument(
+        "--forced",
+        metavar="INDEX,...",
+        help="which tokens of the prefix you chose yourself, counted from 0, or all: they are "
+        "certain, marked and always shown",
+    )
     parser.add_argument("--tokens", type=int, metavar="N", help="stop after N tokens")
 
 
@@ -144,7 +150,10 @@ def _start(
     options = predictor.resolve(sampling_options(args, predictor.categories))
     image = open_picture(args.image)
     encoding = predictor.encode(image)
-    steps = predictor.stream(encoding, options, integers(args.prefix, "--prefix"))
+    prefix = integers(args.prefix, "--prefix")
+    every = args.forced == "all"
+    forced = range(len(prefix)) if every else integers(args.forced, "--forced")
+    steps = predictor.stream(encoding, options, prefix, forced)
     return predictor, image, encoding, options, islice(steps, args.tokens)
 
 

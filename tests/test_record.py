@@ -120,11 +120,12 @@ class TestSummary:
     def test_it_has_exactly_the_published_keys(self):
         summary = make_record().summary()
         assert list(summary) == [
-            "image", "checkpoint", "options", "detections", "tokens", "timing",
+            "image", "checkpoint", "options", "detections", "tokens", "ending", "timing",
         ]  # fmt: skip
         assert summary["image"] == {"width": 120, "height": 90}
         assert set(summary["detections"][0]) == {
-            "box", "label", "label_id", "score", "noise_probability", "edge_score", "token_ids",
+            "box", "label", "label_id", "score", "noise_probability", "edge_score", "is_noise",
+            "written", "forced", "again", "token_ids",
         }  # fmt: skip
         assert set(summary["tokens"][0]) == {"index", "id", "slot", "text", "logprob", "entropy"}
         assert set(summary["timing"]) == {"encode_s", "decode_s", "tokens_per_s"}

@@ -88,8 +88,13 @@ def as_lines(record: RunRecord) -> str:
     ]
     for found in record.detections:
         box = " ".join(f"{value:7.1f}" for value in found.box)
-        mark = "  noise" if found.is_noise else ""
-        lines.append(f"{found.object + 1:>4}  {found.label:<16} {found.score:.3f}  {box}{mark}")
+        score = "  -  " if found.is_noise else f"{found.score:.3f}"
+        marks = (*found.marks, "noise") if found.is_noise else found.marks
+        row = f"{found.object + 1:>4}  {found.name:<16} {score}  {box}  {', '.join(marks)}"
+        lines.append(row.rstrip())
+    doubles = sum(found.again is not None for found in record.detections)
+    if doubles:
+        lines.append(f"{doubles} of them again: an object that was written before")
     if record.degenerate:
         lines.append(f"{record.degenerate} boxes without area left out")
     timing = record.timing
@@ -122,6 +127,8 @@ def _detect(args: argparse.Namespace) -> None:
     if args.save:
         save_figure(draw_detections(image, detections, predictor.categories), args.save)
     write_stage(args, record, image)
+    if encoding.letterbox.remark:
+        print(f"note: {encoding.letterbox.remark}", file=sys.stderr)
     if "-" not in (args.json, args.record, args.coco, args.svg):
         print(as_lines(record))
 

@@ -15,6 +15,7 @@ from PIL import Image
 
 from pix2seq.config import Config, ConfigError
 from pix2seq.config.base import type_hints
+from pix2seq.detections import object_marks
 
 LONGEST_TEXT = 200
 _LARGEST_SIDE = 4096
@@ -155,6 +156,9 @@ class RecordDetection(Plain):
         is_noise: kept although the sampled label is the noise class.
         token_ids: its five tokens.
         edge_score: how sure its edges were (``None`` in records of earlier versions).
+        written: what its class token says, a class or noise (``None`` in records of format 1).
+        forced: a person gave at least one of its tokens.
+        again: the earlier object that it repeats.
     """
 
     object: int
@@ -167,11 +171,30 @@ class RecordDetection(Plain):
     is_noise: bool
     token_ids: tuple[int, ...]
     edge_score: float | None = None
+    written: str | None = None
+    forced: bool = False
+    again: int | None = None
 
     def __post_init__(self) -> None:
         super().__post_init__()
         if len(self.box) != 4:
             raise ConfigError(f"object {self.object} has a box of {len(self.box)} numbers")
+
+    @property
+    def name(self) -> str:
+        """What it is called in every view."""
+        return "noise" if self.is_noise else self.label
+
+    @property
+    def marks(self) -> tuple[str, ...]:
+        """What else there is to say about it (``object_marks``)."""
+        return object_marks(self.name, self.written or self.name, self.forced, self.again)
+
+    @property
+    def caption(self) -> str:
+        """Its name with the score and its marks; noise has no score of its own."""
+        said = self.name if self.is_noise else f"{self.name} {self.score:.2f}"
+        return " · ".join((said, *self.marks))
 
 
 @dataclass(frozen=True)

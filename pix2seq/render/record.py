@@ -12,7 +12,7 @@ import io
 import json
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 import torch
 from PIL import Image
@@ -38,6 +38,7 @@ RECORD_FORMAT = 2
 """2 tells a prefix that the model wrote from tokens that a person gave."""
 _LARGEST_RECORD = 32 * 2**20
 _EMBEDDED_SIDE = 1024
+Ending = Literal["eos", "limit", "stopped"]
 _BOX_SIDE = {"xmin": 0, "ymin": 1, "xmax": 2, "ymax": 3}  # column of an xyxy box
 
 
@@ -115,12 +116,13 @@ class RunRecord(Plain):
         return tuple(token.index for token in self.tokens if token.forced)
 
     @property
-    def complete(self) -> bool:
-        """Whether the sentence came to its end: EOS, or as many objects as were asked for."""
+    def ending(self) -> Ending:
+        """What ended the sentence: EOS, the limit of objects, or somebody who stopped it."""
         if any(token.slot == "eos" for token in self.tokens[-1:]):
-            return True
+            return "eos"
         limit = self.options.max_objects
-        return limit is not None and len(self.tokens) >= SLOTS_PER_OBJECT * limit
+        full = limit is not None and len(self.tokens) >= SLOTS_PER_OBJECT * limit
+        return "limit" if full else "stopped"
 
     def with_picture(self, image: Image.Image) -> RunRecord:
         """A copy that carries the picture (at most 1024 px, JPEG), so that it replays anywhere."""
@@ -161,14 +163,21 @@ class RunRecord(Plain):
             },
             "detections": [detection_summary(found) for found in self.detections],
             "tokens": [token_summary(token) for token in self.tokens],
+            "ending": self.ending,
             "timing": self.timing.to_dict(),
         }
 
     def to_coco(self, image_id: int) -> list[dict[str, Any]]:
-        """COCO result records of the named objects (``bbox`` is x, y, width, height)."""
+        """COCO result records of the named objects (``bbox`` is x, y, width, height).
+
+        They have no place for a mark, so objects that are only reported because they are noise or a
+        person's stay out.
+        """
+        least = self.options.score_threshold or 0.0
         results = []
         for found in self.detections:
-            if found.category_id is not None:
+            by_score = found.score >= least and not found.is_noise
+            if found.category_id is not None and by_score:
                 x0, y0, x1, y1 = found.box
                 results.append(
                     {
@@ -214,6 +223,10 @@ def detection_summary(found: RecordDetection) -> dict[str, Any]:
         "score": found.score,
         "noise_probability": found.noise_probability,
         "edge_score": found.edge_score,
+        "is_noise": found.is_noise,
+        "written": found.written,
+        "forced": found.forced,
+        "again": found.again,
         "token_ids": list(found.token_ids),
     }
 
@@ -302,6 +315,9 @@ def _detections(
                 edge_score=_rounded(float(detections.edge_scores[i])),
                 is_noise=bool(detections.is_noise[i]),
                 token_ids=tuple(ids[first:stop]),
+                written=tokenizer.describe(ids[stop - 1]).text,
+                forced=bool(detections.forced[i]),
+                again=again if (again := int(detections.again[i])) >= 0 else None,
             )
         )
     return found

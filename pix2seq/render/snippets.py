@@ -20,7 +20,7 @@ def as_python(record: RunRecord) -> str:
         imports.append("from pix2seq.examples import example_image")
         picture = f"example_image({example!r})"
     steps = f"predictor.stream(encoding, options{prefix})"
-    if not record.complete:
+    if record.ending == "stopped":
         imports.insert(0, "from itertools import islice\n")
         steps = f"islice({steps}, {len(record.tokens)})"
     return (
@@ -51,7 +51,7 @@ def as_command(record: RunRecord) -> str:
         words += ["--prefix", ",".join(map(str, record.prefix))]
     if record.forced:
         words += ["--forced", ",".join(map(str, record.forced))]
-    if not record.complete:
+    if record.ending == "stopped":
         words += ["--tokens", str(len(record.tokens))]
     if record.image.name.startswith("-"):  # a name, not an option
         words[4] = f"./{record.image.name}"

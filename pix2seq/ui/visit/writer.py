@@ -51,8 +51,7 @@ def _write_tokens(run, encoding, delay, limit, clock) -> Iterator[str]:
     predictor, options = run.predictor, run.options
     done = len(run.steps)
     given = [*run.token_ids] or [*run.prompt]
-    forced = [step.index for step in run.steps if step.forced] or range(run.fork, len(run.prompt))
-    stream = predictor.stream(encoding, options, prefix=given, forced=forced)
+    stream = predictor.stream(encoding, options, prefix=given, forced=run.forced)
     started = flushed = clock()
     fresh = 0
     waited = 0.0

@@ -1,4 +1,4 @@
-"""Asking about a place: a box is given, the model says what is in it, first and behind a sentence."""
+"""Asking about a place: a box is given, the model says what it is, first and behind a sentence."""
 
 from __future__ import annotations
 

@@ -1,5 +1,5 @@
-"""What a visitor takes away is what the page shows: the same tokens, names, scores and boxes in every
-format, for edited sentences and in every noise mode."""
+"""What a visitor takes away is what the page shows: the same tokens, names, scores and boxes in
+every format, for edited sentences and in every noise mode."""
 
 from __future__ import annotations
 
@@ -51,7 +51,7 @@ def written(noise: str, edit: dict | None) -> Run:
 
 
 def on_the_page(run: Run) -> dict[int, tuple[list[float], str, float, bool]]:
-    """Reported objects by number, as the stage reads them from its lines: box, name, score, yours."""
+    """Reported objects by number, as the stage reads its lines: box, name, score, yours."""
     names = run.predictor.categories.names
     found: dict[int, list] = {}
     for line in run.text.splitlines():

@@ -114,6 +114,7 @@ def writing_line(encoding: ImageEncoding) -> str:
                 "seconds": round(encoding.seconds, 4),
                 "grid": list(encoding.grid),
                 "frame": frame(encoding),
+                "remark": encoding.letterbox.remark,
             }
         )
         + "\n"

@@ -68,6 +68,7 @@ export const statusLine = (stage) => {
         : "Stopped. Step writes one more token, Write on goes on.";
     case "done":
       return line(
+        record.encoder?.remark || "",
         unsure(stage),
         record.recorded ? "a recorded run" : looked,
         plural(record.tokens.length, "token"),

@@ -37,10 +37,10 @@ def page(request, chromium, url):
 
 def write_all(page) -> None:
     """Eight objects, five of them noise; boxes below a half are hidden."""
-    if page.locator("#eos input[value=delay]").is_visible():
+    if page.locator("#eos input[value=delay]").is_visible():  # on a phone they are in a sheet
         page.check("#eos input[value=delay]")
         set_number(page, "score-threshold", "0.5")
-        write_sentence(page)
+    write_sentence(page)
 
 
 def go_on(page, edit: str) -> None:
@@ -58,9 +58,9 @@ def test_a_word_of_ones_own_stays_and_is_marked(page):
     box = page.locator("[data-box='1']")
     assert box.get_attribute("data-label") == "car"
     assert float(box.get_attribute("data-score")) < 0.5, "its true score, below the threshold"
-    assert "yours" in box.inner_text()
-    assert "yours" in page.inner_text("[data-line='1'] .p2s-note")
-    assert page.inner_text("[data-line='0'] .p2s-note") == "", "nothing was changed there"
+    assert "yours" in box.text_content()
+    assert "yours" in page.locator("[data-line='1'] .p2s-note").text_content()
+    assert page.locator("[data-line='0'] .p2s-note").text_content() == "", "nothing changed there"
     assert "yours" in page.locator("[data-row='1'] th").text_content()
     heading = page.locator("[data-inspector-title]").text_content()
     assert heading.startswith("Token 10 · class"), "tokens are counted from 1, like objects"
@@ -75,7 +75,7 @@ def test_shown_noise_only_adds(page):
     page.wait_for_function("document.querySelectorAll('[data-state=noise]').length === 5")
     assert shown < set(page.evaluate("P2S.stage().visibleObjects().map((found) => found.object)"))
     noise = page.locator("[data-state=noise]").first
-    assert noise.get_attribute("data-label") == "noise" and "noise" in noise.inner_text()
+    assert noise.get_attribute("data-label") == "noise" and "noise" in noise.text_content()
     line = noise.locator(".p2s-box-line")
     assert line.evaluate("(node) => getComputedStyle(node).strokeDasharray") != "none"
     page.check("#noise input[value=paper]")

@@ -36,7 +36,6 @@ def three_ways(subject: Subject, question: dict) -> list[tuple[str, SamplingOpti
         eos="model",
         seed=seed,
         max_objects=limit,
-        score="class",
         score_threshold=0.0,
     )
     nucleus = argmax.replace(temperature=1.0, top_p=top_p)

@@ -66,6 +66,11 @@ export class Objects {
     const name = record.name(found);
     const marks = record.marks(found).join(" · ");
     const score = name === "noise" ? "–" : probability(found.score);
+    const mode = (this.stage.values || record.header.options || {}).score;
+    const parts =
+      mode === "box" && found.edges
+        ? ` = class ${(found.score / found.edges).toFixed(4)} × edges ${found.edges.toFixed(4)}`
+        : "";
     const cells = found.box.map((value) => h("td", { class: "p2s-mono", title: value }, value.toFixed(0)));
     return h(
       "tr",
@@ -82,7 +87,7 @@ export class Objects {
         name,
         marks ? h("span", { class: "p2s-small p2s-soft p2s-marks" }, ` ${marks}`) : null
       ),
-      h("td", { class: "p2s-mono", title: found.score.toFixed(4) }, score),
+      h("td", { class: "p2s-mono", title: found.score.toFixed(4) + parts }, score),
       found.edges === null
         ? h("td", { class: "p2s-mono", title: "an older record does not say" }, "n/a")
         : h("td", { class: "p2s-mono", title: found.edges.toFixed(4) }, probability(found.edges)),

@@ -67,7 +67,6 @@ export class Stage {
       hero(),
       this.photo.node,
       this.tools(),
-      this.reply.node,
       this.timeline.node,
       this.sentence.node
     );
@@ -108,7 +107,8 @@ export class Stage {
       this.status,
       this.resume,
       this.prompt.node,
-      this.drawer
+      this.drawer,
+      this.reply.node
     );
   }
 

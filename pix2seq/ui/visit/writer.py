@@ -51,7 +51,8 @@ def _write_tokens(run, encoding, delay, limit, clock) -> Iterator[str]:
     predictor, options = run.predictor, run.options
     done = len(run.steps)
     given = [*run.token_ids] or [*run.prompt]
-    stream = predictor.stream(encoding, options, prefix=given, forced=run.forced)
+    forced = [index for index in run.forced if index < len(given)]
+    stream = predictor.stream(encoding, options, prefix=given, forced=forced)
     started = flushed = clock()
     fresh = 0
     waited = 0.0

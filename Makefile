@@ -8,13 +8,15 @@
 #   make clean                remove .venv and node_modules
 #
 # PYTHON picks the interpreter (3.11 or newer). PyPI's torch for Linux is a CUDA build of several
-# GB; on a machine without a GPU name a CPU index once:
-#   make setup TORCH_INDEX=https://download.pytorch.org/whl/cpu
+# GB; on a Linux machine without an NVIDIA GPU the CPU build is taken from PyTorch's own index, if
+# that answers within seconds. TORCH_INDEX names another index, TORCH_INDEX=pypi PyPI.
 
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 TORCH_INDEX ?=
+CPU_INDEX ?= https://download.pytorch.org/whl/cpu
+ANSWERS := import sys, urllib.request; urllib.request.urlopen(sys.argv[1], timeout=5)
 ARGS ?=
 
 # Stamps say "installed as of this requirements file", so the second run starts at once.
@@ -55,10 +57,20 @@ $(BIN)/python:
 	  { echo "Python 3.11 or newer is needed; name one: make setup PYTHON=python3.12" >&2; exit 1; }
 	$(PYTHON) -m venv $(VENV)
 
-$(RUNTIME): requirements.txt | $(BIN)/python
-	@if [ -n "$(TORCH_INDEX)" ]; then \
-	  $(BIN)/python -m pip install -q --index-url "$(TORCH_INDEX)" torch torchvision; fi
-	$(BIN)/python -m pip install -q -r requirements.txt
+# The package itself is installed as a link to this folder: scripts anywhere may import it, and
+# `.venv/bin/pix2seq` works from everywhere.
+$(RUNTIME): requirements.txt pyproject.toml setup.py | $(BIN)/python
+	@index="$(TORCH_INDEX)"; \
+	if [ -z "$$index" ] && [ "$$(uname -s)" = Linux ] && ! nvidia-smi >/dev/null 2>&1; then \
+	  if $(BIN)/python -c "$(ANSWERS)" "$(CPU_INDEX)/torch/" 2>/dev/null; then \
+	    echo "No NVIDIA GPU: PyTorch's CPU build from $(CPU_INDEX) (TORCH_INDEX=pypi takes CUDA's)"; \
+	    index="$(CPU_INDEX)"; \
+	  else \
+	    echo "No NVIDIA GPU, but $(CPU_INDEX) does not answer:"; \
+	    echo "PyPI's PyTorch is installed, several GB (TORCH_INDEX=... names another index)"; fi; fi; \
+	if [ -n "$$index" ] && [ "$$index" != pypi ]; then \
+	  $(BIN)/python -m pip install -q --index-url "$$index" torch torchvision; fi
+	$(BIN)/python -m pip install -q -e .
 	@touch $@
 
 $(DEVELOPMENT): requirements-dev.txt $(RUNTIME)

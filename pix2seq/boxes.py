@@ -40,6 +40,24 @@ def scale_boxes(boxes: Tensor, scale_yx: tuple[float, float]) -> Tensor:
     return boxes * boxes.new_tensor([scale_x, scale_y, scale_x, scale_y])
 
 
+def turn_boxes(boxes: Tensor, size: tuple[int, int], orientation: int) -> Tensor:
+    """``xyxy`` boxes of a picture's stored rows to those of the upright picture.
+
+    Args:
+        boxes: (..., 4) in pixels of the stored picture.
+        size: (height, width) of the stored picture.
+        orientation: EXIF's tag 0x0112, 1 (upright already) to 8 (EXIF 2.32, "Orientation").
+    """
+    height, width = size
+    x0, y0, x1, y1 = boxes.unbind(-1)
+    if orientation in (2, 3, 7, 8):  # the stored right side comes to the left or to the bottom
+        x0, x1 = width - x1, width - x0
+    if orientation in (3, 4, 6, 7):
+        y0, y1 = height - y1, height - y0
+    turned = (y0, x0, y1, x1) if orientation >= 5 else (x0, y0, x1, y1)
+    return torch.stack(turned, dim=-1)
+
+
 def box_area(boxes: Tensor) -> Tensor:
     """Area of ``xyxy`` boxes, (...,); an inverted box has area 0."""
     width, height = (boxes[..., 2:] - boxes[..., :2]).clamp(min=0).unbind(-1)

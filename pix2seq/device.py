@@ -3,19 +3,26 @@
 from __future__ import annotations
 
 import contextlib
+import os
 from collections.abc import Iterator
 
 import torch
 
 from pix2seq.config import ConfigError
 
+DEVICE_VARIABLE = "PIX2SEQ_DEVICE"
+"""What ``auto`` means here, where it is set: configures a server without options."""
+
 
 def pick_device(name: str | torch.device = "auto") -> torch.device:
-    """The device that ``name`` asks for; ``auto`` takes CUDA, then MPS, then the CPU.
+    """The device that ``name`` asks for; ``auto`` takes ``$PIX2SEQ_DEVICE``, then CUDA, then MPS,
+    then the CPU.
 
     Raises:
         ConfigError: the name is not a device, or this machine does not have it.
     """
+    if name == "auto":
+        name = os.environ.get(DEVICE_VARIABLE) or "auto"
     cuda, mps = torch.cuda.is_available(), torch.backends.mps.is_available()
     if name == "auto":
         return torch.device("cuda" if cuda else "mps" if mps else "cpu")
@@ -38,6 +45,9 @@ def inference(device: torch.device) -> Iterator[None]:
     Enter it around one forward pass, never around a ``yield``: both modes belong to the thread and
     would leak into whoever consumes the generator.
     """
-    half = device.type == "cuda" and torch.cuda.is_bf16_supported()
-    with torch.inference_mode(), torch.autocast(device.type, torch.bfloat16, enabled=half):
-        yield
+    if device.type == "cuda" and torch.cuda.is_bf16_supported():
+        with torch.inference_mode(), torch.autocast(device.type, torch.bfloat16):
+            yield
+    else:
+        with torch.inference_mode():
+            yield

@@ -7,18 +7,24 @@ own picture never has one. Where a file is expected, too, the name is written ``
 from __future__ import annotations
 
 import os
+import sys
+import tempfile
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from PIL import Image
 
 from pix2seq.config import ConfigError
-from pix2seq.data.sample import Sample
-from pix2seq.data.scenes import make_scene
 from pix2seq.images import load_image
+from pix2seq.resources import ASSETS
 
-FOLDER = Path(__file__).parents[1] / "assets" / "examples"
+if TYPE_CHECKING:
+    from pix2seq.data.sample import Sample
+
+FOLDER = ASSETS / "examples"
 PREFIX = "example:"
+STANDARD_INPUT = "-"
 SCENE_SIDE = 512
 _SCENE_PREFIX = "scene-"
 
@@ -50,7 +56,11 @@ def scene_name(seed: int) -> str:
 def scene_sample(name: str | None) -> Sample | None:
     """The scene called ``name`` with its true boxes, ``None`` if that is no scene's name."""
     seed = _scene_seed(name)
-    return None if seed is None else make_scene(seed, size=SCENE_SIDE)
+    if seed is None:
+        return None
+    from pix2seq.data.scenes import make_scene  # and with it torch, which a name does not need
+
+    return make_scene(seed, size=SCENE_SIDE)
 
 
 def example_image(name: str) -> Image.Image:
@@ -77,14 +87,38 @@ def example_of(text: str) -> str | None:
 
 
 def open_picture(text: str) -> Image.Image:
-    """A file's picture, or an example's if ``text`` is ``example:<name>`` and no such file exists.
+    """A file's picture, an example's if ``text`` is ``example:<name>`` and no such file exists, or
+    the one on standard input if it is ``-``.
 
     Raises:
-        ConfigError: neither can be opened.
+        ConfigError: nothing that can be opened.
     """
+    if text == STANDARD_INPUT:
+        return _piped_picture()
     if text.startswith(PREFIX) and not os.path.isfile(text):
         return example_image(text.removeprefix(PREFIX))
     return load_image(text)
+
+
+def picture_name(text: str) -> str:
+    """What records and tables call the picture that ``open_picture`` opens."""
+    if text == STANDARD_INPUT:
+        return "standard input"
+    return text if example_of(text) else Path(text).name
+
+
+def _piped_picture() -> Image.Image:
+    content = b"" if sys.stdin is None else sys.stdin.buffer.read()
+    if not content:
+        raise ConfigError("standard input is empty; send a picture: detect - < photo.jpg")
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "picture"
+        path.write_bytes(content)
+        try:
+            return load_image(path)
+        except ConfigError as error:
+            name = picture_name(STANDARD_INPUT)
+            raise ConfigError(str(error).replace(f"image {str(path)!r}", name)) from None
 
 
 def _scene_seed(name: str | None) -> int | None:

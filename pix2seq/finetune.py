@@ -6,6 +6,8 @@ name; a class that the checkpoint does not know starts as the mean of those that
 
 from __future__ import annotations
 
+import sys
+from collections.abc import Sequence
 from pathlib import Path
 
 import torch
@@ -14,10 +16,13 @@ from torch import Tensor
 from pix2seq import checkpoints
 from pix2seq.categories import Categories
 from pix2seq.checkpoints import Checkpoint
-from pix2seq.config import ConfigError, DataConfig, TokenizerConfig, TrainConfig
+from pix2seq.config import SLOTS_PER_OBJECT, ConfigError, DataConfig, TokenizerConfig, TrainConfig
 from pix2seq.data import CocoDetection
 from pix2seq.model import Pix2Seq
 from pix2seq.tokenizer import Tokenizer
+
+MOST_OBJECTS = 100
+"""As far as a limit is raised: the paper's, and a sentence of 500 tokens."""
 
 _STARTS_AT_ZERO = "encoder.fine."  # adds nothing yet, so a checkpoint may lack it
 _POSITION_TABLES = ("decoder.positions.object", "decoder.positions.table")
@@ -36,16 +41,23 @@ def finetune_config(
         ConfigError: the checkpoint or the data set cannot be used.
     """
     source = checkpoints.load(init, device="cpu")
-    classes = CocoDetection(annotations, images).categories
+    photos = CocoDetection(annotations, images)
+    classes = photos.categories
     old = source.tokenizer.config
     if old.noise_id is None:
         raise ConfigError(
             f"checkpoint {init!r} has no noise class, which training here needs; start from mini"
         )
-    tokenizer = TokenizerConfig.compact(old.num_bins, len(classes), old.max_objects).replace(
+    limit = object_limit(photos.objects_by_photo(), old.max_objects)
+    tokenizer = TokenizerConfig.compact(old.num_bins, len(classes), limit).replace(
         box_order=old.box_order, quantizer=old.quantizer
     )
     model = source.model.config
+    need = limit * SLOTS_PER_OBJECT + 1  # the prompt, too
+    model = model.replace(max_tokens=max(model.max_tokens, need))
+    sampling = source.defaults
+    if sampling.max_objects == old.max_objects:  # as many as it can write
+        sampling = sampling.replace(max_objects=limit)
     if model.ordinal_ids is not None:
         model = model.replace(ordinal_ids=(tokenizer.coord_offset, tokenizer.num_bins))
     settings = {
@@ -55,7 +67,7 @@ def finetune_config(
         "data": (DataConfig(annotations=str(annotations), images=str(images)),),
         "categories": None,
         "init": init,
-        "sampling": source.defaults,
+        "sampling": sampling,
         "steps": 500,
         "batch_size": 8,
         "sequences_per_image": 4,
@@ -65,6 +77,33 @@ def finetune_config(
         "ema": 0.99,
     }
     return TrainConfig(**settings | changes)
+
+
+def object_limit(counts: Sequence[int], old: int) -> int:
+    """How many objects the fine-tuned model may write: all that a photo has.
+
+    Unlike bins, places in a sentence can be added: the new ones start from scratch. What is more
+    than ``MOST_OBJECTS`` is left out of the training sentences; both are said on stderr.
+
+    Args:
+        counts: objects in each photo.
+        old: the checkpoint's limit.
+    """
+    most = max(counts, default=0)
+    limit = max(old, min(most, MOST_OBJECTS))
+    if limit > old:
+        print(
+            f"photos hold up to {most} objects, the checkpoint writes {old}: raised to {limit}",
+            file=sys.stderr,
+        )
+    crowded = sum(count > limit for count in counts)
+    if crowded:
+        print(
+            f"{crowded} photos hold more than {limit} objects (up to {most}); each sentence of "
+            "theirs is taught a part of them",
+            file=sys.stderr,
+        )
+    return limit
 
 
 def initialise(model: Pix2Seq, tokenizer: Tokenizer, source: Checkpoint) -> None:

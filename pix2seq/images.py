@@ -1,8 +1,10 @@
-"""``load_image``: whatever people hand in, as an upright 8-bit RGB picture or a clear refusal.
+"""The one reader of pictures: whatever people hand in, as an upright 8-bit RGB picture or a clear
+refusal. ``detect``, the app, training, evaluation and scenes all read through it.
 
 What is done to get there: the first frame of an animation, the camera's rotation applied,
 transparency laid over white, 16-bit values scaled to 8, CMYK and palettes converted. Sizes are
-checked before any pixel is decoded, so a decompression bomb costs nothing.
+checked before any pixel is decoded, so a decompression bomb costs nothing. Only the formats of
+``FORMATS`` are ever opened: Pillow knows others that would start a program (PostScript).
 """
 
 from __future__ import annotations
@@ -12,18 +14,42 @@ import re
 import struct
 import threading
 import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
+from typing import BinaryIO
+from urllib.parse import urlsplit
+from urllib.request import url2pathname
 
 import numpy as np
-from PIL import Image, ImageOps, UnidentifiedImageError
+from PIL import ExifTags, Image, ImageFile, TiffImagePlugin, UnidentifiedImageError
 
 from pix2seq.config import ConfigError
+
+FORMATS = ("PNG", "JPEG", "WEBP", "GIF", "BMP", "TIFF", "AVIF")
+"""What is opened, decided by a file's content, never by its name."""
+
+SUFFIXES = (".png", ".jpg", ".jpeg", ".webp", ".gif", ".bmp", ".tif", ".tiff", ".avif")
+"""How such files are usually called; for folders, where not every file is meant."""
 
 MAX_PIXELS = 80_000_000
 """Largest accepted image. Below the 89 million at which Pillow starts to warn; 80 megapixels take
 240 MB as RGB, more than any detector's input can use."""
 
-_FORMATS = "PNG, JPEG, WebP, GIF, BMP or TIFF"
+_FORMATS = "PNG, JPEG, WebP, GIF, BMP, TIFF or AVIF"
+_OPENED = (*FORMATS, "MPO")  # a JPEG of several pictures, as many phones write them
+_ROUNDING = 1e-3  # a quarter of a grey level: how far floats may overshoot [0, 1]
+_DAMAGE = (OSError, ValueError, SyntaxError, EOFError, IndexError, KeyError, struct.error)
+_TURNS = {  # EXIF 2.32, "Orientation": what a viewer does to the stored rows
+    2: Image.Transpose.FLIP_LEFT_RIGHT,
+    3: Image.Transpose.ROTATE_180,
+    4: Image.Transpose.FLIP_TOP_BOTTOM,
+    5: Image.Transpose.TRANSPOSE,
+    6: Image.Transpose.ROTATE_270,
+    7: Image.Transpose.TRANSVERSE,
+    8: Image.Transpose.ROTATE_90,
+}
 _WARNINGS = threading.Lock()  # warnings.catch_warnings changes the whole process
 
 
@@ -32,7 +58,8 @@ def load_image(source: Image.Image | np.ndarray | str | Path | None) -> Image.Im
 
     Args:
         source: a PIL image in any mode, a path, or an array (H, W), (H, W, 1), (H, W, 3) or
-            (H, W, 4): uint8 in [0, 255], uint16 in [0, 65535], bool, or float in [0, 1].
+            (H, W, 4): uint8 in [0, 255], uint16 in [0, 65535], bool, or float in [0, 1] (rounding
+            errors beyond are clipped).
 
     Returns:
         A new PIL image in mode RGB, upright.
@@ -50,55 +77,157 @@ def load_image(source: Image.Image | np.ndarray | str | Path | None) -> Image.Im
         raise ConfigError(
             f"the image is a {type(source).__name__}; give a file, a PIL image or an array"
         )
-    return _from_file(Path(source))
+    path, name = _local(source)
+    with _opened(path, name) as image:
+        return _upright_rgb(image, name)
 
 
-def _from_file(path: Path) -> Image.Image:
-    name = f"image {str(path)!r}"
-    if not os.path.isfile(path):  # unlike Path's, never raises
-        raise ConfigError(f"{name} is not a file; check the path")
-    try:
-        if path.stat().st_size == 0:
-            raise ConfigError(f"{name} is empty (0 bytes); save or download it again")
-        with _open(path, name) as image:
-            return _upright_rgb(image, name)
-    except PermissionError:
-        raise ConfigError(f"{name} may not be read; check its permissions") from None
+@dataclass(frozen=True, eq=False)
+class Photo:
+    """A picture file, and how it lay in the file.
+
+    Attributes:
+        image: RGB, upright.
+        stored_size: (height, width) of the file's rows and columns, before any turning.
+        orientation: EXIF's tag 0x0112, 1 (upright as stored) to 8.
+    """
+
+    image: Image.Image
+    stored_size: tuple[int, int]
+    orientation: int
 
 
-def _open(path: Path, name: str) -> Image.Image:
-    """Read the header. Pillow refuses very large images itself, some with a mere warning."""
+def read_photo(path: str | Path) -> Photo:
+    """``load_image`` for a file whose labels may have been made on the unturned rows."""
+    path, name = _local(path)
+    with _opened(path, name) as image:
+        stored, orientation = _stored_size(image), _orientation(image)  # decoding may forget both
+        return Photo(_upright_rgb(image, name), stored, orientation)
+
+
+def upright_size(path: str | Path) -> tuple[int, int]:
+    """(height, width) that ``load_image`` would give, from the file's header alone.
+
+    Raises:
+        ConfigError: the file cannot be read as a picture.
+    """
+    path, name = _local(path)
+    with _opened(path, name) as image:
+        _check_size(image.width, image.height, name)
+        height, width = _stored_size(image)
+        return (width, height) if _orientation(image) >= 5 else (height, width)
+
+
+def check_image(path: str | Path) -> None:
+    """Decode a file and forget it, as cheaply as its format allows.
+
+    Raises:
+        ConfigError: ``load_image`` would refuse it.
+    """
+    path, name = _local(path)
+    with _opened(path, name) as image:
+        _check_size(image.width, image.height, name)
+        try:
+            image.draft("RGB", (image.width // 8, image.height // 8))  # JPEG decodes at 1/8
+            image.load()
+        except _DAMAGE as error:
+            raise _damaged(name, error) from None
+
+
+@contextmanager
+def open_picture(source: Path | BinaryIO, name: str) -> Iterator[Image.Image]:
+    """Read a picture's header, whatever its pixels hold; decoding is up to the caller.
+
+    Args:
+        name: what messages call it.
+
+    Raises:
+        ConfigError: none of ``FORMATS``, damaged, or above Pillow's own limit of pixels.
+    """
     try:
         with _WARNINGS, warnings.catch_warnings():
             warnings.simplefilter("error", Image.DecompressionBombWarning)
-            return Image.open(path)
+            image = Image.open(source, formats=FORMATS)
     except (Image.DecompressionBombError, Image.DecompressionBombWarning) as error:
         pixels = re.search(r"\((\d+) pixels\)", str(error))
         raise _too_large(name, f"{int(pixels[1]):,}" if pixels else "too many") from None
     except UnidentifiedImageError:
         raise ConfigError(f"{name} is not an image that can be read; use {_FORMATS}") from None
     except PermissionError:
-        raise
-    except (OSError, ValueError, SyntaxError, struct.error) as error:
+        raise ConfigError(f"{name} may not be read; check its permissions") from None
+    except _DAMAGE as error:
         raise _damaged(name, error) from None
+    with image:
+        yield image
+
+
+def _local(source: str | Path) -> tuple[Path, str]:
+    """The file that is meant and what messages call it."""
+    text = str(source)
+    name = f"image {text!r}"
+    scheme, separator, _ = text.partition("://")
+    if separator and scheme.lower() == "file":
+        return Path(url2pathname(urlsplit(text).path)), name
+    if separator and scheme.isalnum():
+        raise ConfigError(f"{name} is a web address; download the picture and give its file")
+    return Path(source), name
+
+
+@contextmanager
+def _opened(path: Path, name: str) -> Iterator[Image.Image]:
+    if not os.path.isfile(path):  # unlike Path's, never raises
+        raise ConfigError(f"{name} is not a file; check the path")
+    if os.path.getsize(path) == 0:
+        raise ConfigError(f"{name} is empty (0 bytes); save or download it again")
+    with open_picture(path, name) as image:
+        yield image
+
+
+def _orientation(image: Image.Image) -> int:
+    """How a viewer turns the picture; what is no orientation, or unreadable, counts as upright."""
+    try:
+        value = image.getexif().get(ExifTags.Base.Orientation, 1)
+    except _DAMAGE:
+        return 1
+    return value if value in range(1, 9) else 1
+
+
+def _stored_size(image: Image.Image) -> tuple[int, int]:
+    """(height, width) of the file's rows. Pillow states a TIFF's size as already turned."""
+    if isinstance(image, TiffImagePlugin.TiffImageFile):
+        tags = image.tag_v2
+        return tags[TiffImagePlugin.IMAGELENGTH], tags[TiffImagePlugin.IMAGEWIDTH]
+    return image.height, image.width
 
 
 def _upright_rgb(image: Image.Image, name: str) -> Image.Image:
+    if isinstance(image, ImageFile.ImageFile) and image.format not in _OPENED:
+        # Somebody else opened it, and decoding is what starts programs.
+        raise ConfigError(
+            f"{name} is a {image.format} file, which is not read here; use {_FORMATS}, "
+            "or convert it to RGB yourself if you trust it"
+        )
     _check_size(image.width, image.height, name)
     try:
-        upright = ImageOps.exif_transpose(image)
+        image.load()  # turns a TIFF and takes its orientation away; other formats keep theirs
+        turn = _TURNS.get(_orientation(image))
+        upright = image if turn is None else image.transpose(turn)
         if upright.mode.startswith("I") or upright.mode == "F":
             return _from_array(np.asarray(upright), name)
         if upright.has_transparency_data:
             picture = upright.convert("RGBA")
             page = Image.new("RGBA", picture.size, "white")
-            return Image.alpha_composite(page, picture).convert("RGB")
-        rgb = upright.convert("RGB")
-    except (OSError, ValueError, SyntaxError, EOFError, IndexError, struct.error) as error:
-        if isinstance(error, ConfigError):
-            raise
+            rgb = Image.alpha_composite(page, picture).convert("RGB")
+        else:
+            rgb = upright.convert("RGB")
+    except ConfigError:
+        raise
+    except _DAMAGE as error:
         raise _damaged(name, error) from None
-    return rgb.copy() if rgb is image else rgb
+    if rgb is image:
+        rgb = rgb.copy()
+    rgb.info.clear()  # nothing in it may ask to be turned once more
+    return rgb
 
 
 def _from_array(array: np.ndarray, name: str = "the image array") -> Image.Image:
@@ -125,11 +254,12 @@ def _to_uint8(array: np.ndarray, name: str) -> np.ndarray:
         raise ConfigError(f"{name} holds {array.dtype} values; use uint8, uint16 or float")
     low, high = array.min(), array.max()
     if np.issubdtype(array.dtype, np.floating):
-        if not (np.isfinite(low) and np.isfinite(high) and low >= 0 and high <= 1):
+        if not (low >= -_ROUNDING and high <= 1 + _ROUNDING):  # NaN is refused as well
             raise ConfigError(
-                f"{name} holds floats from {low:g} to {high:g}; scale them to [0, 1] or use uint8"
+                f"{name} holds floats from {low:.6g} to {high:.6g}; "
+                "scale them to [0, 1] or use uint8"
             )
-        return np.rint(array * 255).astype(np.uint8)
+        return np.rint(array.clip(0, 1) * 255).astype(np.uint8)
     if low < 0 or high > 65535:
         raise ConfigError(f"{name} holds integers from {low} to {high}; scale them to 0..255")
     if array.dtype.newbyteorder("=") != np.uint16 and high <= 255:

@@ -9,7 +9,7 @@ holds no state of a run, so many visitors may share one.
 from __future__ import annotations
 
 import time
-from collections.abc import Collection, Iterable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -28,7 +28,7 @@ from pix2seq.device import inference
 from pix2seq.images import load_image
 from pix2seq.model import Pix2Seq
 from pix2seq.reading import Reading, read_sentence
-from pix2seq.sampling import SampledBatch, SamplingStep, sample_batch, sample_stream
+from pix2seq.sampling import Job, SampledBatch, SamplingStep, sample_stream, write_many
 from pix2seq.tokenizer import Tokenizer
 from pix2seq.transforms import Letterbox
 
@@ -53,6 +53,23 @@ class ImageEncoding:
     orig_size: tuple[int, int]
     grid: tuple[int, int]
     seconds: float
+
+
+@dataclass(frozen=True, eq=False)
+class Written:
+    """A finished sentence of ``Predictor.write_many``.
+
+    Attributes:
+        index: place of its image among those that were handed over.
+        encoding: the image.
+        options: resolved; what it was written with, and what it is to be read with.
+        steps: one per token, EOS included.
+    """
+
+    index: int
+    encoding: ImageEncoding
+    options: SamplingOptions
+    steps: list[SamplingStep]
 
 
 class Predictor:
@@ -175,19 +192,46 @@ class Predictor:
     def detect_batch(
         self, images: Sequence[ImageSource], options: SamplingOptions | None = None
     ) -> list[Detections]:
-        """Find the objects in several images at once, all with the same options and seed.
+        """Find the objects in several images, all with the same options and seed; every image gets
+        what ``detect`` gives it."""
+        return self._read_all(self.write_many(map(self.encode, images), options))
 
-        Every image gets what ``detect`` gives it, up to rounding in the network; the whole list is
-        one batch, so its length decides the memory that is needed.
+    def write_many(
+        self,
+        encodings: Iterable[ImageEncoding],
+        options: SamplingOptions | Callable[[int], SamplingOptions] | None = None,
+        max_rows: int = 8,
+    ) -> Iterator[Written]:
+        """Write about any number of encoded images, ``max_rows`` at a time.
+
+        A sentence that has ended makes room for the next image at once, and every sentence is what
+        ``stream`` writes with its options: neighbours do not matter. ::
+
+            for written in predictor.write_many(map(predictor.encode, paths), options):
+                found = predictor.read(written.encoding, written.steps, written.options)
+
+        Args:
+            encodings: taken only when there is room, so that a generator which encodes as it goes
+                needs memory for ``max_rows`` images, however many follow.
+            options: for all, or by the image's index: that is where an image gets a seed of its
+                own.
+
+        Yields:
+            Sentences as they end, in any order; ``Written.index`` tells which.
+
+        Raises:
+            ConfigError: an option exceeds the model, or ``max_rows`` is below 1.
         """
-        if not images:
-            return []
-        options = self.resolve(options)
-        encodings = self.encode_batch(images)
-        memory = torch.cat([encoding.memory for encoding in encodings])
-        seeds = [options.seed] * len(encodings)
-        batch = sample_batch(self.model, memory, self.tokenizer, options, seeds)
-        return self.read_batch(encodings, batch, options)
+        options_for = options if callable(options) else lambda index: options
+
+        def jobs() -> Iterator[Job]:
+            for index, encoding in enumerate(encodings):
+                resolved = self.resolve(options_for(index))
+                yield Job(encoding.memory, resolved, key=(index, encoding))
+
+        for row in write_many(self.model, self.tokenizer, jobs(), max_rows):
+            index, encoding = row.job.key
+            yield Written(index, encoding, row.job.options, row.steps)
 
     def detect_samples(
         self,
@@ -195,13 +239,11 @@ class Predictor:
         options: SamplingOptions | None,
         seeds: Sequence[int],
     ) -> list[Detections]:
-        """Read one image several times, once per seed, as one batch over one encoding."""
-        if not seeds:
-            return []
+        """Read one image several times, once per seed."""
         encoding = image if isinstance(image, ImageEncoding) else self.encode(image)
-        options = self.resolve(options)
-        batch = sample_batch(self.model, encoding.memory, self.tokenizer, options, seeds)
-        return self.read_batch([encoding] * len(seeds), batch, options)
+        resolved = self.resolve(options)
+        sentences = [encoding] * len(seeds)
+        return self._read_all(self.write_many(sentences, lambda i: resolved.replace(seed=seeds[i])))
 
     def cross_attention(self, encoding: ImageEncoding, token_ids: Sequence[int]) -> Tensor:
         """Where the model looked when it wrote each of ``token_ids`` (ids after the prompt).
@@ -255,6 +297,12 @@ class Predictor:
             )
             found.append(reading.detections())
         return found
+
+    # ---- inside -----------------------------------------------------------------------------
+
+    def _read_all(self, sentences: Iterable[Written]) -> list[Detections]:
+        in_order = sorted(sentences, key=lambda one: one.index)
+        return [self.read(one.encoding, one.steps, one.options) for one in in_order]
 
 
 def load(

@@ -2,14 +2,16 @@
 
 ``python -m pix2seq train --config FILE --out DIR`` runs it; under ``accelerate launch`` the same
 command uses many processes or GPUs. A run folder holds ``train.json`` (the settings),
-``metrics.jsonl`` (one line per report), ``state/`` (everything needed to go on from the last step)
-and ``checkpoint/`` (the averaged weights in the format that ``pix2seq.load`` reads).
+``metrics.jsonl`` (one line per report), ``state/`` (everything needed to go on, the last two
+saves), ``checkpoint/`` (the averaged weights in the format that ``pix2seq.load`` reads) and, if
+asked for, ``snapshots/`` (such checkpoints from along the way).
 """
 
 from __future__ import annotations
 
-import json
-import time
+import sys
+from collections.abc import Iterable, Iterator
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -18,11 +20,13 @@ from torch import Tensor, nn
 from torch.utils.data import DataLoader
 from tqdm import tqdm
 
-from pix2seq import checkpoints
+from pix2seq import checkpoints, files, states
 from pix2seq.categories import LABEL_SPACES
+from pix2seq.checkpoints import CheckpointInfo
 from pix2seq.config import ConfigError, TrainConfig
 from pix2seq.data import CocoDetection
 from pix2seq.data.mixture import TrainingMixture, collate
+from pix2seq.data.survey import survey
 from pix2seq.dense import DenseReader
 from pix2seq.device import pick_device
 from pix2seq.finetune import initialise
@@ -31,10 +35,10 @@ from pix2seq.model.encoders import FeatureEncoder
 from pix2seq.model.pretrained import load_backbone
 from pix2seq.objective import SoftenedLosses, kind_losses, token_losses, weighted_mean
 from pix2seq.optim import WeightAverage, build_optimizer, learning_rate_share
+from pix2seq.reporter import Reporter
+from pix2seq.resume import resumed_step
 from pix2seq.tokenizer import Tokenizer
 from pix2seq.transforms import normalize
-
-_REPORT_EVERY = 20
 
 
 class TeacherForcing(nn.Module):
@@ -96,20 +100,20 @@ def run(config: TrainConfig, out: str | Path, resume: bool = False) -> Path:
 
     Args:
         out: the run folder.
-        resume: go on from ``out/state`` if there is one.
+        resume: go on from the newest state in ``out`` that is whole, if there is one.
 
     Returns:
         The folder of the final checkpoint.
 
     Raises:
-        ConfigError: ``out`` already holds a run and ``resume`` is off, or the processes cannot
-            share a batch evenly.
+        ConfigError: ``out`` already holds a run and ``resume`` is off, the processes cannot share
+            a batch evenly, the loss is no number any more, or the disk does not take a save.
     """
     from accelerate import Accelerator
     from accelerate.utils import DataLoaderConfiguration
 
     out = Path(out)
-    if (out / "state").exists() and not resume:
+    if states.holds_run(out) and not resume:
         raise ConfigError(f"{out} already holds a run; add --resume or choose another folder")
     # Processes share each batch, so that a run has as many steps however many there are.
     accelerator = Accelerator(
@@ -125,14 +129,22 @@ def run(config: TrainConfig, out: str | Path, resume: bool = False) -> Path:
             f"use a multiple of {processes}"
         )
     tokenizer = build_tokenizer(config)
+    state = states.latest_state(out, _warn) if resume else None
+    first = resumed_step(out, state, config, tokenizer.categories) if resume else 0
+    if first == config.steps:
+        print(f"{out} is finished: all {first} steps are done", file=sys.stderr)
+        return out / "checkpoint"
     model = build_model(config, tokenizer)
     dense = config.dense_weight > 0
+    mixture = TrainingMixture(
+        config,
+        tokenizer,
+        grid=model.memory_grid(*config.preprocess.image_size) if dense else None,
+    )
+    if accelerator.is_main_process:
+        _look_through(mixture)
     loader = DataLoader(
-        TrainingMixture(
-            config,
-            tokenizer,
-            grid=model.memory_grid(*config.preprocess.image_size) if dense else None,
-        ),
+        mixture,
         batch_size=config.batch_size,
         collate_fn=collate,
         num_workers=config.workers,
@@ -150,18 +162,23 @@ def run(config: TrainConfig, out: str | Path, resume: bool = False) -> Path:
     average = WeightAverage(model, config.ema)
     accelerator.register_for_checkpointing(average)
 
-    first = 0
-    if resume and (out / "state").exists():
-        accelerator.load_state(str(out / "state"))
-        first = json.loads((out / "state" / "step.json").read_text())["step"]
+    reporter = Reporter(out / "metrics.jsonl", config, accelerator.is_main_process)
+    accelerator.register_for_checkpointing(reporter)
+    if state is not None:
+        accelerator.load_state(str(state.folder))
         loader = accelerator.skip_first_batches(loader, first)
     if accelerator.is_main_process:
-        out.mkdir(parents=True, exist_ok=True)
-        (out / "train.json").write_text(config.to_json())
+        _prepare(out, config)
+        reporter.begin(first)
 
-    reporter = Reporter(out / "metrics.jsonl", config, first, accelerator.is_main_process)
+    def keep(folder: Path) -> None:
+        if accelerator.is_main_process:
+            _checkpoint(folder, out, model, average, tokenizer, config)
+
+    if first == 0 and config.snapshots:
+        keep(snapshot_folder(out, 0))
     network.train()
-    for step, batch in enumerate(loader, start=first):
+    for step, batch in enumerate(_plain_errors(loader), start=first):
         if step >= config.steps:
             break
         pixels = normalize(batch["pixels"].float() / 255, config.preprocess)
@@ -175,7 +192,10 @@ def run(config: TrainConfig, out: str | Path, resume: bool = False) -> Path:
             kinds = weighted_mean(kind_losses(logits, tokenizer), untaught)
             loss = loss + config.augment.kind_weight * kinds
         if not torch.isfinite(loss):
-            raise FloatingPointError(f"the loss is {loss.item()} at step {step}; lower lr")
+            raise ConfigError(
+                f"the loss is {loss.item()} at step {step + 1}: training diverged; lower lr "
+                f"(it is {config.lr:g}) or grad_clip (it is {config.grad_clip:g})"
+            )
         accelerator.backward(loss)
         accelerator.clip_grad_norm_(network.parameters(), config.grad_clip)
         optimizer.step()
@@ -184,11 +204,31 @@ def run(config: TrainConfig, out: str | Path, resume: bool = False) -> Path:
         average.update()
         hard = token_losses(logits.detach(), batch["target_ids"])
         reporter.add(step, loss, hard, batch, tokenizer, max(schedule.get_last_lr()))
+        if step + 1 in config.snapshot_steps:
+            keep(snapshot_folder(out, step + 1))
         last = step + 1 == config.steps
         if last or (step + 1) % config.save_every == 0:
             _save(out, step + 1, accelerator, model, average, tokenizer, config)
     reporter.close()
     return out / "checkpoint"
+
+
+def _look_through(mixture: TrainingMixture) -> None:
+    """Say what will be learned from; refuse what cannot be."""
+    for photos in mixture.photos:
+        bar = partial(tqdm, desc="checking images", total=len(photos), disable=None, leave=False)
+        found = survey(photos, bar)
+        print(*found.lines(), sep="; ", file=sys.stderr, flush=True)
+        found.require_usable()
+
+
+def _plain_errors(batches: Iterable) -> Iterator:
+    """The batches; an error in a loader's worker comes as itself, without the worker's traceback,
+    which PyTorch puts into its message."""
+    try:
+        yield from batches
+    except ConfigError as error:
+        raise ConfigError(str(error).rpartition("ConfigError: ")[2].strip()) from None
 
 
 def _save(
@@ -201,75 +241,50 @@ def _save(
     config: TrainConfig,
 ) -> None:
     """Write the resumable state and the averaged checkpoint."""
-    accelerator.wait_for_everyone()
-    accelerator.save_state(str(out / "state"))
+    classes = [tokenizer.categories.name(i) for i in tokenizer.categories.named_labels()]
+    states.save_state(out, step, classes, accelerator)
     if accelerator.is_main_process:
-        (out / "state" / "step.json").write_text(json.dumps({"step": step}))
-        checkpoints.save(
-            out / "checkpoint",
-            model,
-            config.tokenizer,
-            config.preprocess,
-            tokenizer.categories,
-            defaults=config.sampling,
-            state_dict=model.state_dict() | average.values,
-        )
+        _checkpoint(out / "checkpoint", out, model, average, tokenizer, config)
 
 
-class Reporter:
-    """Progress bar and ``metrics.jsonl``: means since the last line, coordinates and classes apart.
+def snapshot_folder(out: Path, step: int) -> Path:
+    """Where a run keeps the weights of a step."""
+    return out / "snapshots" / f"step-{step:06d}"
 
-    The split is over hard targets, so that runs with different softening compare.
-    """
 
-    def __init__(self, path: Path, config: TrainConfig, first: int, active: bool) -> None:
-        self.path = path
-        self.active = active
-        self.batch_size = config.batch_size
-        self.bar = tqdm(total=config.steps, initial=first, disable=not active, unit="step")
-        self.rows: list[tuple[float, float, float]] = []
-        self.images = 0
-        self.started = time.perf_counter()
+def _checkpoint(
+    folder: Path,
+    out: Path,
+    model: Pix2Seq,
+    average: WeightAverage,
+    tokenizer: Tokenizer,
+    config: TrainConfig,
+) -> None:
+    """Write the averaged weights as a checkpoint."""
+    checkpoints.save(
+        folder,
+        model,
+        config.tokenizer,
+        config.preprocess,
+        tokenizer.categories,
+        defaults=config.sampling,
+        info=CheckpointInfo(name=run_name(out), title=run_name(out), source="pix2seq train"),
+        state_dict=model.state_dict() | average.values,
+    )
 
-    @torch.no_grad()
-    def add(
-        self,
-        step: int,
-        loss: Tensor,
-        losses: Tensor,
-        batch: dict[str, Tensor],
-        tokenizer: Tokenizer,
-        rate: float,
-    ) -> None:
-        if not self.active:
-            return
-        weights = batch["token_weights"]
-        is_coord = tokenizer.is_coord(batch["target_ids"])
-        self.rows.append(
-            (
-                loss.item(),
-                weighted_mean(losses, weights * is_coord).item(),
-                weighted_mean(losses, weights * ~is_coord).item(),
-            )
-        )
-        self.images += self.batch_size
-        self.bar.update()
-        if (step + 1) % _REPORT_EVERY:
-            return
-        mean = torch.tensor(self.rows).mean(0).tolist()
-        seconds = time.perf_counter() - self.started
-        record = {
-            "step": step + 1,
-            "loss": round(mean[0], 4),
-            "coord_loss": round(mean[1], 4),
-            "class_loss": round(mean[2], 4),
-            "lr": rate,
-            "images_per_s": round(self.images / seconds, 2),
-        }
-        with self.path.open("a") as file:
-            file.write(json.dumps(record) + "\n")
-        self.bar.set_postfix(coord=f"{mean[1]:.3f}", cls=f"{mean[2]:.3f}")
-        self.rows, self.images, self.started = [], 0, time.perf_counter()
 
-    def close(self) -> None:
-        self.bar.close()
+def run_name(out: Path) -> str:
+    """What a run's checkpoint is called in menus, tables and records: its folder's name."""
+    return out.resolve().name or "run"
+
+
+def _prepare(out: Path, config: TrainConfig) -> None:
+    try:
+        out.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise files.cannot_write(out, error) from None
+    files.write_text(out / "train.json", config.to_json() + "\n")
+
+
+def _warn(text: str) -> None:
+    tqdm.write(f"pix2seq: {text}; the one before it is used", file=sys.stderr)

@@ -100,7 +100,8 @@ class ScriptedModel(nn.Module):
     to follow; past its end the last row is repeated. ``forwards`` counts calls of ``decode``.
 
     Args:
-        table: (L, V) logits, or (S, L, V) for a batch whose rows differ.
+        table: (L, V) logits, or (S, L, V) for images that differ: the memory's first number says
+            which one an image is.
         max_tokens: positions, prompt included.
         grid: rows and columns of the pretended memory.
     """
@@ -132,29 +133,30 @@ class ScriptedModel(nn.Module):
         return torch.zeros(pixels.shape[0], rows * columns, self.dim, device=self.device)
 
     def new_cache(self, memory: Tensor, batch_size: int | None = None) -> KVCache:
-        rows = batch_size or memory.shape[0]
-        empty = memory.new_zeros(rows, 1, memory.shape[1], 1)
-        return KVCache([(empty, empty)], self.config.max_tokens)
+        which = [memory[i : i + 1, None, :1, :1] for i in range(memory.shape[0])]
+        images = [[(one, one)] for one in which]
+        return KVCache(images * ((batch_size or 1) // len(images) or 1), self.config.max_tokens)
 
     def decode(
         self, input_ids: Tensor, memory: Tensor | None = None, cache: KVCache | None = None
     ) -> Tensor:
         self.forwards += 1
         batch, length = input_ids.shape
-        start = 0
+        start, image = torch.zeros(batch, 1, dtype=torch.long), torch.arange(batch)
         if cache is not None:
-            start = cache.length
-            new = self.table.new_zeros(batch, 1, length, 1)
-            cache.extend(0, new, new)  # raises when the cache is full, as the real one does
+            start = torch.tensor(cache.lengths)[:, None]
+            image = torch.tensor([int(cross[0][0]) for cross in cache.cross])
+            cache.reserve(length)  # raises when the cache is full, as the real one does
             cache.advance(length)
         elif memory is None:
             raise ValueError(
                 "decode needs a memory (from encode_image) or a cache (from new_cache)"
             )
         last = self.table.shape[-2] - 1
-        rows = torch.arange(start, start + length).clamp(max=last)
-        logits = self.table[..., rows, :]
-        return logits.expand(batch, -1, -1).clone()
+        position = (start + torch.arange(length)).clamp(max=last)  # (B, L)
+        if self.table.ndim == 2:
+            return self.table[position]
+        return self.table[image[:, None], position]
 
     def cross_attention(self, input_ids: Tensor, memory: Tensor) -> Tensor:
         """Every position looks at memory cell ``position``, in two layers of one head."""

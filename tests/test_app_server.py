@@ -9,7 +9,7 @@ import pytest
 from gradio_client import Client, handle_file
 from gradio_client.exceptions import AppError
 
-from app import main, parse_arguments
+from pix2seq.cli import build_parser, main
 from pix2seq.config import SamplingOptions
 from tests import fakes
 from tests.served import SENTENCE, load, served_app
@@ -124,17 +124,35 @@ def test_the_command_line_has_the_documented_options():
         "cpu",
         "--share",
     ]
-    arguments = parse_arguments(line)
+    arguments = build_parser().parse_args(["app", *line])
     assert (arguments.host, arguments.port, arguments.checkpoint) == ("0.0.0.0", 8000, "x")
     assert arguments.device == "cpu" and arguments.share
-    assert parse_arguments([]).checkpoint == "mini"
+    assert build_parser().parse_args(["app"]).checkpoint == "mini"
 
 
 @pytest.mark.parametrize(
     ("line", "named"),
-    [(["--checkpoint", "nowhere"], "nowhere"), (["--device", "abacus"], "abacus")],
+    [
+        (["--checkpoint", "nowhere"], "nowhere"),
+        (["--device", "abacus"], "abacus"),
+        (["--port", "99999"], "99999"),
+    ],
 )
 def test_a_start_that_cannot_work_is_one_line_and_code_2(capsys, line, named):
-    assert main(line) == 2
+    assert main(["app", *line]) == 2
     message = capsys.readouterr().err
     assert named in message and message.count("\n") == 1
+
+
+def test_a_damaged_upload_is_refused_without_the_servers_folders(client, tmp_path):
+    path = tmp_path / "notes.png"
+    path.write_text("not a picture")
+    with pytest.raises(AppError) as refusal:
+        client.predict(handle_file(str(path)), api_name="/detect")
+    assert "'notes.png'" in str(refusal.value) and "/tmp" not in str(refusal.value)
+
+
+@pytest.mark.parametrize("name", ["seed", "top_k", "max_objects", "num_bins"])
+def test_a_fraction_is_refused_not_rounded(client, photo, name):
+    with pytest.raises(AppError, match=rf"{name} is 2\.5"):
+        client.predict(photo, **{name: 2.5}, api_name="/detect")

@@ -20,13 +20,17 @@ ORDER = [
     "boxes",
     "categories",
     "config",
+    "resources",
+    "files",
     "device",
     "detections",
     "images",
     "transforms",
     "tokenizer",
+    "dialects",
     "scoring",
     "reading",
+    "bets",
     "augment",
     "objective",
     "dense",
@@ -38,15 +42,23 @@ ORDER = [
     "asking",
     "compare",
     "agreement",
+    "repetition",
     "data",
     "examples",
     "evaluate",
     "sweep",
     "finetune",
     "optim",
+    "reporter",
+    "states",
+    "resume",
     "train",
+    "bench",
     "render",
+    "branching",
+    "snapshots",
     "ui",
+    "app",
     "cli",
     "__main__",
 ]
@@ -156,7 +168,8 @@ SCRIPT_IMPORT = re.compile(
 
 @pytest.mark.parametrize("path", SCRIPTS, ids=relative)
 def test_a_script_too_imports_from_shared_rooms_and_never_from_a_neighbour(path):
-    imported = SCRIPT_IMPORT.findall(path.read_text())
+    source = path.read_text()
+    imported = SCRIPT_IMPORT.findall(source) + re.findall(r'@import .* from "#([^"]+)"', source)
     assert {name.split("/")[0] for name in imported} - rooms_within_reach(path.parent.name) == set()
     assert [name for name in imported if not (UI / name).is_file()] == []
 
@@ -194,7 +207,7 @@ def test_a_script_states_its_idea_and_stays_readable(path):
 
 @pytest.mark.parametrize("path", [*MODULES, ROOT / "app.py"], ids=relative)
 def test_heavy_libraries_are_imported_in_their_place_only(path):
-    part = "ui" if path.name == "app.py" else part_of(path)
+    part = "app" if path == ROOT / "app.py" else part_of(path)
     for name in imported_modules(path.read_text()):
         library = name.split(".")[0]
         assert part in ONLY_IN.get(library, (part,)), f"{library} is imported in {part}"

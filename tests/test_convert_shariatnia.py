@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import io
 import json
+import pickle
 from pathlib import Path
 
 import numpy as np
@@ -218,7 +220,7 @@ def test_a_converted_folder_detects_in_original_pixels(converted, tmp_path):
     [
         (lambda state: state.pop("decoder.output.bias"), "lacks decoder.output.bias"),
         (lambda state: state.update(more=torch.zeros(1)), "holds unknown more"),
-        (lambda state: state.pop("decoder.embedding.weight"), "not moein-shariatnia's"),
+        (lambda state: state.pop("decoder.embedding.weight"), "has no decoder.embedding.weight"),
         (
             lambda state: state.update({"decoder.encoder_pos_embed": torch.zeros(1, 9, 32)}),
             "decoder.encoder_pos_embed has shape",
@@ -258,3 +260,89 @@ def test_code_inside_a_file_is_not_run(tmp_path):
     torch.save({"weights": Path("x")}, path)
     with pytest.raises(ConfigError, match=r"evil\.pth"):
         read_shariatnia(path)
+
+
+def vocabulary(bins: int, classes: int) -> dict[str, torch.Tensor]:
+    """The tiny network, with another number of words."""
+    state = torch.load(TINY, weights_only=True)
+    for name in ("decoder.embedding.weight", "decoder.output.weight"):
+        state[name] = torch.randn(bins + classes + 3, state[name].shape[1])
+    return state | {"decoder.output.bias": torch.zeros(bins + classes + 3)}
+
+
+@pytest.mark.parametrize(("bins", "classes"), [(96, 3), (200, 80), (2, 1)])
+def test_classes_leave_the_rest_of_the_words_to_bins(tmp_path, bins, classes):
+    torch.save(vocabulary(bins, classes), tmp_path / "x.pth")
+    tokenizer = read_shariatnia(tmp_path / "x.pth", **TINY_HEADS, num_classes=classes).tokenizer
+    assert (tokenizer.num_bins, tokenizer.num_classes) == (bins, classes)
+    with pytest.raises(ConfigError, match="--num-classes N or --names"):
+        read_shariatnia(tmp_path / "x.pth", **TINY_HEADS)
+    with pytest.raises(ConfigError, match="do not fit"):
+        read_shariatnia(tmp_path / "x.pth", **TINY_HEADS, num_classes=bins + classes)
+
+
+OPTIMIZER = {"state": {0: {"step": 3, "exp_avg": torch.zeros(2)}}, "param_groups": [{"lr": 0.1}]}
+
+
+@pytest.mark.parametrize(
+    "wrap",
+    [
+        lambda state: {f"module.{name}": tensor for name, tensor in state.items()},
+        lambda state: {f"_orig_mod.module.{name}": tensor for name, tensor in state.items()},
+        lambda state: {"model_state_dict": state, "optimizer_state_dict": OPTIMIZER, "epoch": 7},
+        lambda state: {"state_dict": {f"model.{n}": t for n, t in state.items()}, "epoch": 7},
+        lambda state: {"nets": {"student": state}, "args": None},
+    ],
+    ids=["module", "compiled", "training", "lightning", "nested"],
+)
+def test_what_is_wrapped_around_the_model_is_taken_off(tmp_path, converted, wrap):
+    torch.save(wrap(torch.load(TINY, weights_only=True)), tmp_path / "x.pth")
+    found = read_shariatnia(tmp_path / "x.pth", **TINY_HEADS)
+    assert all(torch.equal(found.weights[name], value) for name, value in converted.weights.items())
+
+
+class RunsSomething:
+    def __reduce__(self):
+        return (Path.touch, (Path("ran"),))
+
+
+def saved(content: object) -> bytes:
+    file = io.BytesIO()
+    torch.save(content, file)
+    return file.getvalue()
+
+
+@pytest.mark.parametrize(
+    ("content", "said"),
+    [
+        (b"", "empty"),
+        (b"  <!DOCTYPE html><title>Quota exceeded</title>", "web page"),
+        (b"\xef\xbb\xbf<HTML>", "web page"),
+        (b"version https://git-lfs.github.com/spec/v1\noid sha256:0\nsize 1\n", "git lfs pull"),
+        (pickle.dumps({"a": RunsSomething()}), "pickle"),
+        (saved({"a": RunsSomething()}), "Python objects"),
+        (saved({"x": torch.zeros(4000)})[:5000], "damaged or incomplete"),
+        (b"\x89PNG\r\n\x1a\n", "picture"),
+        (b'{"a": 1}', "JSON"),
+        (b"\x1f\x8b\x08", "archive"),
+        (b"\0\0\x08\x01" + bytes(40), "not a PyTorch file"),
+        (saved(OPTIMIZER), "optimizer"),
+        (saved([1, 2]), "state dict"),
+        (saved({"fc.weight": torch.zeros(2)}), "another kind of model"),
+    ],
+)
+def test_what_is_no_file_of_weights_is_called_by_its_name(tmp_path, monkeypatch, content, said):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "weights.pth").write_bytes(content)
+    with pytest.raises(ConfigError, match=said) as refusal:
+        read_shariatnia("weights.pth")
+    text = str(refusal.value)
+    assert text.startswith("weights.pth ") and "weights_only" not in text and "\n" not in text
+    assert not (tmp_path / "ran").exists()
+
+
+def test_two_models_in_one_file_are_not_chosen_between(tmp_path):
+    state = torch.load(TINY, weights_only=True)
+    torch.save({"model": state, "ema": state}, tmp_path / "x.pth")
+    with pytest.raises(ConfigError, match=r"\['model'\] and \['ema'\]"):
+        read_shariatnia(tmp_path / "x.pth", **TINY_HEADS)

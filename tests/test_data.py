@@ -10,14 +10,14 @@ import pytest
 import torch
 from PIL import Image
 
-from pix2seq.boxes import box_area, is_degenerate
+from pix2seq.boxes import box_area, box_iou, is_degenerate
 from pix2seq.categories import COCO_80, VOC_20, Categories
 from pix2seq.config import ConfigError, DataConfig, TrainConfig
 from pix2seq.data import CocoDetection, Scenes, make_scene
 from pix2seq.data.mixture import TrainingMixture, collate, repeat_shares
 from pix2seq.data.mosaic import make_mosaic
 from pix2seq.data.sample import Sample
-from pix2seq.data.scenes import object_images, paste_objects
+from pix2seq.data.scenes import HARD, object_images, paste_objects
 from tests import fakes
 
 
@@ -84,6 +84,31 @@ def test_scenes_hold_one_to_eight_objects_inside_the_image():
     assert min(counts) >= 1 and max(counts) == 8
 
 
+def test_hard_scenes_are_crowded_with_small_objects_that_cover_each_other(tmp_path):
+    noise = np.random.default_rng(0).integers(0, 256, (60, 80, 3), dtype=np.uint8)
+    Image.fromarray(noise).save(tmp_path / "busy.jpg")
+    covered, sides, counts = 0, [], []
+    for scene in Scenes(seed=1, count=20, size=256, photos=tmp_path, kind=HARD):
+        counts.append(len(scene.boxes))
+        sides += (scene.boxes[:, 2:] - scene.boxes[:, :2]).amax(1).tolist()
+        overlap = box_iou(scene.boxes, scene.boxes).fill_diagonal_(0)
+        covered += int((overlap > 0).any(1).sum())
+        assert scene.boxes.min() >= 0 and scene.boxes.max() <= 256
+    assert min(counts) >= 10 and max(counts) <= 20 and len(set(counts)) > 3
+    assert max(sides) < 0.4 * 256 and np.median(sides) < 0.2 * 256
+    assert covered > 0.4 * sum(counts)
+    first, again = (make_scene(3, 1, kind=HARD) for _ in range(2))
+    assert first.image.tobytes() == again.image.tobytes()
+    assert first.image.tobytes() != make_scene(3, 1).image.tobytes()
+
+
+def test_a_scene_of_a_seed_stays_what_links_and_recordings_show():
+    """A change of how scenes are drawn would move every example."""
+    boxes = make_scene(26, size=64).boxes.int().tolist()
+    assert boxes[:3] == [[36, 54, 43, 61], [13, 0, 27, 13], [36, 12, 63, 47]]
+    assert make_scene(7, size=64).boxes.int().tolist() == [[58, 27, 64, 31], [17, 28, 48, 60]]
+
+
 def test_a_scenes_box_encloses_what_differs_from_its_background():
     scene = next(s for s in Scenes(seed=2, count=200) if len(s.boxes) == 1)
     left, top, right, bottom = (int(v) for v in scene.boxes[0])
@@ -136,9 +161,9 @@ def test_what_is_not_coco_json_is_refused_by_name(tmp_path, text):
 @pytest.mark.parametrize(
     ("where", "change", "message"),
     [
-        ("images", {"height": ...}, "an entry lacks 'height'"),
-        ("images", {"file_name": ...}, "an entry lacks 'file_name'"),
-        ("images", {"width": "wide"}, "wide"),
+        ("images", {"file_name": ...}, "image 0 has the file_name None"),
+        ("images", {"width": "wide"}, "image 0: width is 'wide'"),
+        ("images", {"height": -90}, "image 0: height is -90"),
         ("annotations", {"bbox": ...}, "annotation 0 cannot be used: it lacks bbox"),
         ("annotations", {"bbox": [1, 2, 3]}, "annotation 0 cannot be used"),
         ("annotations", {"bbox": [1, 2, None, 4]}, "annotation 0 cannot be used"),

@@ -9,7 +9,8 @@ import torch
 
 from pix2seq.config import ConfigError, SamplingOptions
 from pix2seq.device import inference, pick_device
-from pix2seq.sampling import stream
+from pix2seq.model import packed
+from pix2seq.sampling import batch, stream
 from tests.fakes import tiny_model, tiny_tokenizer
 
 
@@ -66,16 +67,17 @@ def test_half_precision_only_changes_the_network(monkeypatch):
         with torch.inference_mode(), torch.autocast(device.type, torch.bfloat16):
             yield
 
-    monkeypatch.setattr(stream, "inference", half)
+    monkeypatch.setattr(batch, "inference", half)
+    monkeypatch.setattr(packed, "BATCH_INVARIANT", False)  # as on CUDA: PyTorch's own kernels
     model, tokenizer = tiny_model(spread=4.0), tiny_tokenizer()
     memory = torch.randn(2, 16, 32, generator=torch.Generator().manual_seed(0))
     options = SamplingOptions(temperature=0, eos="delay", max_objects=2)
     steps = list(stream.sample_stream(model, memory[:1], tokenizer, options, prefix=[4, 5]))
-    batch = stream.sample_batch(model, memory, tokenizer, options, [0, 0])
+    sentences = stream.sample_batch(model, memory, tokenizer, options, [0, 0])
     ids = [4, 5, *(step.token_id for step in steps[2:])]
     with torch.no_grad():
         exact = model.decode(torch.tensor([[tokenizer.bos_id, *ids[:-1]]]), memory[:1])[0]
     rough = torch.stack([step.logits for step in steps])
-    assert rough.dtype == batch.logits.dtype == torch.float32
+    assert rough.dtype == sentences.logits.dtype == torch.float32
     assert 0 < (rough - exact).abs().max() < 0.05 * exact.abs().max()
-    assert batch.token_ids.shape == (2, 10)
+    assert sentences.token_ids.shape == (2, 10)

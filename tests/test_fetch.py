@@ -140,7 +140,7 @@ def test_without_config_json_the_registry_knows_the_image_size(bucket):
 
 def test_without_a_network_the_message_says_what_to_do(own_home, monkeypatch, capsys):
     monkeypatch.setenv("PIX2SEQ_BUCKET", "http://127.0.0.1:9")  # nobody listens there
-    assert main(["detect", "photo.jpg", "--checkpoint", NAME]) == 2
+    assert main(["detect", "example:coffee", "--checkpoint", NAME]) == 2
     error = capsys.readouterr().err
     folder = own_home / "checkpoints" / NAME
     assert error.count("\n") == 1
@@ -264,7 +264,7 @@ def test_the_drive_file_is_fetched_with_gdown_and_converted(own_home, monkeypatc
     load(VOC)
     assert asked == [CHECKPOINTS[VOC].url]
     report = json.loads((own_home / "checkpoints" / VOC / "conversion.json").read_text())
-    assert report["kind"] == "shariatnia-voc"
+    assert report["kind"] == "shariatnia"
 
 
 @pytest.mark.parametrize("answer", [lambda *a, **k: None, lambda *a, **k: 1 / 0])

@@ -12,7 +12,7 @@ import pix2seq
 from pix2seq import checkpoints, train
 from pix2seq.categories import Categories
 from pix2seq.config import ConfigError, TokenizerConfig
-from pix2seq.finetune import finetune_config, initialise
+from pix2seq.finetune import finetune_config, initialise, object_limit
 from pix2seq.model import Pix2Seq
 from pix2seq.tokenizer import Tokenizer
 from tests import fakes
@@ -88,3 +88,30 @@ def test_own_data_with_new_classes_trains_and_detects(tiny_checkpoint, cells, tm
     assert predictor.defaults == checkpoints.load(tiny_checkpoint, device="cpu").defaults
     found = predictor.detect(picture, pix2seq.SamplingOptions(max_objects=2, eos="delay"))
     assert set(found.labels.tolist()) <= {0, 1}
+
+
+def test_crowded_photos_raise_the_limit_of_objects(tiny_checkpoint, cells, tmp_path, capsys):
+    """Places in a sentence can be added, where bins cannot."""
+    path, images = cells
+    content = json.loads(path.read_text())
+    content["annotations"] += [
+        {"image_id": 0, "category_id": 1, "bbox": [4 * k, 5, 4, 9]} for k in range(13)
+    ]
+    path.write_text(json.dumps(content))
+    config = finetune_config(str(tiny_checkpoint), path, images, steps=1, batch_size=1, workers=0)
+    assert config.tokenizer.max_objects == 14
+    assert "up to 14 objects, the checkpoint writes 8: raised to 14" in capsys.readouterr().err
+    predictor = pix2seq.load(train.run(config, tmp_path / "run"), device="cpu")
+    options = pix2seq.SamplingOptions(max_objects=14, eos="delay")
+    found = predictor.detect(images / "0.png", options)
+    assert len(found) + found.degenerate == 14
+
+
+@pytest.mark.parametrize(
+    ("counts", "limit", "said"),
+    [([], 8, ""), ([8, 3], 8, ""), ([9], 9, "raised to 9"), ([412, 3], 100, "1 photos hold more")],
+)
+def test_a_limit_is_raised_as_far_as_the_paper_goes(counts, limit, said, capsys):
+    assert object_limit(counts, 8) == limit
+    err = capsys.readouterr().err
+    assert said in err and bool(said) == bool(err)

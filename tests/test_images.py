@@ -187,7 +187,7 @@ def refusal(source) -> str:
         ("\0", "is not a file"),
         ("a" * 5000, "is not a file"),
         ("no/such/photo.jpg", "'no/such/photo.jpg' is not a file"),
-        ("https://example.org/photo.jpg", "is not a file"),
+        ("https://example.org/photo.jpg", "'https://example.org/photo.jpg' is a web address"),
         (np.zeros((0, 5), np.uint8), "is 5 x 0 pixels"),
         (np.zeros((5, 5, 2), np.uint8), r"has shape (5, 5, 2)"),
         (np.zeros((1, 5, 5, 3), np.uint8), r"has shape (1, 5, 5, 3)"),
@@ -234,7 +234,7 @@ def test_a_truncated_file_is_refused(tmp_path: Path, suffix: str, share: float):
 def test_a_locked_file_is_called_so(tmp_path: Path, monkeypatch):
     """Simulated, because a test that runs as root may read everything."""
 
-    def locked(path):
+    def locked(path, formats):
         raise PermissionError(13, "Permission denied")
 
     split().save(tmp_path / "mine.png")

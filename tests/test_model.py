@@ -1,10 +1,12 @@
+import copy
 import math
+import pickle
 
 import pytest
 import torch
 
 from pix2seq.config import ConfigError, EncoderConfig, TransformerConfig
-from pix2seq.model import KVCache, Pix2Seq
+from pix2seq.model import KVCache, Pix2Seq, packed
 from pix2seq.model.encoders import FeatureEncoder
 from pix2seq.model.layers import DropPath
 from pix2seq.model.positions import line_codes, line_codes_2d, sincos_codes, sincos_codes_2d
@@ -67,18 +69,112 @@ def test_rewinding_a_cache_forgets_what_came_after(model):
 
 
 @torch.inference_mode()
-def test_selected_rows_go_on_as_before_and_on_their_own(model):
+def test_rows_of_different_lengths_write_side_by_side(model):
+    """Three rows that began at different times, then one leaves and the others go on."""
     ids, memory = sentences(3), memories(model, 3)
-    cache = model.new_cache(memory)
+    caches = [model.new_cache(memory[i : i + 1]) for i in range(3)]
+    for row, read in enumerate((2, 9, 4)):
+        model.decode(ids[row : row + 1, :read], cache=caches[row])
+    cache = caches[0]
+    cache.join(caches[1])
+    cache.join(caches[2])
+    assert cache.lengths == [2, 9, 4]
+    whole = model.decode(ids, memory)
+
+    def go_on(rows):
+        at = torch.tensor(cache.lengths)
+        logits = model.decode(ids[rows, at][:, None], cache=cache)[:, 0]
+        torch.testing.assert_close(logits, whole[rows, at], atol=1e-5, rtol=1e-5)
+
+    go_on([0, 1, 2])
+    go_on([0, 1, 2])
+    cache.leave(0)
+    assert cache.lengths == [6, 11]
+    go_on([2, 1])  # the last row took the place of the one that left
+
+
+@torch.inference_mode()
+def test_picked_rows_are_copies_that_go_on_on_their_own_and_share_their_image(model):
+    ids, memory = sentences(3), memories(model, 1)
+    cache = model.new_cache(memory, batch_size=3)
     model.decode(ids[:, :8], cache=cache)
-    rows = torch.tensor([2, 0, 0])
-    picked = cache.select(rows)
-    go_on = model.decode(ids[rows, 8:], cache=picked)
+    rows = [2, 2, 0]
+    picked = cache.pick(rows)
+    assert picked.cross[0] is picked.cross[1] is cache.cross[0]
     torch.testing.assert_close(
-        go_on, model.decode(ids[rows], memory[rows])[:, 8:], atol=1e-5, rtol=1e-5
+        model.decode(ids[rows, 8:], cache=picked),
+        model.decode(ids[rows], memory)[:, 8:],
+        atol=1e-5,
+        rtol=1e-5,
     )
-    assert cache.length == 8  # the original did not move
-    assert torch.equal(picked.keys[0][0, :, :8], cache.keys[0][2, :, :8])
+    assert cache.lengths == [8, 8, 8]  # the original did not move
+    torch.testing.assert_close(
+        model.decode(ids[:, 8:], cache=cache),
+        model.decode(ids, memory)[:, 8:],
+        atol=1e-5,
+        rtol=1e-5,
+    )
+
+
+@torch.inference_mode()
+def test_a_row_does_not_depend_on_its_neighbours_bit_for_bit(model):
+    """Alone, among others, and read at once: the same numbers (where oneDNN is there)."""
+    if not packed.BATCH_INVARIANT:
+        pytest.skip("PyTorch's default kernels round by the size of the batch")
+    ids, memory = sentences(9, 24), memories(model, 9)
+    together = model.new_cache(memory)
+    many = torch.cat([model.decode(part, cache=together) for part in ids.split(1, dim=1)], dim=1)
+    for row in (0, 4, 8):
+        for chunks in (1, 24):
+            alone = model.new_cache(memory[row : row + 1])
+            parts = ids[row : row + 1].split(chunks, dim=1)
+            logits = torch.cat([model.decode(part, cache=alone) for part in parts], dim=1)
+            assert torch.equal(logits[0], many[row])
+
+
+@torch.inference_mode()
+def test_rows_about_one_image_hold_it_once(model):
+    cache = model.new_cache(memories(model, 1), batch_size=3)
+    cache.join(cache.about_the_same())
+    assert cache.rows == 4 and all(one is cache.cross[0] for one in cache.cross)
+
+
+def test_changed_weights_are_written_with():
+    """Writing keeps a prepared copy of the weights; training on must not leave it behind."""
+    model = fakes.tiny_model(spread=4.0)
+    memory = memories(model, 1).detach()
+    ids = sentences(1, 3)
+
+    def cached():
+        return model.decode(ids, cache=model.new_cache(memory))
+
+    before = cached()
+    with torch.no_grad():
+        model.decoder.layers[0].mlp.up.weight.mul_(1.5)
+    torch.testing.assert_close(cached(), model.decode(ids, memory), atol=1e-5, rtol=1e-5)
+    assert not torch.allclose(cached(), before, atol=1e-3)
+    model.load_state_dict(fakes.tiny_model(seed=1).state_dict())
+    torch.testing.assert_close(cached(), model.decode(ids, memory), atol=1e-5, rtol=1e-5)
+
+
+@pytest.mark.parametrize("again", [copy.deepcopy, lambda model: pickle.loads(pickle.dumps(model))])
+def test_a_model_that_has_written_can_be_copied(again):
+    model = fakes.tiny_model(spread=4.0)
+    ids, memory = sentences(1, 3), memories(model, 1).detach()
+    expected = model.decode(ids, cache=model.new_cache(memory))
+    other = again(model)
+    assert torch.equal(other.decode(ids, cache=other.new_cache(memory)), expected)
+
+
+@torch.inference_mode()
+def test_four_sentences_about_one_image_round_otherwise_and_no_more(model):
+    """Their queries are one matrix; what that changes is a last bit."""
+    ids, memory = sentences(8), memories(model, 1)
+    cache, alone = model.new_cache(memory, batch_size=8), model.new_cache(memory)
+    for place in range(ids.shape[1]):
+        together = model.decode(ids[:, place : place + 1], cache=cache)
+        lone = model.decode(ids[3:4, place : place + 1], cache=alone)
+        torch.testing.assert_close(together[3:4], lone, atol=2e-5, rtol=2e-6)
 
 
 @torch.inference_mode()
@@ -95,7 +191,7 @@ def test_sequences_that_share_a_memory_do_not_see_each_other(model):
 def test_one_memory_serves_many_cached_sequences(model):
     ids, memory = sentences(3), memories(model, 1)
     cache = model.new_cache(memory, batch_size=3)
-    assert cache.batch_size == 3
+    assert cache.rows == 3
     cached = model.decode(ids, cache=cache)
     torch.testing.assert_close(cached, model.decode(ids, memory), atol=1e-5, rtol=1e-5)
 
@@ -266,16 +362,15 @@ def test_decode_needs_something_to_look_at():
 
 def test_a_cache_cannot_rewind_into_the_future():
     empty = torch.zeros(1, 2, 4, 3)
-    cache = KVCache([(empty, empty)], capacity=5)
-    new = torch.zeros(1, 2, 3, 3)
-    cache.extend(0, new, new)
-    assert cache.length == 0  # until every layer has been extended
+    cache = KVCache([[(empty, empty)]], capacity=5)
+    cache.reserve(3)
+    assert cache.length == 0  # until every layer has stored them
     cache.advance(3)
     for length in (-1, 4):
         with pytest.raises(ValueError, match=f"cannot rewind a cache of 3 tokens to {length}"):
             cache.truncate(length)
     with pytest.raises(ValueError, match="holds 5 tokens, 6 are needed"):
-        cache.extend(0, new, new)
+        cache.reserve(3)
 
 
 def test_an_encoder_that_does_not_exist_is_refused():

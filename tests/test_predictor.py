@@ -306,6 +306,18 @@ def test_samples_of_one_image_are_its_runs_with_these_seeds(real: Predictor):
         same(found, real.detect(encoding, LOUD.replace(seed=seed)))
 
 
+def test_many_images_are_written_as_they_are_alone(real: Predictor):
+    encodings = [real.encode(image) for image in PICTURES * 2]
+    found = {}
+    for written in real.write_many(encodings, lambda i: LOUD.replace(seed=i), max_rows=4):
+        assert written.encoding is encodings[written.index]
+        assert written.options == real.resolve(LOUD.replace(seed=written.index))
+        found[written.index] = real.read(written.encoding, written.steps, written.options)
+    assert sorted(found) == list(range(6))
+    for index, encoding in enumerate(encodings):
+        same(found[index], real.detect(encoding, LOUD.replace(seed=index)))
+
+
 def test_cross_attention_tells_where_each_token_came_from(real: Predictor):
     encoding = real.encode(PICTURES[0])
     ids = [step.token_id for step in real.stream(encoding, LOUD)]

@@ -88,7 +88,7 @@ class TestBadRecords:
             (["image", "width"], 0, "0 x 90"),
             (["image", "data"], "javascript:alert(1)", "data URL"),
             (["image", "data"], "data:image/svg+xml;base64,AAAA", "data URL"),
-            (["image", "data"], "data:image/png;base64,AAAA", "cannot be read"),
+            (["image", "data"], "data:image/png;base64,AAAA", "cannot be read|is not an image"),
             (["options", "top_p"], 2, "top_p is 2"),
             (["options", "unheard"], 2, "unheard"),
             (["detections", 0, "box"], [1, 2], "box of 2"),

@@ -361,7 +361,8 @@ def test_rows_that_end_early_are_padded():
         script(TWO_OBJECTS, TOKENIZER.vocab_size, 40.0),
     ]
     model = ScriptedModel(torch.stack(tables))
-    batch = sample_batch(model, torch.zeros(2, 16, 8), TOKENIZER, SamplingOptions(), [0, 0])
+    images = torch.tensor([0.0, 1.0])[:, None, None].expand(2, 16, 8)
+    batch = sample_batch(model, images, TOKENIZER, SamplingOptions(), [0, 0])
     assert batch.lengths.tolist() == [5, 10]
     assert batch.token_ids.tolist() == [one + [TOKENIZER.pad_id] * 5, TWO_OBJECTS]
     assert batch.logits.shape == (2, 11, TOKENIZER.vocab_size)

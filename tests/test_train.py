@@ -84,6 +84,27 @@ def test_smoothing_leaves_a_share_of_a_class_to_all_classes_and_nothing_else(tok
     assert torch.equal(smooth[0, 1:], hard[0, 1:])
 
 
+def test_snapshots_are_kept_from_the_start_to_the_end_and_denser_at_the_start(tmp_path):
+    steps = config(steps=1000, snapshots=12).snapshot_steps
+    assert len(steps) == 12 and (steps[0], steps[-1]) == (0, 1000)
+    gaps = [b - a for a, b in pairwise(steps)]
+    assert gaps == sorted(gaps)
+    train.run(config(snapshots=3), tmp_path)
+    kept = sorted((tmp_path / "snapshots").iterdir())
+    assert [folder.name for folder in kept] == ["step-000000", "step-000001", "step-000004"]
+    before, _, after = map(weights, kept)
+    assert all(
+        torch.equal(after[name], value) for name, value in weights(tmp_path / "checkpoint").items()
+    )
+    assert not torch.equal(before["decoder.embedding.rows"], after["decoder.embedding.rows"])
+
+
+@pytest.mark.parametrize("count", [1, -2])
+def test_one_snapshot_is_no_slider(count):
+    with pytest.raises(ConfigError, match=f"snapshots is {count}; use 0"):
+        config(snapshots=count)
+
+
 def test_tokens_of_weight_zero_do_not_count():
     losses = torch.tensor([[1.0, 100.0, 3.0]])
     assert train.weighted_mean(losses, torch.tensor([[1.0, 0.0, 1.0]])) == pytest.approx(2.0)
@@ -159,6 +180,50 @@ def test_an_interrupted_run_ends_where_the_whole_one_does(tmp_path, monkeypatch)
         assert torch.allclose(value, parts[name], atol=1e-5), name
 
 
+@pytest.mark.parametrize("killed_at", [1, 3, 5])
+def test_a_run_killed_anywhere_goes_on_to_the_same_curve(tmp_path, monkeypatch, killed_at):
+    """Reports every third step, saves every second: a kill falls between both."""
+    monkeypatch.setattr(train, "_REPORT_EVERY", 3)
+    settings = config(steps=6, save_every=2)
+    train.run(settings, tmp_path / "whole")
+
+    class Kill(BaseException):
+        pass
+
+    def add(self, step, *rest):
+        original(self, step, *rest)
+        if step == killed_at:
+            raise Kill
+
+    original = train.Reporter.add
+    with monkeypatch.context() as patch, pytest.raises(Kill):
+        patch.setattr(train.Reporter, "add", add)
+        train.run(settings, tmp_path / "parts")
+    train.run(settings, tmp_path / "parts", resume=True)
+    curves = [
+        [
+            {name: value for name, value in json.loads(line).items() if name != "images_per_s"}
+            for line in (tmp_path / run / "metrics.jsonl").read_text().splitlines()
+        ]
+        for run in ("whole", "parts")
+    ]
+    assert [line["step"] for line in curves[0]] == [3, 6]
+    for whole, parts in zip(*curves, strict=True):
+        assert whole == pytest.approx(parts, abs=2e-4)
+
+
+def test_a_loss_that_is_no_number_names_what_to_lower(tmp_path):
+    with pytest.raises(ConfigError, match=r"training diverged; lower lr \(it is 1e\+30\)"):
+        train.run(config(lr=1e30, grad_clip=1e30, warmup_steps=1), tmp_path / "run")
+
+
+def test_a_checkpoint_carries_its_runs_name(tmp_path):
+    folder = train.run(config(steps=1), tmp_path / "my-cells")
+    assert checkpoints.read_info(folder).name == "my-cells"
+    assert checkpoints.locate(tmp_path / "my-cells") == folder
+    assert checkpoints.locate(folder / "model.safetensors") == folder
+
+
 def test_a_folder_with_a_run_in_it_is_not_overwritten(tmp_path):
     train.run(config(steps=2), tmp_path / "run")
     with pytest.raises(ConfigError, match="--resume"):
@@ -208,5 +273,5 @@ def test_two_processes_share_the_batches_of_one_run(tmp_path):
     assert done.returncode == 0, done.stderr[-2000:]
     state = tmp_path / "run" / "state"
     assert len(list(state.glob("random_states_*"))) == 2
-    assert json.loads((state / "step.json").read_text()) == {"step": 4}
+    assert json.loads((state / "step.json").read_text())["step"] == 4
     assert weights(tmp_path / "run" / "checkpoint")

@@ -1,14 +1,14 @@
-"""Checkpoints: the registry of names, and folders of weights and configuration."""
+"""Checkpoints: the registry of names, and folders of weights and configuration.
+
+What reads and writes weights is imported on first use: looking up a name needs no torch.
+"""
+
+from __future__ import annotations
+
+import importlib
+from typing import TYPE_CHECKING, Any
 
 from pix2seq.checkpoints.download import DownloadError, Progress, download_file
-from pix2seq.checkpoints.folder import (
-    FORMAT,
-    Checkpoint,
-    CheckpointConfig,
-    load,
-    read_info,
-    save,
-)
 from pix2seq.checkpoints.info import CheckpointInfo
 from pix2seq.checkpoints.registry import (
     CHECKPOINTS,
@@ -19,11 +19,22 @@ from pix2seq.checkpoints.registry import (
     available_checkpoints,
     cached_folder,
     checkpoint_roots,
+    default_name,
     find,
     home,
     locate,
     menu_title,
 )
+
+if TYPE_CHECKING:
+    from pix2seq.checkpoints.folder import (
+        FORMAT,
+        Checkpoint,
+        CheckpointConfig,
+        load,
+        read_info,
+        save,
+    )
 
 __all__ = [
     "CHECKPOINTS",
@@ -40,6 +51,7 @@ __all__ = [
     "available_checkpoints",
     "cached_folder",
     "checkpoint_roots",
+    "default_name",
     "download_file",
     "find",
     "home",
@@ -49,3 +61,11 @@ __all__ = [
     "read_info",
     "save",
 ]
+
+_IN_FOLDER = ("FORMAT", "Checkpoint", "CheckpointConfig", "load", "read_info", "save")
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _IN_FOLDER:
+        raise AttributeError(f"module 'pix2seq.checkpoints' has no attribute {name!r}")
+    return getattr(importlib.import_module("pix2seq.checkpoints.folder"), name)

@@ -7,7 +7,6 @@ model.safetensors   the network's tensors under our own names, fp16 or fp32
 from __future__ import annotations
 
 import json
-import os
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -30,6 +29,7 @@ from pix2seq.config import (
     TokenizerConfig,
 )
 from pix2seq.device import pick_device
+from pix2seq.files import cannot_write, replacing
 from pix2seq.model import Pix2Seq
 from pix2seq.tokenizer import Tokenizer
 
@@ -147,7 +147,7 @@ def save(
     state_dict: Mapping[str, Tensor] | None = None,
     half: bool = True,
 ) -> Path:
-    """Write a checkpoint folder. Each file appears complete or not at all, the config last.
+    """Write a checkpoint folder. Both files appear complete, together, or not at all.
 
     Args:
         categories: a label space or the name of one of ``LABEL_SPACES``.
@@ -158,6 +158,9 @@ def save(
 
     Returns:
         The folder.
+
+    Raises:
+        ConfigError: the parts do not fit, a weight is no number, or the disk does not take them.
     """
     folder = Path(folder)
     named = {space: name for name, space in LABEL_SPACES.items()}
@@ -181,13 +184,16 @@ def save(
             tensor = small if small.isfinite().all() else tensor
         tensors[name] = tensor.contiguous().clone()
     _check_state(model.state_dict(), tensors, folder)
-    folder.mkdir(parents=True, exist_ok=True)
-    part = folder / f".{WEIGHTS_FILE}.{os.getpid()}"
-    save_file(tensors, part, metadata={"format": FORMAT})
-    part.replace(folder / WEIGHTS_FILE)
-    part = folder / f".{CONFIG_FILE}.{os.getpid()}"
-    part.write_text(json.dumps(config.to_dict(), indent=2) + "\n")
-    part.replace(folder / CONFIG_FILE)
+    _check_finite(tensors, folder / WEIGHTS_FILE, "lower lr")
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        with replacing(folder / WEIGHTS_FILE, folder / CONFIG_FILE) as (weights_part, config_part):
+            save_file(tensors, weights_part, metadata={"format": FORMAT})
+            config_part.write_text(json.dumps(config.to_dict(), indent=2) + "\n", "utf-8")
+    except SafetensorError as error:  # what it makes of a full disk
+        raise ConfigError(f"cannot write {folder}: {error}; free some room") from None
+    except OSError as error:
+        raise cannot_write(folder, error) from None
     return folder
 
 
@@ -232,7 +238,11 @@ def _check_state(expected: Mapping[str, Tensor], found: Mapping[str, Tensor], wh
 
 def _fill(model: Pix2Seq, tensors: dict[str, Tensor], where: Path) -> None:
     _check_state(model.state_dict(), tensors, where)
+    _check_finite(tensors, where, "copy or download it again")
+    model.load_state_dict(tensors, strict=True)
+
+
+def _check_finite(tensors: Mapping[str, Tensor], where: Path, remedy: str) -> None:
     for name, tensor in tensors.items():
         if tensor.is_floating_point() and not tensor.isfinite().all():
-            raise ConfigError(f"{where}: {name} holds values that are not numbers; get it again")
-    model.load_state_dict(tensors, strict=True)
+            raise ConfigError(f"{where}: {name} holds values that are not numbers; {remedy}")

@@ -1,7 +1,7 @@
 """Which checkpoints exist, and where their folders are.
 
 Names are looked up in ``$PIX2SEQ_CHECKPOINTS`` (folders, separated like ``$PATH``), then in the
-repository's own ``checkpoints/``, then in the cache of downloads.
+bundled ``checkpoints/``, then in the cache of downloads.
 """
 
 from __future__ import annotations
@@ -12,12 +12,13 @@ from pathlib import Path
 from pix2seq.checkpoints.info import CheckpointInfo
 from pix2seq.checkpoints.published import PUBLISHED
 from pix2seq.config import ConfigError
+from pix2seq.resources import CHECKPOINTS_FOLDER
 
 CONFIG_FILE = "config.json"
 WEIGHTS_FILE = "model.safetensors"
 ROOT_VARIABLE = "PIX2SEQ_CHECKPOINTS"
 HOME_VARIABLE = "PIX2SEQ_HOME"
-
+DEFAULT_VARIABLE = "PIX2SEQ_CHECKPOINT"
 
 CHECKPOINTS: dict[str, CheckpointInfo] = {
     info.name: info
@@ -37,6 +38,12 @@ CHECKPOINTS: dict[str, CheckpointInfo] = {
 """Every checkpoint known by name, in menu order. A folder's own ``info`` has the last word."""
 
 
+def default_name() -> str:
+    """The name or folder that commands and the app open with: ``$PIX2SEQ_CHECKPOINT``, else
+    ``mini``."""
+    return os.environ.get(DEFAULT_VARIABLE) or "mini"
+
+
 def home() -> Path:
     """The cache of downloads: ``$PIX2SEQ_HOME``, else ``pix2seq`` in the user's cache folder."""
     if os.environ.get(HOME_VARIABLE):
@@ -53,9 +60,8 @@ def cached_folder(name: str) -> Path:
 def checkpoint_roots() -> list[Path]:
     """Folders in which checkpoints are looked up by name, first match wins."""
     listed = os.environ.get(ROOT_VARIABLE, "").split(os.pathsep)
-    bundled = Path(__file__).resolve().parents[2] / "checkpoints"
     cache = cached_folder("any").parent
-    return [*(Path(root).expanduser() for root in listed if root), bundled, cache]
+    return [*(Path(root).expanduser() for root in listed if root), CHECKPOINTS_FOLDER, cache]
 
 
 def find(name: str) -> Path | None:
@@ -86,6 +92,18 @@ def available_checkpoints() -> list[str]:
     return list(dict.fromkeys(names))
 
 
+def _folder_of(path: Path) -> Path | None:
+    """The checkpoint folder that a path means: itself, the ``checkpoint/`` of a training run, or
+    the folder that a file of weights or settings lies in."""
+    if os.path.isdir(path):
+        run = path / "checkpoint"
+        is_run = not os.path.isfile(path / CONFIG_FILE) and os.path.isfile(run / CONFIG_FILE)
+        return run if is_run else path
+    if path.name in (CONFIG_FILE, WEIGHTS_FILE) and os.path.isfile(path.parent / CONFIG_FILE):
+        return path.parent
+    return None
+
+
 def locate(name_or_path: str | Path) -> Path:
     """The folder of a checkpoint. A name comes before a path of the same spelling.
 
@@ -97,8 +115,8 @@ def locate(name_or_path: str | Path) -> Path:
     if is_name and (folder := find(name)) is not None:
         return folder
     path = Path(name).expanduser()
-    if name and os.path.isdir(path):
-        return path
+    if name and (folder := _folder_of(path)) is not None:
+        return folder
     if name in CHECKPOINTS:
         roots = " or ".join(str(root) for root in checkpoint_roots())
         raise ConfigError(

@@ -8,10 +8,12 @@ code 2.
 from __future__ import annotations
 
 import argparse
+import io
 import os
 import sys
 from collections.abc import Sequence
 
+from pix2seq.cli.app import APP
 from pix2seq.cli.bench import BENCH
 from pix2seq.cli.checkpoints import LIST
 from pix2seq.cli.command import Command
@@ -20,16 +22,24 @@ from pix2seq.cli.detect import DETECT, STREAM
 from pix2seq.cli.evaluate import EVALUATE
 from pix2seq.cli.replay import REPLAY
 from pix2seq.cli.scenes import SCENES
+from pix2seq.cli.snapshots import SNAPSHOTS
 from pix2seq.cli.train import TRAIN
 from pix2seq.cli.verify import VERIFY
 from pix2seq.config import ConfigError
 
+OUT_OF_MEMORY = (
+    "the memory does not suffice; use --device cpu, a smaller --batch-size (train: --set "
+    "batch_size=N), or a smaller checkpoint"
+)
+
 COMMANDS: tuple[Command, ...] = (
+    APP,
     DETECT,
     STREAM,
     REPLAY,
     SCENES,
     TRAIN,
+    SNAPSHOTS,
     EVALUATE,
     BENCH,
     LIST,
@@ -38,9 +48,10 @@ COMMANDS: tuple[Command, ...] = (
 )
 """All commands, in the order of ``--help``. A new one is a module beside this and a line here."""
 
-_USER_ERROR = 2
+_FAILED = 2
 _INTERRUPTED = 130
 _READER_GONE = 141
+TRACEBACK_VARIABLE = "PIX2SEQ_TRACEBACK"
 
 
 def build_parser() -> argparse.ArgumentParser:
@@ -58,16 +69,44 @@ def build_parser() -> argparse.ArgumentParser:
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run one command; returns the exit code."""
+    _print_any_name()
     args = build_parser().parse_args(argv)
     try:
-        args.run(args)
-    except ConfigError as error:
-        print(f"pix2seq: {' '.join(str(error).split())}", file=sys.stderr)
-        return _USER_ERROR
+        return args.run(args) or 0
     except KeyboardInterrupt:
-        print("pix2seq: interrupted", file=sys.stderr)
-        return _INTERRUPTED
+        return _say("interrupted", _INTERRUPTED)
     except BrokenPipeError:  # the reader, `head` for example, has seen enough
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return _READER_GONE
-    return 0
+    except Exception as error:
+        if os.environ.get(TRACEBACK_VARIABLE):
+            raise
+        return _say(sentence_of(error), _FAILED)
+
+
+def sentence_of(error: Exception) -> str:
+    """What people are told about an error: what happened and what to do."""
+    text = str(error)
+    if isinstance(error, ConfigError):
+        return text
+    if isinstance(error, MemoryError) or "out of memory" in text.lower():
+        return f"{OUT_OF_MEMORY} ({text.splitlines()[0] if text else 'no details'})"
+    if isinstance(error, OSError) and error.strerror:
+        place = f"{error.filename}: " if error.filename else ""
+        return f"{place}{error.strerror}"
+    if isinstance(error, ImportError):
+        return f"{text}; install what requirements.txt lists"
+    what = f"{type(error).__name__}: {text}" if text else type(error).__name__
+    return f"unexpected {what}; {TRACEBACK_VARIABLE}=1 shows where, please report it"
+
+
+def _say(sentence: str, code: int) -> int:
+    print(f"pix2seq: {' '.join(sentence.split())}", file=sys.stderr)
+    return code
+
+
+def _print_any_name() -> None:
+    """Let what the terminal's encoding lacks be spelled out instead of ending the command."""
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="backslashreplace")

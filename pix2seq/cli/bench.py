@@ -1,87 +1,51 @@
-"""``bench``: how long looking and writing take on this machine."""
+"""``bench``: how fast this machine looks, writes and trains, against goals."""
 
 from __future__ import annotations
 
 import argparse
-import statistics
-import time
-from typing import TYPE_CHECKING, Any
+import json
+import sys
 
-from pix2seq.cli.command import (
-    Command,
-    add_model_arguments,
-    add_sampling_arguments,
-    sampling_options,
-    write_json,
-)
-from pix2seq.config import ConfigError, SamplingOptions
-
-if TYPE_CHECKING:
-    from PIL import Image
-
-    from pix2seq.predictor import Predictor
+from pix2seq.cli.checks import check_output
+from pix2seq.cli.command import Command, read_text, write_json
+from pix2seq.config import ConfigError
 
 
 def _add_arguments(parser: argparse.ArgumentParser) -> None:
-    add_model_arguments(parser)
-    add_sampling_arguments(parser)
-    parser.add_argument("--image", metavar="FILE", help="a picture (default: a generated scene)")
-    parser.add_argument("--runs", type=int, default=5, metavar="N", help="medians of N runs")
-    parser.add_argument("--json", metavar="FILE", help="the numbers (- prints them)")
-
-
-def measure(
-    predictor: Predictor, image: Image.Image, options: SamplingOptions, runs: int
-) -> dict[str, Any]:
-    """Medians over ``runs``, after one run that does not count.
-
-    Returns:
-        ``encode_s``; ``first_token_s`` after encoding; ``decode_s`` of all tokens; ``tokens``;
-        ``tokens_per_s``; and the settings.
-    """
-    encodes, firsts, decodes, count = [], [], [], 0
-    for _ in range(runs + 1):
-        encoding = predictor.encode(image)
-        start = time.perf_counter()
-        moments = [time.perf_counter() - start for _ in predictor.stream(encoding, options)]
-        encodes.append(encoding.seconds)
-        firsts.append(moments[0])
-        decodes.append(moments[-1])
-        count = len(moments)  # the same in every run: the seed is
-    decode = statistics.median(decodes[1:])
-    return {
-        "checkpoint": predictor.name,
-        "device": str(predictor.device),
-        "runs": runs,
-        "tokens": count,
-        "encode_s": statistics.median(encodes[1:]),
-        "first_token_s": statistics.median(firsts[1:]),
-        "decode_s": decode,
-        "tokens_per_s": count / decode,
-    }
+    parser.add_argument("--checkpoint", default="mini", help="name or folder (default: mini)")
+    parser.add_argument("--quick", action="store_true", help="fewer repeats, about a minute")
+    parser.add_argument("--json", metavar="FILE", help="figures and machine (- prints them)")
+    parser.add_argument("--against", metavar="FILE", help="an earlier --json, to compare with")
 
 
 def _run(args: argparse.Namespace) -> None:
-    from pix2seq.data import make_scene
-    from pix2seq.images import load_image
-    from pix2seq.predictor import load
+    check_output(args.json, "--json")
+    before = _earlier(args.against)
+    from pix2seq.bench import all_rows, compared, describe_machine, table
 
-    if args.runs < 1:
-        raise ConfigError(f"--runs is {args.runs}; use at least one")
-    predictor = load(args.checkpoint, args.device)
-    options = predictor.resolve(sampling_options(args, predictor.categories))
-    image = load_image(args.image) if args.image else make_scene(seed=0).image
-    found = measure(predictor, image, options, args.runs)
+    machine = describe_machine()
+    rows = []
+    for row in all_rows(args.checkpoint, args.quick):
+        rows.append(row)
+        print(table([row]), file=sys.stderr if args.json == "-" else sys.stdout, flush=True)
     if args.json:
-        write_json(args.json, found)
+        write_json(args.json, {"machine": machine, "rows": [row.to_dict() for row in rows]})
     if args.json != "-":
-        print(
-            f"{found['checkpoint']} on {found['device']}, median of {args.runs} runs: "
-            f"encode {1000 * found['encode_s']:.1f} ms, "
-            f"first token {1000 * found['first_token_s']:.1f} ms later, "
-            f"{found['tokens']} tokens in {1000 * found['decode_s']:.1f} ms "
-            f"({found['tokens_per_s']:.0f} tokens/s)"
-        )
+        print("\n" + ", ".join(f"{name} {value}" for name, value in machine.items()))
+        if before:
+            print(f"\nagainst {args.against}\n{compared(rows, before)}")
 
 
-BENCH = Command("bench", "Time encoding and writing on this machine.", _add_arguments, _run)
+def _earlier(path: str | None) -> dict | None:
+    if path is None:
+        return None
+    try:
+        found = json.loads(read_text(path))
+        if "rows" not in found:
+            raise ValueError
+    except (ValueError, TypeError):
+        raise ConfigError(f"{path} is not what bench --json wrote; give such a file") from None
+    return found
+
+
+BENCH = Command("bench", "Measure this machine against the goals.", _add_arguments, _run)

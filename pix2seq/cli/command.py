@@ -11,6 +11,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from pix2seq import files
+from pix2seq.checkpoints.registry import default_name
 from pix2seq.config import ConfigError, SamplingOptions
 
 if TYPE_CHECKING:
@@ -23,18 +25,21 @@ class Command:
 
     Attributes:
         add_arguments: fills its parser.
-        run: does the work; user errors are ``ConfigError``.
+        run: does the work; user errors are ``ConfigError``. Its result is the exit code, ``None``
+            for 0.
     """
 
     name: str
     help: str
     add_arguments: Callable[[argparse.ArgumentParser], None]
-    run: Callable[[argparse.Namespace], None]
+    run: Callable[[argparse.Namespace], int | None]
 
 
 def add_model_arguments(parser: argparse.ArgumentParser) -> None:
     """Which checkpoint, on which device."""
-    parser.add_argument("--checkpoint", default="mini", help="name or folder (default: mini)")
+    parser.add_argument(
+        "--checkpoint", default=default_name(), help="name or folder (default: %(default)s)"
+    )
     parser.add_argument("--device", default="auto", help="auto, cpu, cuda, mps (default: auto)")
 
 
@@ -58,6 +63,17 @@ def add_sampling_arguments(parser: argparse.ArgumentParser, seed_flag: str = "--
 
 def sampling_options(args: argparse.Namespace, categories: Categories) -> SamplingOptions:
     """The options that ``add_sampling_arguments`` read."""
+    return options_without_labels(args).replace(
+        forbidden_labels=named_labels(args.forbid, categories)
+    )
+
+
+def options_without_labels(args: argparse.Namespace) -> SamplingOptions:
+    """The same but for ``--forbid``, which only a checkpoint's classes explain.
+
+    Raises:
+        ConfigError: a value that no checkpoint could use.
+    """
     return SamplingOptions(
         temperature=args.temperature,
         top_k=args.top_k,
@@ -70,19 +86,52 @@ def sampling_options(args: argparse.Namespace, categories: Categories) -> Sampli
         noise=args.noise,
         score=args.score,
         score_threshold=args.score_threshold,
-        forbidden_labels=_labels(args.forbid, categories),
         seed=args.sampling_seed,
     )
 
 
-def _labels(text: str | None, categories: Categories) -> tuple[int, ...]:
-    labels = []
-    for word in filter(None, (part.strip() for part in (text or "").split(","))):
-        try:
-            labels.append(int(word) if word.isdecimal() else categories.label_of_name(word))
-        except KeyError:
-            raise ConfigError(f"--forbid: the checkpoint has no class {word!r}") from None
-    return tuple(labels)
+def named_labels(text: str | None, categories: Categories) -> tuple[int, ...]:
+    """Labels from a list like ``"knife, fork,spoon,3"``.
+
+    A class of that name comes before a label of that number, and the longest name before its
+    parts, so that names may hold commas and digits.
+
+    Raises:
+        ConfigError: naming what is no class, or what can be read in two ways.
+    """
+    words = [word.strip() for word in (text or "").split(",")]
+    names = {name: label for label, name in enumerate(categories.names) if name is not None}
+    labels: list[int] = []
+    while words:
+        if not words[0]:
+            words = words[1:]
+            continue
+        for count in range(len(words), 0, -1):
+            label = _label_of(words[:count], names, len(categories))
+            if label is not None:
+                break
+        else:
+            raise ConfigError(f"--forbid: the checkpoint has no class {words[0]!r}")
+        apart = [_label_of([word], names, len(categories)) for word in words[:count]]
+        if count > 1 and None not in apart:
+            raise ConfigError(
+                f"--forbid: {', '.join(words[:count])!r} is a class, and so is each of its parts; "
+                f"give its label {label}"
+            )
+        labels.append(label)
+        words = words[count:]
+    return tuple(dict.fromkeys(labels))
+
+
+def _label_of(words: list[str], names: dict[str, int], count: int) -> int | None:
+    """The label that words, taken together, stand for."""
+    for spelling in (", ".join(words), ",".join(words)):
+        if spelling in names:
+            return names[spelling]
+    number = words[0]
+    if len(words) == 1 and number.isascii() and number.isdecimal() and int(number) < count:
+        return int(number)
+    return None
 
 
 def integers(text: str | None, flag: str) -> tuple[int, ...]:
@@ -93,20 +142,19 @@ def integers(text: str | None, flag: str) -> tuple[int, ...]:
         raise ConfigError(f"{flag} is {text!r}; use whole numbers separated by commas") from None
 
 
-def write_bytes(path: str | Path, content: bytes) -> None:
-    """Write a file. Raises ``ConfigError`` naming it when that is impossible."""
-    try:
-        Path(path).write_bytes(content)
-    except OSError as error:
-        raise ConfigError(f"cannot write {path}: {error.strerror or error}") from None
-
-
 def write_text(path: str | Path, text: str) -> None:
-    """Write a text file, or print it if ``path`` is ``-``."""
-    if str(path) == "-":
+    """Write a text file, or print it if ``path`` is ``-``: in UTF-8, as in a file, whatever the
+    terminal's encoding."""
+    if str(path) != "-":
+        files.write_text(path, f"{text}\n")
+        return
+    stream = getattr(sys.stdout, "buffer", None)
+    if stream is None:  # a stand-in without bytes beneath
         print(text, flush=True)
-    else:
-        write_bytes(path, f"{text}\n".encode())
+        return
+    sys.stdout.flush()
+    stream.write(f"{text}\n".encode("utf-8", "backslashreplace"))
+    stream.flush()
 
 
 def write_json(path: str | Path, value: Any) -> None:
@@ -125,10 +173,12 @@ def read_text(path: str | Path) -> str:
 def save_figure(figure: Any, path: str | Path) -> None:
     """Write a matplotlib figure; the file's ending decides the format."""
     try:
-        figure.savefig(path)
-    except (ValueError, OSError) as error:
-        reason = str(error).splitlines()[0]
-        raise ConfigError(f"cannot write {path}: {reason}") from None
+        with files.replacing(path) as (part,):
+            figure.savefig(part, format=Path(path).suffix[1:].lower())
+    except ValueError as error:
+        if isinstance(error, ConfigError):
+            raise
+        raise ConfigError(f"cannot write {path}: {str(error).splitlines()[0]}") from None
 
 
 @contextmanager

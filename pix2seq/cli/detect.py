@@ -8,9 +8,15 @@ import sys
 import time
 from collections.abc import Iterator
 from itertools import islice
-from pathlib import Path
 from typing import TYPE_CHECKING
 
+from pix2seq.cli.checks import (
+    FIGURE_ENDINGS,
+    check_model_arguments,
+    check_output,
+    check_picture,
+    check_sampling_arguments,
+)
 from pix2seq.cli.command import (
     Command,
     add_model_arguments,
@@ -18,11 +24,11 @@ from pix2seq.cli.command import (
     integers,
     sampling_options,
     save_figure,
-    write_bytes,
     write_json,
     write_text,
 )
 from pix2seq.config import ConfigError, SamplingOptions
+from pix2seq.files import write_bytes
 
 if TYPE_CHECKING:
     from PIL import Image
@@ -63,6 +69,12 @@ def add_stage_arguments(parser: argparse._ArgumentGroup) -> None:
     parser.add_argument("--png", metavar="FILE", help="photo and sentence as a picture")
     parser.add_argument("--svg", metavar="FILE", help="the same as SVG")
     parser.add_argument("--gif", metavar="FILE", help="the writing as an animation")
+
+
+def check_stage_arguments(args: argparse.Namespace) -> None:
+    """Where ``add_stage_arguments`` wants its pictures, they can be written."""
+    for name in ("png", "svg", "gif"):
+        check_output(getattr(args, name), f"--{name}")
 
 
 def write_stage(args: argparse.Namespace, record: RunRecord, image: Image.Image) -> None:
@@ -108,15 +120,20 @@ def as_lines(record: RunRecord) -> str:
 
 
 def _detect(args: argparse.Namespace) -> None:
-    from pix2seq.examples import example_of
+    check_picture(args.image)
+    check_output(args.save, "--save", FIGURE_ENDINGS)
+    for name in ("json", "record", "coco"):
+        check_output(getattr(args, name), f"--{name}")
+    check_stage_arguments(args)
+    predictor, image, encoding, options, steps = _start(args)
+    from pix2seq.examples import picture_name
     from pix2seq.render import RunRecord, draw_detections
 
-    predictor, image, encoding, options, steps = _start(args)
     start = time.perf_counter()
     steps = list(steps)
     seconds = time.perf_counter() - start
     detections = predictor.read(encoding, steps, options)
-    name = args.image if example_of(args.image) else Path(args.image).name
+    name = picture_name(args.image)
     record = RunRecord.of(predictor, encoding, steps, detections, options, seconds, name)
     if args.json:
         write_json(args.json, record.summary())
@@ -134,9 +151,10 @@ def _detect(args: argparse.Namespace) -> None:
 
 
 def _stream(args: argparse.Namespace) -> None:
+    check_picture(args.image)
+    predictor, _, encoding, _, steps = _start(args)
     from pix2seq.render import record_token
 
-    predictor, _, encoding, _, steps = _start(args)
     for step in steps:
         token = record_token(predictor, encoding, step)
         sys.stdout.write(json.dumps(token.to_dict(), allow_nan=False) + "\n")
@@ -148,18 +166,21 @@ def _start(
 ) -> tuple[Predictor, Image.Image, ImageEncoding, SamplingOptions, Iterator[SamplingStep]]:
     """Look at the picture and begin to write, as the arguments say: (predictor, picture, encoding,
     resolved options, steps). Raises ``ConfigError`` for what cannot be used."""
-    from pix2seq.examples import open_picture
-    from pix2seq.predictor import load
-
     if args.tokens is not None and args.tokens < 1:
         raise ConfigError(f"--tokens is {args.tokens}; use 1 or more")
-    predictor = load(args.checkpoint, args.device)
-    options = predictor.resolve(sampling_options(args, predictor.categories))
-    image = open_picture(args.image)
-    encoding = predictor.encode(image)
     prefix = integers(args.prefix, "--prefix")
     every = args.forced == "all"
     forced = range(len(prefix)) if every else integers(args.forced, "--forced")
+    check_model_arguments(args)
+    check_sampling_arguments(args)
+    from pix2seq.examples import open_picture
+
+    image = open_picture(args.image)
+    from pix2seq.predictor import load
+
+    predictor = load(args.checkpoint, args.device)
+    options = predictor.resolve(sampling_options(args, predictor.categories))
+    encoding = predictor.encode(image)
     steps = predictor.stream(encoding, options, prefix, forced)
     return predictor, image, encoding, options, islice(steps, args.tokens)
 

@@ -7,6 +7,14 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from pix2seq.cli.checks import (
+    FIGURE_ENDINGS,
+    check_folder,
+    check_input,
+    check_model_arguments,
+    check_output,
+    check_sampling_arguments,
+)
 from pix2seq.cli.command import (
     Command,
     add_model_arguments,
@@ -20,7 +28,6 @@ from pix2seq.cli.command import (
 from pix2seq.config import ConfigError
 
 if TYPE_CHECKING:
-    from pix2seq.categories import Categories
     from pix2seq.evaluate import EncodedSamples
     from pix2seq.evaluate.run import Samples
     from pix2seq.predictor import Predictor
@@ -33,6 +40,7 @@ def _add_arguments(parser: argparse.ArgumentParser) -> None:
     data.add_argument("--scenes", type=int, metavar="N", help="that many generated scenes")
     data.add_argument("--seed", type=int, metavar="S", help="of the scenes (default: 0)")
     data.add_argument("--photos", metavar="DIR", help="photos for the scenes' backgrounds")
+    data.add_argument("--hard", action="store_true", help="hard scenes; see `scenes --hard`")
     data.add_argument("--limit", type=int, metavar="N", help="only the first N images")
     data.add_argument(
         "--drop-outside", action="store_true", help="leave out boxes that lie outside their image"
@@ -52,13 +60,13 @@ def _add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def _run(args: argparse.Namespace) -> None:
+    _check(args)
     from pix2seq.evaluate import as_table, encode_samples, evaluate
     from pix2seq.predictor import load
 
-    _check(args)
+    samples = _samples(args)  # before the model, which takes longer to load
     predictor = load(args.checkpoint, args.device)
     options = predictor.resolve(sampling_options(args, predictor.categories))
-    samples = _samples(args, predictor.categories)
     if args.sweep:
         with progress_bar("looking") as show:
             encoded = encode_samples(predictor, samples, args.limit, args.batch_size, show)
@@ -84,32 +92,59 @@ def _check(args: argparse.Namespace) -> None:
         raise ConfigError("name the data: --annotations FILE with --images DIR, or --scenes N")
     if photos and (args.annotations is None or args.images is None):
         raise ConfigError("--annotations and --images go together; give both")
-    if photos and (args.seed is not None or args.photos is not None):
+    if photos and (args.seed is not None or args.photos is not None or args.hard):
         raise ConfigError(
-            "--seed and --photos choose scenes; for the seed of the writing use --sampling-seed"
+            "--seed, --photos and --hard choose scenes; for the seed of the writing use "
+            "--sampling-seed"
         )
     if args.scenes is not None and args.scenes < 1:
         raise ConfigError(f"--scenes is {args.scenes}; use at least one")
+    if args.seed is not None and not 0 <= args.seed < 2**63:
+        raise ConfigError(f"--seed is {args.seed}; use 0 to 2**63 - 1")
+    for flag, value in (("--limit", args.limit), ("--batch-size", args.batch_size)):
+        if value is not None and value < 1:
+            raise ConfigError(f"{flag} is {value}; use 1 or more")
     if args.bootstrap < 0:
         raise ConfigError(f"--bootstrap is {args.bootstrap}; use 0 (off) or more")
     if args.sweep and (args.json or args.plot or args.bootstrap):
         raise ConfigError("--sweep writes its own files; leave --json, --plot and --bootstrap out")
+    if photos:
+        check_input(args.annotations, "--annotations")
+        check_input(args.images, "--images", folder=True)
+    if args.photos is not None:
+        check_input(args.photos, "--photos", folder=True)
+    check_output(args.json, "--json")
+    check_output(args.plot, "--plot", FIGURE_ENDINGS)
+    if args.sweep:
+        check_folder(args.sweep, "--sweep")
+    check_model_arguments(args)
+    check_sampling_arguments(args)
 
 
-def _samples(args: argparse.Namespace, categories: Categories) -> Samples:
+def _samples(args: argparse.Namespace) -> Samples:
     from pix2seq.data import CocoDetection, Scenes
+    from pix2seq.data.scenes import EASY, HARD
 
     if args.scenes is not None:
-        return Scenes(args.seed or 0, args.scenes, photos=args.photos)
-    samples = CocoDetection(args.annotations, args.images)
+        kind = HARD if args.hard else EASY
+        return Scenes(args.seed or 0, args.scenes, photos=args.photos, kind=kind)
+    samples = CocoDetection(args.annotations, args.images, drop_outside=args.drop_outside)
+    missing = samples.missing(range(len(samples))[: args.limit])
+    if missing:
+        raise ConfigError(
+            f"{len(missing)} image files are missing; {samples.explain_missing(missing[0])}"
+        )
+    for doubt in samples.annotations.doubts():
+        print(f"{args.annotations}: {doubt}", file=sys.stderr)
     if samples.dropped:
         count = f"{samples.dropped} box{'es' if samples.dropped > 1 else ''} without area inside"
-        if not args.drop_outside:
-            raise ConfigError(
-                f"{args.annotations}: {count} the image, first {samples.first_dropped}; "
-                "correct the file, or leave them out with --drop-outside"
-            )
-        print(f"left out {count} the image", file=sys.stderr)
+        said = (
+            f"left out {count} the image"
+            if args.drop_outside
+            else f"{count} the image count as not found, as in COCO's own evaluation (first "
+            f"{samples.first_dropped}); --drop-outside leaves them out"
+        )
+        print(f"{args.annotations}: {said}", file=sys.stderr)
     return samples
 
 

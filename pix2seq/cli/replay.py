@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import argparse
 
+from pix2seq.cli.checks import check_picture
 from pix2seq.cli.command import Command, read_text
-from pix2seq.cli.detect import add_stage_arguments, as_lines, write_stage
+from pix2seq.cli.detect import add_stage_arguments, as_lines, check_stage_arguments, write_stage
 
 
 def _add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -15,10 +16,14 @@ def _add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def _run(args: argparse.Namespace) -> None:
+    check_stage_arguments(args)
+    if args.image:
+        check_picture(args.image)
+    text = read_text(args.record)
     from pix2seq.examples import open_picture
     from pix2seq.render import RunRecord, as_command
 
-    record = RunRecord.from_json(read_text(args.record))
+    record = RunRecord.from_json(text)
     if args.png or args.svg or args.gif:
         image = open_picture(args.image) if args.image else record.image.open()
         write_stage(args, record, image)

@@ -5,13 +5,13 @@ from __future__ import annotations
 import argparse
 import json
 from collections.abc import Sequence
-from pathlib import Path
 from typing import Any
 
+from pix2seq.checkpoints.registry import CHECKPOINTS, locate
+from pix2seq.cli.checks import check_folder, check_input
 from pix2seq.cli.command import Command
 from pix2seq.config import ConfigError, TrainConfig
-
-_RECIPES = Path(__file__).resolve().parents[1] / "configs"
+from pix2seq.resources import RECIPES
 
 
 def _add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -32,6 +32,9 @@ def _add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def _run(args: argparse.Namespace) -> None:
+    check_folder(args.out, "--out")
+    if args.init is not None and args.init not in CHECKPOINTS:
+        locate(args.init)
     config = _config(args)
     from pix2seq.train import run
 
@@ -47,13 +50,15 @@ def _config(args: argparse.Namespace) -> TrainConfig:
             "name the run: --config FILE, or --init NAME with --annotations FILE and --images DIR"
         )
     if args.config is not None:
-        recipe = _RECIPES / f"{args.config}.json"
+        recipe = RECIPES / f"{args.config}.json"
         config = TrainConfig.load(recipe if recipe.is_file() else args.config)
         if args.init is not None:
             changes["init"] = args.init
         return TrainConfig.from_dict({**config.to_dict(), **changes})
     if args.annotations is None or args.images is None or args.init is None:
         raise ConfigError("--init, --annotations and --images go together; give all three")
+    check_input(args.annotations, "--annotations")
+    check_input(args.images, "--images", folder=True)
     from pix2seq.finetune import finetune_config
 
     config = finetune_config(args.init, args.annotations, args.images)
@@ -75,7 +80,7 @@ def _changes(assignments: Sequence[str]) -> dict[str, Any]:
 
 
 def _names() -> str:
-    return ", ".join(sorted(path.stem for path in _RECIPES.glob("*.json")))
+    return ", ".join(sorted(path.stem for path in RECIPES.glob("*.json")))
 
 
 TRAIN = Command("train", "Train a model, or fine-tune one on your own data.", _add_arguments, _run)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 
+from pix2seq.cli.checks import check_input
 from pix2seq.cli.command import Command, progress_bar
 
 _DISAGREES = 1
@@ -20,7 +21,9 @@ def _add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--device", default="auto", help="auto, cpu, cuda, mps (default: auto)")
 
 
-def _run(args: argparse.Namespace) -> None:
+def _run(args: argparse.Namespace) -> int:
+    check_input(args.annotations, "--annotations")
+    check_input(args.images, "--images", folder=True)
     from pix2seq.data import CocoDetection
     from pix2seq.evaluate.verify import published_ap, verify
     from pix2seq.predictor import load
@@ -31,8 +34,7 @@ def _run(args: argparse.Namespace) -> None:
     with progress_bar("verifying") as show:
         result = verify(predictor, info, samples, args.limit, args.batch_size, on_progress=show)
     print(result)
-    if not result.agrees:
-        raise SystemExit(_DISAGREES)
+    return 0 if result.agrees else _DISAGREES
 
 
 VERIFY = Command(

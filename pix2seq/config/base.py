@@ -101,8 +101,12 @@ class Config:
     def load(cls, path: str | Path) -> Self:
         """Read a JSON file. Raises ``ConfigError`` naming the file when it cannot be used."""
         try:
-            return cls.from_dict(json.loads(Path(path).read_text()))
-        except (OSError, json.JSONDecodeError, UnicodeDecodeError, ConfigError) as error:
+            return cls.from_dict(json.loads(Path(path).read_text(encoding="utf-8")))
+        except OSError as error:
+            raise ConfigError(f"{path}: {error.strerror or error}; check the path") from error
+        except UnicodeDecodeError:
+            raise ConfigError(f"{path} is not UTF-8 text; it holds no settings") from None
+        except (ValueError, RecursionError) as error:  # ConfigError and JSON's own among them
             raise ConfigError(f"{path}: {error}") from error
 
     def replace(self, **changes: Any) -> Self:

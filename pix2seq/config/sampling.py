@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 import numbers
 from dataclasses import dataclass
-from typing import Literal
+from typing import Any, Literal
 
 from pix2seq.config.base import Config, one_of, require
 from pix2seq.config.tokenizer import TokenizerConfig
@@ -56,6 +56,15 @@ class SamplingOptions(Config):
     seed: int = 0
 
     def __post_init__(self) -> None:
+        for field in dataclasses.fields(self):  # sweeps are written with numpy
+            object.__setattr__(self, field.name, _plain(getattr(self, field.name)))
+        labels = self.forbidden_labels
+        require(
+            isinstance(labels, list | tuple)
+            and all(isinstance(_plain(label), int) for label in labels),
+            f"forbidden_labels is {labels!r}; it must be a list of whole numbers",
+        )
+        object.__setattr__(self, "forbidden_labels", tuple(map(_plain, labels)))
         for kind, what, names in (
             (numbers.Integral, "a whole number", ("top_k", "max_objects", "num_bins", "seed")),
             (numbers.Real, "a number", ("temperature", "top_p", "score_threshold")),
@@ -130,3 +139,8 @@ class SamplingOptions(Config):
             f"all {tokenizer.num_classes} classes are forbidden; allow at least one",
         )
         return filled
+
+
+def _plain(value: Any) -> Any:
+    """Numpy's numbers and arrays as Python's own; everything else as it is."""
+    return value.tolist() if hasattr(value, "tolist") else value

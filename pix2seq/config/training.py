@@ -103,6 +103,8 @@ class TrainConfig(Config):
         final_lr: last rate relative to the peak.
         ema: decay of the exponential moving average of the weights, which is what is saved.
         mixed_precision: Accelerate's setting, ``no`` or ``bf16``.
+        snapshots: checkpoints kept along the run, in fp16, for ``python -m pix2seq snapshots``; the
+            first is the start and the last the end. 0 keeps none.
         init: a checkpoint (name or folder) to start from.
         sampling: the options that the finished checkpoint recommends.
     """
@@ -132,6 +134,7 @@ class TrainConfig(Config):
     workers: int = 1
     seed: int = 0
     save_every: int = 200
+    snapshots: int = 0
     init: str | None = None
     sampling: SamplingOptions = field(default_factory=SamplingOptions)
 
@@ -141,6 +144,10 @@ class TrainConfig(Config):
         require(
             0 <= self.class_smoothing < 1,
             f"class_smoothing is {self.class_smoothing}; use a share from 0 to below 1",
+        )
+        require(
+            self.snapshots == 0 or self.snapshots >= 2,
+            f"snapshots is {self.snapshots}; use 0 (none) or at least 2 (start and end)",
         )
         require(len(self.data) > 0, "data is empty; name at least one source")
         require(self.steps >= 1 and self.batch_size >= 1, "steps and batch_size must be positive")
@@ -159,3 +166,9 @@ class TrainConfig(Config):
             need <= self.model.max_tokens,
             f"{objects} objects need {need} positions, the model has {self.model.max_tokens}",
         )
+
+    @property
+    def snapshot_steps(self) -> tuple[int, ...]:
+        """The steps whose weights are kept: denser at the start, where most is learned."""
+        last = self.snapshots - 1
+        return tuple(sorted({round(self.steps * (k / last) ** 2) for k in range(self.snapshots)}))

@@ -10,15 +10,16 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
+from pix2seq.categories import Categories
 from pix2seq.checkpoints import CHECKPOINTS, CheckpointInfo, save
 from pix2seq.config import (
-    ConfigError,
     ModelConfig,
     PreprocessConfig,
     SamplingOptions,
     TokenizerConfig,
 )
 from pix2seq.convert.report import ConversionReport
+from pix2seq.files import cannot_write
 from pix2seq.model import Pix2Seq
 
 
@@ -46,11 +47,16 @@ class Converted:
         model.load_state_dict(self.weights, strict=True)
         return model.eval()
 
-    def save(self, folder: str | Path, categories: str, info: CheckpointInfo | None = None) -> Path:
+    def save(
+        self,
+        folder: str | Path,
+        categories: str | Categories,
+        info: CheckpointInfo | None = None,
+    ) -> Path:
         """Write our folder, with an account of the conversion; weights keep their precision.
 
         Args:
-            categories: name of the label space that the class tokens mean.
+            categories: what the class tokens mean: a label space, or the name of one.
             info: what people are told about it; by default named after the folder.
         """
         folder = Path(folder)
@@ -60,7 +66,7 @@ class Converted:
                 title=f"{folder.name} ({self.report.kind})",
                 family=self.family,
                 source=self.report.source,
-                label_space=categories,
+                label_space=categories if isinstance(categories, str) else "its own",
                 image_size=self.preprocess.image_size,
             )
         with torch.device("meta"):  # names and shapes only; the weights exist once
@@ -80,7 +86,7 @@ class Converted:
                 half=False,
             )
         except OSError as error:
-            raise ConfigError(f"{folder} cannot be written: {error}") from error
+            raise cannot_write(folder, error) from None
 
 
 @lru_cache(maxsize=4)

@@ -70,19 +70,22 @@ def fetch(info: CheckpointInfo, progress: Progress | None = None) -> Path:
     """
     target = cached_folder(info.name)
     raw = home() / "downloads" / info.name
-    lock = home() / "locks" / f"{info.name}.lock"
+    lock = FileLock(home() / "locks" / f"{info.name}.lock")
     try:
-        lock.parent.mkdir(parents=True, exist_ok=True)
+        Path(lock.lock_file).parent.mkdir(parents=True, exist_ok=True)
         raw.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
+        lock.acquire()
+    except OSError as error:  # a cache that may only be read shows itself at any of the three
         raise ConfigError(f"{home()} cannot be written ({error}); set PIX2SEQ_HOME") from error
-    with FileLock(lock):
+    try:
         if (target / CONFIG_FILE).is_file():  # another process was faster
             return target
         with _Bar(progress) as bar:
             converted = _FAMILIES[info.family](info, raw, bar)
         converted.save(target, info.label_space, info)
         shutil.rmtree(raw)
+    finally:
+        lock.release()
     return target
 
 

@@ -6,6 +6,8 @@ import json
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
+from pix2seq.files import write_text
+
 REPORT_FILE = "conversion.json"
 
 
@@ -36,4 +38,4 @@ class ConversionReport:
 
     def write(self, folder: Path) -> None:
         """Leave the whole account in ``folder`` as JSON."""
-        (folder / REPORT_FILE).write_text(json.dumps(asdict(self), indent=1) + "\n")
+        write_text(folder / REPORT_FILE, json.dumps(asdict(self), indent=1) + "\n")

@@ -1,8 +1,9 @@
-"""moein-shariatnia/Pix2Seq's VOC model: a plain PyTorch state dict in, one of our folders out.
+"""moein-shariatnia/Pix2Seq's models: a PyTorch state dict in, one of our folders out.
 
-A DeiT-III ViT, its channels averaged down to the decoder's width, and a post-norm decoder with its
-own vocabulary: ``xyxy``, truncated bins first, then classes, BOS, EOS and PAD. Read from the
-repository at commit c7aff7a (2022-08-31).
+The published one knows VOC's twenty classes; the repository's code trains on any. A DeiT-III ViT,
+its channels averaged down to the decoder's width, and a post-norm decoder with its own vocabulary:
+``xyxy``, truncated bins first, then classes, BOS, EOS and PAD. Read from the repository at commit
+c7aff7a (2022-08-31).
 
 Its own scripts report as an object's confidence the largest probability at every *fourth* step,
 which for most objects is that of a coordinate, and sometimes another object's label. A score here
@@ -11,12 +12,9 @@ is the probability of the object's own label token.
 
 from __future__ import annotations
 
-import pickle
 import re
-import zipfile
 from pathlib import Path
 
-import torch
 from torch import Tensor
 
 from pix2seq.checkpoints.published import VOC_SAMPLING
@@ -31,16 +29,21 @@ from pix2seq.config import (
 )
 from pix2seq.convert.converted import Converted, meta_state
 from pix2seq.convert.report import ConversionReport
+from pix2seq.convert.torch_file import read_state_dict
 
-NUM_CLASSES = 20
+VOC_CLASSES = 20
 BACKBONE = "deit3_small_patch16_384"
 SPECIALS = 3  # BOS, EOS and PAD follow the classes
 
 _VIT_HEAD_DIM = 64
+_ANCHOR = "decoder.embedding.weight"
 
 
 def read_shariatnia(
-    path: str | Path, vit_heads: int | None = None, decoder_heads: int = 8
+    path: str | Path,
+    vit_heads: int | None = None,
+    decoder_heads: int = 8,
+    num_classes: int | None = None,
 ) -> Converted:
     """Read the published ``.pth`` file, or one that the repository's training code wrote.
 
@@ -48,21 +51,24 @@ def read_shariatnia(
         vit_heads: attention heads of the ViT, which shapes do not tell; by default one per 64
             channels, as in every DeiT.
         decoder_heads: attention heads of the decoder.
+        num_classes: classes that it was trained on; the rest of the vocabulary are bins. By default
+            VOC's 20, if that leaves a bin per pixel, as in the repository's own settings.
 
     Raises:
-        ConfigError: the file cannot be read, or its tensors are not this model's.
+        ConfigError: the file cannot be read, its tensors are not this model's, or its vocabulary
+            does not tell its classes.
     """
-    state = load_state(path)
+    state = read_state_dict(path, anchor=_ANCHOR)
     config = infer_model(state, vit_heads, decoder_heads)
     weights, mapped = _convert_weights(state, config)
     report = ConversionReport(
         source=str(path),
-        kind="shariatnia-voc",
+        kind="shariatnia",
         parameters=sum(tensor.numel() for tensor in weights.values()),
         mapped=mapped,
         ignored=(),
     )
-    tokenizer = tokenizer_config(config)
+    tokenizer = tokenizer_config(config, num_classes)
     return Converted(
         family="shariatnia",
         model=config,
@@ -76,41 +82,34 @@ def read_shariatnia(
     )
 
 
-def load_state(path: str | Path) -> dict[str, Tensor]:
-    """The tensors of a ``.pth`` file; nothing in it is executed."""
-    try:
-        state = torch.load(path, map_location="cpu", weights_only=True)
-    except (OSError, RuntimeError, EOFError, pickle.UnpicklingError, zipfile.BadZipFile) as error:
-        reason = str(error).partition("\n")[0]
-        raise ConfigError(f"{path} cannot be read as a PyTorch state dict: {reason}") from error
-    if not isinstance(state, dict) or not all(isinstance(v, Tensor) for v in state.values()):
-        raise ConfigError(f"{path} is not a plain state dict of tensors; save model.state_dict()")
-    return state
-
-
 # ---- configuration --------------------------------------------------------------------------
+
+_TELLING = {
+    "encoder.model.pos_embed": 3,
+    "encoder.model.patch_embed.proj.weight": 4,
+    "encoder.model.blocks.0.mlp.fc1.bias": 1,
+    "decoder.decoder_pos_embed": 3,
+    "decoder.embedding.weight": 2,
+    "decoder.decoder.layers.0.linear1.bias": 1,
+}
+"""Tensors whose shapes tell the architecture, and how many axes they have."""
 
 
 def infer_model(
     state: dict[str, Tensor], vit_heads: int | None = None, decoder_heads: int = 8
 ) -> ModelConfig:
     """The architecture that tensors of these shapes belong to."""
-    needed = {
-        name: tuple(state[name].shape) if name in state else ()
-        for name in (
-            "encoder.model.pos_embed",
-            "encoder.model.patch_embed.proj.weight",
-            "encoder.model.blocks.0.mlp.fc1.bias",
-            "decoder.decoder_pos_embed",
-            "decoder.embedding.weight",
-            "decoder.decoder.layers.0.linear1.bias",
-        )
-    }
-    if missing := [name for name, shape in needed.items() if not shape]:
-        raise ConfigError(
-            f"the state dict has no {missing[0]}; it is not moein-shariatnia's Pix2Seq model"
-        )
-    positions, patches, vit_hidden, places, embedding, hidden = needed.values()
+    shapes = []
+    for name, axes in _TELLING.items():
+        if name not in state:
+            raise ConfigError(
+                f"the state dict has no {name}; it is not moein-shariatnia's Pix2Seq model"
+            )
+        shape = tuple(state[name].shape)
+        if len(shape) != axes or 0 in shape:
+            raise ConfigError(f"{name} has shape {shape}; it needs {axes} axes, none of them empty")
+        shapes.append(shape)
+    positions, patches, vit_hidden, places, embedding, hidden = shapes
     cells, vit_dim = positions[-2:]
     side = round(cells**0.5)
     if side * side != cells:
@@ -152,13 +151,31 @@ def infer_model(
     )
 
 
-def tokenizer_config(config: ModelConfig) -> TokenizerConfig:
-    """Bins, then classes in alphabetical order, then BOS, EOS and PAD."""
-    num_bins = config.vocab_size - NUM_CLASSES - SPECIALS
-    bos_id = num_bins + NUM_CLASSES
+def tokenizer_config(config: ModelConfig, num_classes: int | None = None) -> TokenizerConfig:
+    """Bins, then classes in alphabetical order, then BOS, EOS and PAD.
+
+    Raises:
+        ConfigError: the vocabulary has no room for the classes, or does not tell how many there
+            are.
+    """
+    words, side = config.vocab_size - SPECIALS, config.image_size[0]
+    if num_classes is None:
+        num_classes = VOC_CLASSES
+        if words - num_classes != side:
+            raise ConfigError(
+                f"the vocabulary has {words} bins and classes, which does not tell them apart: "
+                f"VOC's {VOC_CLASSES} classes would leave {words - VOC_CLASSES} bins for {side} "
+                "pixels; give --num-classes N or --names A,B,..."
+            )
+    num_bins = words - num_classes
+    if num_classes < 1 or num_bins < 2:
+        raise ConfigError(
+            f"{num_classes} classes do not fit: the vocabulary has {words} bins and classes in all"
+        )
+    bos_id = num_bins + num_classes
     return TokenizerConfig(
         num_bins=num_bins,
-        num_classes=NUM_CLASSES,
+        num_classes=num_classes,
         coord_offset=0,
         class_offset=num_bins,
         vocab_size=config.vocab_size,

@@ -2,31 +2,41 @@
 
 from __future__ import annotations
 
-import json
-from collections import defaultdict
-from collections.abc import Iterator
+import os
+from collections.abc import Iterator, Sequence
+from functools import cached_property
 from pathlib import Path
 
+import numpy as np
 import torch
-from PIL import Image
 
-from pix2seq.boxes import clip_boxes, is_degenerate, xywh_to_xyxy
+from pix2seq.boxes import is_degenerate, turn_boxes
 from pix2seq.categories import Categories
 from pix2seq.config import ConfigError
-from pix2seq.data.sample import Sample
+from pix2seq.data.annotations import Annotations, read_annotations
+from pix2seq.data.places import find_file, where_else
+from pix2seq.data.sample import Sample, Stated
+from pix2seq.images import Photo, read_photo, upright_size
 
 
 class CocoDetection:
     """A COCO JSON and a folder of images, as ``Sample``s.
 
-    Boxes are clipped to their image; those that then have no area are left out and counted.
+    Pictures come upright. A JSON may describe the upright picture or the stored rows, as its width
+    and height tell; where they cannot tell (square pictures, mirrored or half-turned ones) it is
+    taken to describe the upright one. A JSON that states no size describes the upright picture.
+
+    What training learns from is clipped to the image; what then has no area is left out and
+    counted. Scoring sees what the file states (``Sample.stated``).
 
     Args:
         annotations: COCO JSON with ``images``, ``annotations`` and ``categories``.
         images: the folder that ``file_name``s are relative to.
-        categories: label space to use; by default the file's own, in id order.
+        categories: label space to use, matched by id; by default the file's own, in id order.
+        drop_outside: scoring leaves out boxes without area inside their image, too.
 
     Attributes:
+        annotations: what the file says.
         dropped: boxes left out because nothing of them lies inside the image.
         first_dropped: the first of them in words, empty if there is none.
 
@@ -35,90 +45,147 @@ class CocoDetection:
     """
 
     def __init__(
-        self, annotations: str | Path, images: str | Path, categories: Categories | None = None
+        self,
+        annotations: str | Path,
+        images: str | Path,
+        categories: Categories | None = None,
+        drop_outside: bool = False,
     ) -> None:
         self.images = Path(images)
         if not self.images.is_dir():
             raise ConfigError(f"{images} is not a folder; give the folder that holds the images")
-        try:
-            content = json.loads(Path(annotations).read_text())
-            self.records, objects = content["images"], content["annotations"]
-            self._sizes = {r["id"]: (int(r["height"]), int(r["width"])) for r in self.records}
-            self._files = [self.images / r["file_name"] for r in self.records]
-            classes = sorted(content["categories"], key=lambda c: c["id"])
-            own = Categories(
-                tuple(c.get("name", f"class {c['id']}") for c in classes),
-                tuple(c["id"] for c in classes),
-            )
-        except KeyError as error:
-            raise ConfigError(f"{annotations} is not COCO JSON: an entry lacks {error}") from error
-        except (OSError, ValueError, TypeError) as error:
-            raise ConfigError(f"{annotations} is not a readable COCO JSON: {error}") from error
-        self.categories = categories or own
-        self.dropped = 0
-        self.first_dropped = ""
-        self._objects = defaultdict(list)
-        self._parse(objects, annotations)
+        self.annotations = read_annotations(annotations)
+        self.categories = categories or self.annotations.categories
+        self._labels = _labels(self.annotations, self.categories)
+        self._starts = np.searchsorted(self.annotations.image, np.arange(len(self) + 1))
+        self._boxes, outside = self._clipped()
+        self._counts = ~outside if drop_outside else np.ones_like(outside)
+        self._taught = ~outside
+        self.dropped = int(outside.sum())
+        self.first_dropped = self._in_words(int(outside.argmax())) if self.dropped else ""
 
-    def _parse(self, objects: list[dict], source: str | Path) -> None:
-        for number, item in enumerate(objects):
-            try:
-                if missing := {"image_id", "category_id", "bbox"} - set(item):
-                    raise ValueError(f"it lacks {', '.join(sorted(missing))}")
-                if item["image_id"] not in self._sizes:
-                    raise ValueError(f"image {item['image_id']} is not in the file")
-                size = self._sizes[item["image_id"]]
-                label = self.categories.label_of_id(item["category_id"])
-                bbox_xywh = torch.tensor(item["bbox"]).float()
-                if bbox_xywh.shape != (4,) or not bbox_xywh.isfinite().all():
-                    raise ValueError(f"bbox is {item['bbox']}; it must be four numbers")
-                box = clip_boxes(xywh_to_xyxy(bbox_xywh), size)
-            except (KeyError, TypeError, ValueError, IndexError, RuntimeError) as error:
-                raise ConfigError(
-                    f"{source}: annotation {number} cannot be used: {error.args[0]}"
-                ) from error
-            if is_degenerate(box):
-                if not self.dropped:
-                    self.first_dropped = (
-                        f"annotation {number} with bbox {item['bbox']} "
-                        f"in an image of {size[1]} x {size[0]}"
-                    )
-                self.dropped += 1
-                continue
-            self._objects[item["image_id"]].append((box, label, bool(item.get("iscrowd", 0))))
+    @cached_property
+    def files(self) -> list[Path]:
+        """The images' files; those that do not exist keep the name that was asked for."""
+        return [find_file(self.images, name) for name in self.annotations.file_names]
+
+    def missing(self, indices: Sequence[int] | None = None) -> list[int]:
+        """Which images (by default of all) have no file."""
+        asked = range(len(self)) if indices is None else indices
+        return [i for i in asked if not os.path.isfile(self.files[i])]
+
+    def explain_missing(self, index: int) -> str:
+        """Why an image has no file, and what would help."""
+        name = self.annotations.file_names[index]
+        return f"{self.annotations.source}: image {index}: {where_else(self.images, name)}"
 
     def classes_by_photo(self) -> list[set[int]]:
         """The labels that occur in each photo, crowds not counted."""
-        return [
-            {label for _, label, crowd in self._objects[record["id"]] if not crowd}
-            for record in self.records
-        ]
+        found: list[set[int]] = [set() for _ in range(len(self))]
+        rows = np.flatnonzero(self._taught & ~self.annotations.is_crowd)
+        for row in rows:
+            found[self.annotations.image[row]].add(int(self._labels[row]))
+        return found
+
+    def boxes_by_class(self) -> np.ndarray:
+        """How many boxes teach each label, (len(categories),); crowds not counted."""
+        rows = self._taught & ~self.annotations.is_crowd
+        return np.bincount(self._labels[rows], minlength=len(self.categories))
+
+    def objects_by_photo(self) -> list[int]:
+        """How many objects each photo has, crowds not counted."""
+        rows = self._taught & ~self.annotations.is_crowd
+        return np.bincount(self.annotations.image[rows], minlength=len(self)).tolist()
 
     def __len__(self) -> int:
-        return len(self.records)
+        return len(self.annotations.image_ids)
 
     def __getitem__(self, index: int) -> Sample:
-        record = self.records[index]
-        path = self._files[index]
-        try:
-            with Image.open(path) as file:
-                image = file.convert("RGB")
-        except (OSError, SyntaxError, Image.DecompressionBombError) as error:
-            raise ConfigError(f"{path} cannot be read as an image: {error}") from error
-        height, width = self._sizes[record["id"]]
-        if image.size != (width, height):
-            raise ConfigError(
-                f"{path} is {image.width} x {image.height} pixels, but its annotations are for "
-                f"{width} x {height}; save it upright and at that size"
-            )
-        objects = self._objects[record["id"]]
+        index = range(len(self))[index]
+        if not os.path.isfile(self.files[index]):
+            raise ConfigError(self.explain_missing(index))
+        photo = read_photo(self.files[index])
+        turn = self._turn(index, photo)
+        rows = np.arange(self._starts[index], self._starts[index + 1])
+        taught, counts = rows[self._taught[rows]], rows[self._counts[rows]]
         return Sample(
-            image=image,
-            boxes=torch.stack([box for box, _, _ in objects]) if objects else torch.zeros(0, 4),
-            labels=torch.tensor([label for _, label, _ in objects], dtype=torch.long),
-            image_id=record["id"],
-            is_crowd=torch.tensor([crowd for _, _, crowd in objects], dtype=torch.bool),
+            image=photo.image,
+            boxes=turn_boxes(self._boxes[taught], photo.stored_size, turn),
+            labels=torch.from_numpy(self._labels[taught]),
+            image_id=self.annotations.image_ids[index],
+            is_crowd=torch.from_numpy(self.annotations.is_crowd[taught]),
+            stated=Stated(
+                boxes=turn_boxes(
+                    torch.from_numpy(self.annotations.boxes[counts]), photo.stored_size, turn
+                ),
+                labels=torch.from_numpy(self._labels[counts]),
+                areas=torch.from_numpy(self.annotations.areas[counts]),
+                is_crowd=torch.from_numpy(self.annotations.is_crowd[counts]),
+            ),
         )
 
     def __iter__(self) -> Iterator[Sample]:
         return (self[i] for i in range(len(self)))
+
+    # ---- inside -----------------------------------------------------------------------------
+
+    def _turn(self, index: int, photo: Photo) -> int:
+        """The orientation that the image's boxes have yet to follow: 1 if they are upright."""
+        height, width = self._sizes[index].tolist()
+        upright = photo.image.height, photo.image.width
+        if upright == (height, width):
+            return 1
+        if photo.stored_size == (height, width):
+            return photo.orientation
+        raise ConfigError(
+            f"{self.files[index]} is {upright[1]} x {upright[0]} pixels, but its annotations are "
+            f"for {width} x {height}; save it at that size, or correct width and height"
+        )
+
+    @cached_property
+    def _sizes(self) -> np.ndarray:
+        """(I, 2) height and width that the boxes refer to; the file's own where none is stated."""
+        sizes = self.annotations.sizes.copy()
+        for index in np.flatnonzero((sizes == 0).any(1)).tolist():
+            if not os.path.isfile(self.files[index]):
+                raise ConfigError(self.explain_missing(index))
+            sizes[index] = upright_size(self.files[index])
+        return sizes
+
+    def _clipped(self) -> tuple[torch.Tensor, np.ndarray]:
+        """Boxes inside their images (N, 4) float32, and which of them have no area left (N,)."""
+        boxes = torch.from_numpy(self.annotations.boxes)
+        heights, widths = torch.from_numpy(self._sizes[self.annotations.image]).double().unbind(1)
+        limits = torch.stack([widths, heights, widths, heights], dim=1)
+        clipped = torch.minimum(boxes.clamp(min=0), limits).float()
+        return clipped, is_degenerate(clipped).numpy()
+
+    def _in_words(self, row: int) -> str:
+        file = self.annotations
+        x0, y0, x1, y1 = file.boxes[row].tolist()
+        height, width = self._sizes[file.image[row]].tolist()
+        return (
+            f"annotation {file.entry[row]} with bbox {[x0, y0, x1 - x0, y1 - y0]} "
+            f"in an image of {width} x {height}"
+        )
+
+
+def _labels(file: Annotations, categories: Categories) -> np.ndarray:
+    """Labels of all boxes in a label space, (N,) int64."""
+    label_of = {identity: label for label, identity in enumerate(categories.ids)}
+    own = dict(zip(file.categories.ids, file.categories.names, strict=True))
+    for identity in np.unique(file.category_ids).tolist():
+        if identity not in label_of:
+            entry = file.entry[np.flatnonzero(file.category_ids == identity)].min()
+            raise ConfigError(
+                f"{file.source}: annotation {entry} cannot be used: category id {identity} is not "
+                "in this label space; correct category_id, or add the class to categories"
+            )
+        theirs = categories.names[label_of[identity]]
+        if identity in own and str(theirs).casefold() != own[identity].casefold():
+            raise ConfigError(
+                f"{file.source}: category {identity} is called {own[identity]!r}, but "
+                f"{theirs!r} in the label space of this run; use the file's own classes, or "
+                "its ids"
+            )
+    return np.array([label_of[i] for i in file.category_ids.tolist()], dtype=np.int64)

@@ -70,12 +70,12 @@ class TrainingMixture(Dataset[TrainingExample]):
             repeat_shares(photos, source.balance) if photos and source.balance else None
             for photos, source in zip(self._photos, config.data, strict=True)
         ]
-        self._backgrounds = [
-            photos.images / record["file_name"]
-            for photos in self._photos
-            if photos is not None
-            for record in photos.records
-        ]
+        self._backgrounds = [file for photos in self.photos for file in photos.files]
+
+    @property
+    def photos(self) -> list[CocoDetection]:
+        """The data sets among the sources."""
+        return [photos for photos in self._photos if photos is not None]
 
     def __len__(self) -> int:
         return self.config.steps * self.config.batch_size

@@ -3,11 +3,15 @@
 Objects from Microsoft's Fluent Emoji (``assets/objects``, one folder per COCO class) are composed
 over gradients, textures and, where photos are given, blurred pieces of them. Scene ``(seed,
 index)`` is always the same image, so scenes serve as training data, test data and examples alike.
+
+Hard scenes are for telling methods apart that agree on easy ones: many small objects that cover
+each other, on busy ground.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
 
@@ -18,15 +22,61 @@ from PIL import Image, ImageFilter
 from pix2seq.categories import COCO_80, Categories
 from pix2seq.config import ConfigError
 from pix2seq.data.sample import Sample
+from pix2seq.images import SUFFIXES, load_image, open_picture
+from pix2seq.resources import ASSETS
 
-OBJECTS = Path(__file__).resolve().parents[2] / "assets" / "objects"
+OBJECTS = ASSETS / "objects"
 
-_COUNT_WEIGHTS = np.array([3, 4, 4, 3, 3, 2, 2, 1]) / 22  # of 1..8 objects
-_SCALE_RANGE = (0.08, 0.55)  # longer side of an object over the image's
-_MAX_OVERLAP = 0.3  # intersection over the smaller of two objects
 _OPAQUE = 96  # alpha (0-255) from which a pixel belongs to the object
 _MAX_ANGLE = 25.0
 _TRIES = 8
+
+
+@dataclass(frozen=True)
+class SceneKind:
+    """What scenes are like.
+
+    Attributes:
+        counts: how many objects there may be, each with its weight.
+        scale: longer side of an object over the image's, from and to.
+        max_overlap: intersection over the smaller of two objects.
+        attempts: objects that are tried for each that is wanted, as some find no place.
+        photo_share, plain_share: of the grounds that are photos, where there are any, and of those
+            up to which the ground is a gradient; the others are textures.
+        piece: side of a photo's piece over the photo's shorter side, from and to.
+        blurs: radii of which one is drawn, for a scene of 256 pixels.
+    """
+
+    counts: tuple[tuple[int, float], ...]
+    scale: tuple[float, float]
+    max_overlap: float
+    attempts: int
+    photo_share: float
+    plain_share: float
+    piece: tuple[float, float]
+    blurs: tuple[float, ...]
+
+
+EASY = SceneKind(
+    counts=tuple(enumerate((3, 4, 4, 3, 3, 2, 2, 1), start=1)),
+    scale=(0.08, 0.55),
+    max_overlap=0.3,
+    attempts=1,
+    photo_share=0.6,
+    plain_share=0.8,
+    piece=(0.25, 1.0),
+    blurs=(5.0, 8.0, 12.0),
+)
+HARD = SceneKind(
+    counts=tuple((count, 1) for count in range(12, 21)),
+    scale=(0.06, 0.24),
+    max_overlap=0.5,
+    attempts=4,
+    photo_share=1.0,
+    plain_share=0.0,
+    piece=(0.2, 0.4),  # too small to hold whole objects, which nobody has labelled
+    blurs=(0.5, 1.0),
+)
 
 
 @lru_cache(maxsize=1)
@@ -36,28 +86,36 @@ def object_images() -> dict[int, tuple[Image.Image, ...]]:
     for folder in sorted(OBJECTS.iterdir()) if OBJECTS.is_dir() else []:
         if folder.is_dir():
             files = sorted(folder.glob("*.webp"))
-            images = tuple(_cropped(Image.open(file).convert("RGBA")) for file in files)
+            images = tuple(_cropped(file) for file in files)
             found[COCO_80.label_of_name(folder.name.replace("-", " "))] = images
     if not found:
         raise ConfigError(f"no object images in {OBJECTS}; they come with the repository")
     return dict(sorted(found.items()))
 
 
-def make_scene(seed: int, index: int = 0, size: int = 256, photos: Sequence[Path] = ()) -> Sample:
+def make_scene(
+    seed: int,
+    index: int = 0,
+    size: int = 256,
+    photos: Sequence[Path] = (),
+    kind: SceneKind = EASY,
+) -> Sample:
     """Compose one scene.
 
     Args:
         seed, index: same numbers (and photos), same scene.
         size: side in pixels of the square image.
         photos: image files whose blurred pieces may serve as background.
+        kind: ``EASY`` or ``HARD``, or of one's own.
 
     Returns:
         A ``Sample`` with COCO-80 labels; boxes enclose each object's visible pixels.
     """
     rng = np.random.default_rng([seed, index])
-    canvas = _background(rng, size, photos)
-    count = 1 + rng.choice(len(_COUNT_WEIGHTS), p=_COUNT_WEIGHTS)
-    boxes, labels = _compose(rng, canvas, count, taken=[])
+    canvas = _background(rng, size, photos, kind)
+    weights = np.array([weight for _, weight in kind.counts])
+    count = kind.counts[rng.choice(len(weights), p=weights / weights.sum())][0]
+    boxes, labels = _compose(rng, canvas, count, taken=[], kind=kind)
     return Sample(
         image=canvas,
         boxes=boxes,
@@ -89,6 +147,7 @@ def _compose(
     canvas: Image.Image,
     count: int,
     taken: list[tuple[int, int, int, int]],
+    kind: SceneKind = EASY,
 ) -> tuple[torch.Tensor, torch.Tensor]:
     """Paste objects into ``canvas``, away from boxes already ``taken``: boxes (N, 4), labels (N,).
 
@@ -99,13 +158,15 @@ def _compose(
     placed = list(taken)
     by_label = object_images()
     all_labels = list(by_label)
-    for _ in range(count):
+    for _ in range(count * kind.attempts):
+        if len(labels) == count:
+            break
         label = all_labels[rng.integers(len(all_labels))]
         if rng.random() < 0.1:
             label = all_labels[0]  # people are the commonest class in photos
         picture = by_label[label][rng.integers(len(by_label[label]))]
-        thing = _vary(rng, picture, min(canvas.size))
-        corner = _place(rng, thing.size, canvas.size, placed)
+        thing = _vary(rng, picture, min(canvas.size), kind.scale)
+        corner = _place(rng, thing.size, canvas.size, placed, kind.max_overlap)
         if corner is None:
             continue
         x, y = corner
@@ -123,6 +184,16 @@ def _compose(
     )
 
 
+def pictures_in(folder: str | Path) -> list[Path]:
+    """The pictures in a folder, by their endings. Raises ``ConfigError`` if there is none."""
+    if not Path(folder).is_dir():
+        raise ConfigError(f"{folder} is not a folder; give one with photos")
+    found = sorted(path for path in Path(folder).iterdir() if path.suffix.lower() in SUFFIXES)
+    if not found:
+        raise ConfigError(f"{folder} has no photos in it ({', '.join(SUFFIXES)}); give another")
+    return found
+
+
 class Scenes:
     """The first ``count`` scenes of a seed as a data set.
 
@@ -131,13 +202,21 @@ class Scenes:
         count: how many.
         size: side in pixels.
         photos: a folder whose images may serve as blurred backgrounds.
+        kind: ``EASY`` or ``HARD``.
     """
 
     categories: Categories = COCO_80
 
-    def __init__(self, seed: int, count: int, size: int = 256, photos: str | Path | None = None):
-        self.seed, self.count, self.size = seed, count, size
-        self.photos = sorted(Path(photos).glob("*.jpg")) if photos else []
+    def __init__(
+        self,
+        seed: int,
+        count: int,
+        size: int = 256,
+        photos: str | Path | None = None,
+        kind: SceneKind = EASY,
+    ) -> None:
+        self.seed, self.count, self.size, self.kind = seed, count, size, kind
+        self.photos = pictures_in(photos) if photos else []
 
     def __len__(self) -> int:
         return self.count
@@ -145,20 +224,25 @@ class Scenes:
     def __getitem__(self, index: int) -> Sample:
         if not 0 <= index < self.count:
             raise IndexError(index)
-        return make_scene(self.seed, index, self.size, self.photos)
+        return make_scene(self.seed, index, self.size, self.photos, self.kind)
 
     def __iter__(self) -> Iterator[Sample]:
         return (self[i] for i in range(self.count))
 
 
-def _cropped(image: Image.Image) -> Image.Image:
+def _cropped(file: Path) -> Image.Image:
+    """An object's picture with its transparency, as far as anything of it is visible."""
+    with open_picture(file, file.name) as opened:
+        image = opened.convert("RGBA")
     solid = image.getchannel("A").point(lambda alpha: 255 * (alpha >= _OPAQUE))
     return image.crop(solid.getbbox())
 
 
-def _vary(rng: np.random.Generator, thing: Image.Image, size: int) -> Image.Image:
+def _vary(
+    rng: np.random.Generator, thing: Image.Image, size: int, scale: tuple[float, float]
+) -> Image.Image:
     """Scale, stretch, mirror, tilt and brighten one object."""
-    low, high = np.log(_SCALE_RANGE)
+    low, high = np.log(scale)
     longest = size * np.exp(rng.uniform(low, high))
     factor = longest / max(thing.size)
     stretch = rng.uniform(0.87, 1.15)
@@ -188,6 +272,7 @@ def _place(
     thing_size: tuple[int, int],
     canvas_size: tuple[int, int],
     placed: list[tuple[int, int, int, int]],
+    max_overlap: float,
 ) -> tuple[int, int] | None:
     """A corner (x, y) where the object covers little of the others, or ``None``."""
     width, height = thing_size
@@ -200,7 +285,7 @@ def _place(
             across = min(x + width, right) - max(x, left)
             down = min(y + height, bottom) - max(y, top)
             smaller = min(width * height, (right - left) * (bottom - top))
-            if max(across, 0) * max(down, 0) > _MAX_OVERLAP * smaller:
+            if max(across, 0) * max(down, 0) > max_overlap * smaller:
                 break
         else:
             return x, y
@@ -215,21 +300,22 @@ def _extent(mask: np.ndarray) -> tuple[int, int, int, int] | None:
     return int(columns[0]), int(rows[0]), int(columns[-1]) + 1, int(rows[-1]) + 1
 
 
-def _background(rng: np.random.Generator, size: int, photos: Sequence[Path]) -> Image.Image:
-    kind = rng.random()
-    if photos and kind < 0.6:
-        return _photo_piece(rng, size, photos[rng.integers(len(photos))])
-    return _gradient(rng, size) if kind < 0.8 else _texture(rng, size)
+def _background(
+    rng: np.random.Generator, size: int, photos: Sequence[Path], kind: SceneKind
+) -> Image.Image:
+    drawn = rng.random()
+    if photos and drawn < kind.photo_share:
+        return _photo_piece(rng, size, photos[rng.integers(len(photos))], kind)
+    return _gradient(rng, size) if drawn < kind.plain_share else _texture(rng, size)
 
 
-def _photo_piece(rng: np.random.Generator, size: int, path: Path) -> Image.Image:
-    """A random square of a photo, blurred until its own objects cannot be told."""
-    with Image.open(path) as file:
-        photo = file.convert("RGB")
-    side = int(min(photo.size) * rng.uniform(0.25, 1.0))
+def _photo_piece(rng: np.random.Generator, size: int, path: Path, kind: SceneKind) -> Image.Image:
+    """A random square of a photo, blurred or cut so small that its own objects cannot be told."""
+    photo = load_image(path)
+    side = int(min(photo.size) * rng.uniform(*kind.piece))
     x = int(rng.integers(photo.width - side + 1))
     y = int(rng.integers(photo.height - side + 1))
-    blur = ImageFilter.BoxBlur(float(rng.choice([5.0, 8.0, 12.0])) * size / 256)
+    blur = ImageFilter.BoxBlur(float(rng.choice(kind.blurs)) * size / 256)
     piece = photo.resize((size, size), Image.Resampling.BILINEAR, box=(x, y, x + side, y + side))
     return piece.filter(blur)
 

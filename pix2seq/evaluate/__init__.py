@@ -6,6 +6,7 @@ The only user of pycocotools. ``evaluate`` is the front door; ``encode_samples``
 
 from pix2seq.evaluate.ablations import Trial, as_csv, run_trials, standard_trials
 from pix2seq.evaluate.coco import CocoScores, Truth, score
+from pix2seq.evaluate.repetition import Repetition, measure_repetition
 from pix2seq.evaluate.report import as_table
 from pix2seq.evaluate.result import EvalResult
 from pix2seq.evaluate.run import (
@@ -20,6 +21,7 @@ __all__ = [
     "CocoScores",
     "EncodedSamples",
     "EvalResult",
+    "Repetition",
     "Trial",
     "Truth",
     "as_csv",
@@ -28,6 +30,7 @@ __all__ = [
     "evaluate",
     "evaluate_encoded",
     "match_labels",
+    "measure_repetition",
     "run_trials",
     "score",
     "standard_trials",

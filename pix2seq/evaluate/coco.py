@@ -22,7 +22,7 @@ from torch import Tensor
 from pix2seq.boxes import box_area, xyxy_to_xywh
 from pix2seq.categories import Categories
 from pix2seq.config import ConfigError
-from pix2seq.data.sample import Sample
+from pix2seq.data.sample import Sample, Stated
 from pix2seq.detections import Detections
 
 IOU_THRESHOLDS = np.linspace(0.5, 0.95, 10)
@@ -52,9 +52,11 @@ class Truth:
     """What is in one image, without the image.
 
     Attributes:
-        boxes: (N, 4) ``xyxy`` pixels.
+        boxes: (N, 4) ``xyxy`` pixels, as the data set's file states them: COCO clips nothing.
         labels: (N,) in the label space that is scored.
         is_crowd: (N,) bool; COCO lets detections inside crowds go unpunished and unrewarded.
+        areas: (N,) pixels: COCO's ``area``, of the segment, decides which objects are small,
+            medium and large; by default the boxes' own.
     """
 
     image_id: int
@@ -62,20 +64,25 @@ class Truth:
     boxes: Tensor
     labels: Tensor
     is_crowd: Tensor
+    areas: Tensor | None = None
 
     @classmethod
     def of(cls, sample: Sample, label_map: dict[int, int] | None = None) -> Truth:
         """A sample's objects; labels are translated by ``label_map``, unknown ones left out."""
-        if label_map is None:
-            return cls(sample.image_id, sample.size, sample.boxes, sample.labels, sample.is_crowd)
-        known = torch.tensor([label in label_map for label in sample.labels.tolist()]).bool()
-        labels = [label_map[label] for label in sample.labels[known].tolist()]
+        stated = sample.stated or Stated(
+            sample.boxes, sample.labels, box_area(sample.boxes), sample.is_crowd
+        )
+        labels, known = stated.labels.tolist(), slice(None)
+        if label_map is not None:
+            known = torch.tensor([label in label_map for label in labels]).bool()
+            labels = [label_map[label] for label in labels if label in label_map]
         return cls(
             sample.image_id,
             sample.size,
-            sample.boxes[known],
+            stated.boxes[known],
             torch.tensor(labels, dtype=torch.long),
-            sample.is_crowd[known],
+            stated.is_crowd[known],
+            stated.areas[known],
         )
 
 
@@ -188,7 +195,8 @@ def score(
     named = set(categories.named_labels())
     objects, found = [], []
     for number, (truth, one) in enumerate(zip(truths, detections, strict=True), start=1):
-        areas, boxes = box_area(truth.boxes).tolist(), xyxy_to_xywh(truth.boxes).tolist()
+        areas = box_area(truth.boxes) if truth.areas is None else truth.areas
+        boxes, areas = xyxy_to_xywh(truth.boxes).tolist(), areas.tolist()
         rows = zip(boxes, areas, truth.labels.tolist(), truth.is_crowd.tolist(), strict=True)
         for box, area, label, crowd in rows:
             objects.append(_entry(len(objects) + 1, number, label, box, area, crowd=crowd))

@@ -7,13 +7,12 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from pix2seq.config import ModelConfig, TransformerConfig
-from pix2seq.model.cache import KVCache
 from pix2seq.model.embeddings import SequencePositions, VocabularyTable
 from pix2seq.model.layers import Attention, Mlp, Residual
 
 
 class DecoderLayer(nn.Module):
-    """One block; keys and values come from outside, so that a cache can hold them."""
+    """One block of causal self-attention, cross-attention and MLP."""
 
     def __init__(self, config: TransformerConfig) -> None:
         super().__init__()
@@ -39,6 +38,7 @@ class Decoder(nn.Module):
     def __init__(self, config: ModelConfig) -> None:
         super().__init__()
         stack = config.decoder
+        self.activation = stack.activation
         self.masked_key_id = config.masked_key_id
         self.max_tokens = config.max_tokens
         self.embedding = VocabularyTable(config.vocab_size, stack.dim, config.ordinal_ids)
@@ -64,27 +64,25 @@ class Decoder(nn.Module):
         """Every layer's cross-attention keys and values, computed once per image."""
         return [layer.cross_attention.project_memory(memory) for layer in self.layers]
 
-    def forward(
-        self, ids: Tensor, cross: list[tuple[Tensor, Tensor]], cache: KVCache | None = None
-    ) -> Tensor:
+    def forward(self, ids: Tensor, cross: list[tuple[Tensor, Tensor]]) -> Tensor:
         """Logits of the token after each position.
 
         Args:
-            ids: (B * S, L) token ids; with a cache, only those that it does not hold yet.
+            ids: (B * S, L) token ids.
             cross: from ``project_memory`` of B memories.
 
         Returns:
             (B * S, L, V).
         """
         table = self.embedding()
-        hidden = self._run(ids, F.embedding(ids, table), cross, cache, probe=None)
+        hidden = self._run(ids, F.embedding(ids, table), cross, probe=None)
         rows = table if self.output is None else self.output()
         return F.linear(hidden, rows, self.output_bias)
 
     def cross_attention_weights(self, ids: Tensor, cross: list[tuple[Tensor, Tensor]]) -> Tensor:
         """Where each position looks: (B, layers, H, L, N), rows sum to 1."""
         seen: list[Tensor] = []
-        self._run(ids, F.embedding(ids, self.embedding()), cross, None, probe=seen)
+        self._run(ids, F.embedding(ids, self.embedding()), cross, probe=seen)
         return torch.stack(seen, dim=1)
 
     def _run(
@@ -92,47 +90,29 @@ class Decoder(nn.Module):
         ids: Tensor,
         x: Tensor,
         cross: list[tuple[Tensor, Tensor]],
-        cache: KVCache | None,
         probe: list[Tensor] | None,
     ) -> Tensor:
         length = ids.shape[1]
-        start = cache.length if cache is not None else 0
-        if start + length > self.max_tokens:
+        if length > self.max_tokens:
             raise ValueError(f"the model writes {self.max_tokens} tokens at most, prompt included")
-        x = x + self.positions(start, length)
-        mask = self._mask(ids, start, cache)
+        x = x + self.positions(0, length)
+        mask = self._mask(ids)
         for i, layer in enumerate(self.layers):
             y = layer.self_residual.input(x)
             key, value = layer.self_attention.project_memory(y)
-            if cache is not None:
-                key, value = cache.extend(i, key, value)
             x = layer.self_attend(x, y, key, value, **mask)
             if probe is not None:
                 probe.append(
                     layer.cross_attention.weights(layer.cross_residual.input(x), cross[i][0])
                 )
             x = layer.cross_attend(x, cross[i])
-        if cache is not None:
-            cache.advance(length)
         return self.norm(x)
 
-    def _mask(self, ids: Tensor, start: int, cache: KVCache | None) -> dict:
+    def _mask(self, ids: Tensor) -> dict:
         """Arguments of the self-attention: which earlier tokens each position may see."""
-        length = ids.shape[1]
-        end = start + length
-        hidden = None
-        if self.masked_key_id is not None:
-            hidden = ids == self.masked_key_id  # (B, L)
-            if cache is not None:
-                cache.hidden[:, start:end] = hidden
-                hidden = cache.hidden[:, :end]
+        hidden = None if self.masked_key_id is None else ids == self.masked_key_id  # (B, L)
         if hidden is None or not hidden.any():
-            if start == 0:
-                return {"causal": True}
-            if length == 1:
-                return {}
-        position = torch.arange(end, device=ids.device)
-        visible = position[None, :] <= position[start:, None]  # (L, end)
-        if hidden is None:
-            return {"mask": visible}
-        return {"mask": (visible & ~hidden[:, None])[:, None]}  # (B, 1, L, end)
+            return {"causal": True}
+        position = torch.arange(ids.shape[1], device=ids.device)
+        visible = position[None, :] <= position[:, None]  # (L, L)
+        return {"mask": (visible & ~hidden[:, None])[:, None]}  # (B, 1, L, L)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import timm
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
@@ -25,6 +24,8 @@ class FeatureEncoder(nn.Module):
 
     def __init__(self, config: EncoderConfig) -> None:
         super().__init__()
+        import timm  # takes as long as PyTorch itself; other encoders need not wait for it
+
         dim = config.transformer.dim
         self.backbone = timm.create_model(
             config.backbone,
@@ -184,6 +185,8 @@ class TimmVitEncoder(nn.Module):
 
     def __init__(self, config: ModelConfig) -> None:
         super().__init__()
+        import timm
+
         stack = config.encoder.transformer
         self.vit = timm.create_model(
             config.encoder.backbone,

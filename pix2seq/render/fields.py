@@ -16,6 +16,7 @@ from PIL import Image
 from pix2seq.config import Config, ConfigError
 from pix2seq.config.base import type_hints
 from pix2seq.detections import object_marks
+from pix2seq.images import load_image, open_picture
 
 LONGEST_TEXT = 200
 _LARGEST_SIDE = 4096
@@ -83,15 +84,15 @@ class RecordImage(Plain):
         """The embedded picture. Raises ``ConfigError`` if there is none or it cannot be read."""
         if self.data is None:
             raise ConfigError(f"the record has no picture inside; pass the file of {self.name!r}")
+        name = "the picture inside the record"
         try:
-            picture = Image.open(io.BytesIO(base64.b64decode(self.data.split(",", 1)[1])))
+            content = base64.b64decode(self.data.split(",", 1)[1])
+        except ValueError as error:
+            raise ConfigError(f"{name} cannot be read: {error}") from None
+        with open_picture(io.BytesIO(content), name) as picture:
             if max(picture.size) > _LARGEST_SIDE:
-                raise ConfigError(f"the picture inside the record is {picture.size} pixels large")
-            return picture.convert("RGB")
-        except ConfigError:
-            raise
-        except (OSError, ValueError, Image.DecompressionBombError) as error:
-            raise ConfigError(f"the picture inside the record cannot be read: {error}") from None
+                raise ConfigError(f"{name} is {picture.size} pixels large")
+            return load_image(picture)
 
 
 @dataclass(frozen=True)

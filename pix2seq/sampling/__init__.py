@@ -1,15 +1,23 @@
 """Writing: logits -> rules -> one token at a time. No pixels here."""
 
+from pix2seq.sampling.batch import Batch, Job, Row, write_many
+from pix2seq.sampling.rows import Rows, forced_logits
 from pix2seq.sampling.steps import Candidate, SampledBatch, SamplingStep, StepPipeline
 from pix2seq.sampling.stream import drawn_token, explain_step, sample_batch, sample_stream
 
 __all__ = [
+    "Batch",
     "Candidate",
+    "Job",
+    "Row",
+    "Rows",
     "SampledBatch",
     "SamplingStep",
     "StepPipeline",
     "drawn_token",
     "explain_step",
+    "forced_logits",
     "sample_batch",
     "sample_stream",
+    "write_many",
 ]

@@ -12,8 +12,7 @@ over thousands of tokens then have no rounding that could move a nucleus' border
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from dataclasses import dataclass
+from collections.abc import Iterable, Sequence
 from typing import Protocol
 
 import torch
@@ -128,7 +127,7 @@ class TopP:
         self.rule = rule
 
     def __call__(self, logits: Tensor, index: int) -> Tensor:
-        ordered, order = logits.sort(dim=-1, descending=True, stable=True)
+        ordered, order = _likeliest_first(logits)
         mass = ordered.softmax(-1).cumsum(-1)
         if self.rule == "nucleus":
             before = torch.nn.functional.pad(mass[:, :-1], (1, 0))
@@ -138,22 +137,42 @@ class TopP:
         return logits.masked_fill(logits < ordered.gather(-1, last), _CUT)
 
 
-@dataclass(frozen=True, eq=False)
+def _likeliest_first(logits: Tensor) -> tuple[Tensor, Tensor]:
+    """Logits (B, V) in falling order and the ids that they are of, equal ones by id.
+
+    PyTorch sorts one row on a CPU four times as fast as each of several.
+    """
+    if logits.device.type != "cpu" or len(logits) == 1:
+        return logits.sort(dim=-1, descending=True, stable=True)
+    rows = [row.sort(dim=-1, descending=True, stable=True) for row in logits]
+    return torch.stack([row.values for row in rows]), torch.stack([row.indices for row in rows])
+
+
 class FilterChain:
     """The rules of one run, in order, in three stages that an inspector can tell apart.
 
-    Attributes:
-        rules: what may be written at all.
+    Args:
+        rules: what may be written at all; they depend on the slot and on nothing else.
         temperature: how sharp the distribution is.
         cuts: which unlikely tokens are left out.
         coarse: the rule that changes the resolution of coordinates, if there is one (it is also
             among ``rules``).
+        open_ids: per slot, the ids that ``rules`` leave; ``None`` where they leave all.
     """
 
-    rules: tuple[LogitFilter, ...]
-    temperature: LogitFilter
-    cuts: tuple[LogitFilter, ...]
-    coarse: CoarseBins | None
+    def __init__(
+        self,
+        rules: Sequence[LogitFilter],
+        temperature: LogitFilter,
+        cuts: Sequence[LogitFilter],
+        coarse: CoarseBins | None,
+        open_ids: Sequence[Tensor | None],
+    ) -> None:
+        self.rules = tuple(rules)
+        self.temperature = temperature
+        self.cuts = tuple(cuts)
+        self.coarse = coarse
+        self.open_ids = tuple(open_ids)
 
     def allowed(self, logits: Tensor, index: int) -> Tensor:
         """Logits (B, V) after the rules."""
@@ -169,7 +188,23 @@ class FilterChain:
 
     def final(self, logits: Tensor, index: int) -> Tensor:
         """Raw logits (B, V) to the probabilities that token ``index`` is drawn from, float64."""
-        allowed = self.allowed(logits.double(), index)
+        return self._final(self.allowed(logits.double(), index), index)
+
+    def pick(self, logits: Tensor, index: int, numbers: Tensor) -> Tensor:
+        """Draw token ``index`` from raw logits (B, V) with numbers (B,) in [0, 1); returns (B,).
+
+        The same as ``draw(final(...))``, but what the slot cannot hold is left out before the work
+        begins.
+        """
+        ids = self.open_ids[index % len(self.open_ids)]
+        if ids is None:
+            return draw(self.final(logits, index), numbers)
+        if self.coarse is not None:
+            logits = self.coarse(logits.double(), index)
+        final = self._final(logits.index_select(-1, ids).double(), index)
+        return ids[draw(final, numbers)]
+
+    def _final(self, allowed: Tensor, index: int) -> Tensor:
         return self.cut(self.temperature(allowed, index), index).softmax(-1)
 
 
@@ -195,7 +230,19 @@ def build_chain(
         cuts.append(TopK(options.top_k))
     if options.top_p < 1:
         cuts.append(TopP(options.top_p, options.top_p_rule))
-    return FilterChain(tuple(rules), Temperature(options.temperature), tuple(cuts), coarse)
+    open_ids = [_open(rules, vocab_size, slot, device) for slot in range(len(tokenizer.slots))]
+    return FilterChain(rules, Temperature(options.temperature), cuts, coarse, open_ids)
+
+
+def _open(
+    rules: Sequence[LogitFilter], vocab_size: int, slot: int, device: torch.device
+) -> Tensor | None:
+    """The ids that rules leave in a slot, found by asking them; ``None`` if it is all."""
+    logits = torch.zeros(1, vocab_size, dtype=torch.float64, device=device)
+    for rule in rules:
+        logits = rule(logits, slot)
+    left = logits[0] > _CUT
+    return None if left.all() else left.nonzero()[:, 0]
 
 
 def draw(final: Tensor, uniforms: Tensor) -> Tensor:

@@ -7,11 +7,18 @@ can be written stand for their cells, and the raw probability of such a token is
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Literal
 
+import torch
 from torch import Tensor
 
+from pix2seq.sampling.filters import FilterChain
+from pix2seq.tokenizer import Tokenizer
+
+_CANDIDATES = 5
 StepSlot = Literal["ymin", "xmin", "ymax", "xmax", "class", "eos"]
 
 
@@ -33,29 +40,79 @@ class Candidate:
 class SamplingStep:
     """One written token and what the model thought there.
 
+    What it thought is worked out when somebody asks: writing does not wait for it.
+
     Attributes:
         index: position after the prompt, from 0.
+        token_id: what was written.
         slot: the role that the position has; ``eos`` when the token is EOS, wherever it stands.
-        logprob: natural log of the token's raw probability.
-        prob: probability that it was, or would have been, drawn with (0 for a token of the prefix
-            that the rules would cut).
-        entropy: of the raw distribution, in nats.
-        kept: how many tokens could be drawn.
-        kept_mass: raw probability that these tokens hold together.
-        grammar_mass: raw probability of everything that the grammar lets stand here, whether or
-            not it is switched on.
-        eos_prob: raw probability of EOS.
-        candidates: the five likeliest tokens, best first; the written one takes the last place if
-            it is not among them.
         drawn: this run drew the token; otherwise it stood in the prefix.
         forced: a person gave the token, whatever the model thought. The other tokens of a prefix
             are an earlier run's own.
         logits: (V,) float32 on the CPU, as the model gave them.
+        rules: what the run does between logits and tokens.
     """
 
     index: int
     token_id: int
     slot: StepSlot
+    drawn: bool
+    forced: bool
+    logits: Tensor
+    rules: StepRules
+
+    @property
+    def logprob(self) -> float:
+        """Natural log of the token's raw probability."""
+        return self._told.logprob
+
+    @property
+    def prob(self) -> float:
+        """Probability that it was, or would have been, drawn with (0 for a token of the prefix that
+        the rules would cut)."""
+        return self._told.prob
+
+    @property
+    def entropy(self) -> float:
+        """Of the raw distribution, in nats."""
+        return self._told.entropy
+
+    @property
+    def kept(self) -> int:
+        """How many tokens could be drawn."""
+        return self._told.kept
+
+    @property
+    def kept_mass(self) -> float:
+        """Raw probability that these tokens hold together."""
+        return self._told.kept_mass
+
+    @property
+    def grammar_mass(self) -> float:
+        """Raw probability of everything that the grammar lets stand here, whether or not it is
+        switched on."""
+        return self._told.grammar_mass
+
+    @property
+    def eos_prob(self) -> float:
+        """Raw probability of EOS."""
+        return self._told.eos_prob
+
+    @property
+    def candidates(self) -> tuple[Candidate, ...]:
+        """The five likeliest tokens, best first; the written one takes the last place if it is not
+        among them."""
+        return self._told.candidates
+
+    @cached_property
+    def _told(self) -> StepNumbers:
+        return self.rules.tell(self.logits, self.index, self.token_id, self.drawn)
+
+
+@dataclass(frozen=True)
+class StepNumbers:
+    """What a ``SamplingStep`` tells about its distribution, all at once; see there."""
+
     logprob: float
     prob: float
     entropy: float
@@ -64,9 +121,6 @@ class SamplingStep:
     grammar_mass: float
     eos_prob: float
     candidates: tuple[Candidate, ...]
-    drawn: bool
-    forced: bool
-    logits: Tensor
 
 
 @dataclass(frozen=True, eq=False)
@@ -90,6 +144,60 @@ class StepPipeline:
     tempered: Tensor
     kept: Tensor
     final: Tensor
+
+
+@dataclass(frozen=True, eq=False)
+class StepRules:
+    """One run's way from logits to tokens, and what can be said about it afterwards.
+
+    Attributes:
+        chain: the rules, on the CPU.
+    """
+
+    tokenizer: Tokenizer
+    chain: FilterChain
+
+    def pipeline(self, logits: Tensor, index: int) -> StepPipeline:
+        """Every stage for token ``index`` with raw logits (V,)."""
+        chain = self.chain
+        logits = logits[None].double()
+        allowed = chain.allowed(logits, index)
+        tempered = chain.temperature(allowed, index)
+        final = chain.cut(tempered, index)
+        raw = logits.softmax(-1)[0]
+        return StepPipeline(
+            raw=raw,
+            cells=raw if chain.coarse is None else chain.coarse(logits, index).softmax(-1)[0],
+            allowed=allowed.softmax(-1)[0],
+            tempered=tempered.softmax(-1)[0],
+            kept=final[0] > -math.inf,
+            final=final.softmax(-1)[0],
+        )
+
+    def tell(self, logits: Tensor, index: int, token_id: int, drawn: bool) -> StepNumbers:
+        """The numbers of one token, drawn or from a prefix."""
+        tokenizer, coarse = self.tokenizer, self.chain.coarse
+        logits = logits[None].double()
+        tempered = self.chain.temperature(self.chain.allowed(logits, index), index)
+        left = self.chain.cut(tempered, index)[0]
+        final, kept = left.softmax(-1), left > -math.inf
+        log_raw = (logits if coarse is None else coarse(logits, index)).log_softmax(-1)[0]  # (V,)
+        if not drawn and log_raw[token_id] == -math.inf:
+            log_raw = logits.log_softmax(-1)[0]  # a bin of the prefix that is no cell's centre
+        raw = log_raw.exp()
+        best = raw.topk(min(_CANDIDATES, len(raw))).indices.tolist()
+        if token_id not in best:
+            best[-1] = token_id
+        return StepNumbers(
+            logprob=log_raw[token_id].item(),
+            prob=final[token_id].item(),
+            entropy=-torch.xlogy(raw, raw).sum().item() + 0.0,  # + 0.0 turns -0.0 into 0.0
+            kept=int(kept.sum()),
+            kept_mass=raw[kept].sum().clamp(max=1).item(),
+            grammar_mass=raw[tokenizer.allowed(index)].sum().clamp(max=1).item(),
+            eos_prob=raw[tokenizer.eos_id].item(),
+            candidates=tuple(Candidate(i, raw[i].item(), final[i].item()) for i in best),
+        )
 
 
 @dataclass(frozen=True, eq=False)

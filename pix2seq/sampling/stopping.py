@@ -11,7 +11,7 @@ from collections.abc import Callable
 from torch import Tensor
 
 from pix2seq.model.cache import KVCache
-from pix2seq.sampling.stream import Writer
+from pix2seq.sampling.batch import Writer
 
 
 class Stopped(Exception):

@@ -1,8 +1,8 @@
 """The loop: one generator that writes a sentence about an image, token by token.
 
-``sample_stream`` yields each token before it pays for the next forward pass, so a consumer shows it
-at once and may close the generator at any step. ``sample_batch`` runs the same rules for many
-sequences.
+``sample_stream`` yields each token before it pays for the next forward pass, so a consumer shows
+it at once and may close the generator at any step. ``sample_batch`` writes many sentences and waits
+for the last. Both are a ``Batch`` of rows (``batch``).
 
 Tokens are drawn by inverse CDF from one uniform number per position, which the seed alone decides:
 the same seed gives the same tokens, and two settings can be compared position by position.
@@ -12,32 +12,18 @@ Rules are in ``filters``, what a step tells is in ``steps``.
 
 from __future__ import annotations
 
-import math
 from collections.abc import Collection, Iterator, Sequence
-from typing import Protocol
 
 import torch
 from torch import Tensor
 
-from pix2seq.config import ConfigError, SamplingOptions
-from pix2seq.device import inference
-from pix2seq.model.cache import KVCache
-from pix2seq.sampling.filters import FilterChain, build_chain, draw, uniforms
-from pix2seq.sampling.steps import Candidate, SampledBatch, SamplingStep, StepPipeline
+from pix2seq.config import SamplingOptions
+from pix2seq.sampling.batch import Batch, Job, Writer, checked_forced, checked_prefix
+from pix2seq.sampling.filters import build_chain, draw, uniforms
+from pix2seq.sampling.steps import SampledBatch, SamplingStep, StepPipeline, StepRules
 from pix2seq.tokenizer import Tokenizer
 
-_CANDIDATES = 5
 _CPU = torch.device("cpu")
-
-
-class Writer(Protocol):
-    """What sampling needs of a model; ``Pix2Seq`` has it, and so has a scripted one in a test."""
-
-    def new_cache(self, memory: Tensor, batch_size: int | None = None) -> KVCache: ...
-
-    def decode(
-        self, input_ids: Tensor, memory: Tensor | None = None, cache: KVCache | None = None
-    ) -> Tensor: ...
 
 
 def sample_stream(
@@ -72,39 +58,19 @@ def sample_stream(
         ConfigError: an option exceeds the model, the prefix is too long, holds an unknown id or
             goes on after EOS, or a forced position is not in it.
     """
-    options = options.resolve(SamplingOptions(), tokenizer.config)
     if memory.shape[0] != 1:
         raise ValueError(f"sample_stream writes about one image, memory holds {memory.shape[0]}")
-    prefix = _checked_prefix(prefix, tokenizer, options)
-    return _stream(model, memory, tokenizer, options, prefix, _checked_forced(forced, prefix))
+    resolved = options.resolve(SamplingOptions(), tokenizer.config)
+    # Now, not when the first step is asked for.
+    checked_forced(forced, checked_prefix(prefix, tokenizer, resolved))
+    return _stream(model, tokenizer, Job(memory, options, prefix, forced))
 
 
-def _stream(
-    model: Writer,
-    memory: Tensor,
-    tokenizer: Tokenizer,
-    options: SamplingOptions,
-    prefix: list[int],
-    forced: frozenset[int],
-) -> Iterator[SamplingStep]:
-    forward = _Forward(model, memory, rows=1)
-    chain = build_chain(tokenizer, options, _CPU)
-    length = tokenizer.sequence_length(options.max_objects)
-    numbers = uniforms(options.seed, length)
-    prompt = torch.tensor([[tokenizer.bos_id, *prefix]])[:, :length]  # (1, P)
-    ahead = list(forward(prompt).cpu().unbind(1))  # P rows of (1, V); row i belongs to token i
-    token_id = tokenizer.bos_id
-    for index in range(length):
-        row = (
-            ahead[index] if index < len(ahead) else forward(torch.tensor([[token_id]]))[:, 0].cpu()
-        )
-        known = prefix[index] if index < len(prefix) else None
-        number = numbers[index : index + 1]
-        step = _take_step(chain, tokenizer, row, index, number, known, index in forced)
-        yield step
-        token_id = step.token_id
-        if token_id == tokenizer.eos_id:
-            return
+def _stream(model: Writer, tokenizer: Tokenizer, job: Job) -> Iterator[SamplingStep]:
+    batch = Batch(model, tokenizer)
+    batch.join(job)
+    while len(batch):
+        yield batch.step()[0][1]
 
 
 def sample_batch(
@@ -117,7 +83,7 @@ def sample_batch(
     """Write one sentence per seed: about one image each, or all about the same one.
 
     Each row has the tokens that ``sample_stream`` gives with its seed (``options.seed`` is not
-    used), up to rounding in the network. Rows that reach EOS are padded until the last one has.
+    used). Rows that reach EOS are padded to the length of the last one that does.
 
     Args:
         memory: (B, N, D) for B seeds, or (1, N, D) for any number of seeds.
@@ -126,37 +92,27 @@ def sample_batch(
         ConfigError: an option exceeds the model.
         ValueError: the counts of memories and seeds do not fit.
     """
-    options = options.resolve(SamplingOptions(), tokenizer.config)
-    rows = len(seeds)
-    if rows == 0 or memory.shape[0] not in (1, rows):
-        raise ValueError(f"{rows} seeds for {memory.shape[0]} memories; use as many, or one memory")
-    # Rules need float64, which MPS does not have; on CUDA they stay beside the network.
-    device = memory.device if memory.device.type == "cuda" else _CPU
-    forward = _Forward(model, memory, rows)
-    chain = build_chain(tokenizer, options, device)
-    length = tokenizer.sequence_length(options.max_objects)
-    numbers = torch.stack([uniforms(seed, length) for seed in seeds]).to(device)  # (B, length)
-    tokens = torch.full((rows,), tokenizer.bos_id, device=device)
-    lengths = torch.full((rows,), length, device=device)
-    finished = torch.zeros(rows, dtype=torch.bool, device=device)
-    written: list[Tensor] = []
-    all_logits: list[Tensor] = []
-    for index in range(length):
-        logits = forward(tokens[:, None])[:, 0].to(device)  # (B, V)
-        all_logits.append(logits)
-        drawn = draw(chain.final(logits, index), numbers[:, index])
-        tokens = torch.where(finished, tokenizer.pad_id, drawn)
-        written.append(tokens)
-        ended = ~finished & (drawn == tokenizer.eos_id)
-        lengths[ended] = index
-        finished |= ended
-        if finished.all():
-            break
-    return SampledBatch(
-        token_ids=torch.stack(written, dim=1).cpu(),
-        logits=torch.stack(all_logits, dim=1).cpu(),
-        lengths=lengths.cpu(),
-    )
+    count = len(seeds)
+    if count == 0 or memory.shape[0] not in (1, count):
+        raise ValueError(
+            f"{count} seeds for {memory.shape[0]} memories; use as many, or one memory"
+        )
+    memories = [memory] * count if memory.shape[0] == 1 else memory.split(1)
+    batch = Batch(model, tokenizer)
+    rows = [
+        batch.join(Job(one, options.replace(seed=seed)))
+        for one, seed in zip(memories, seeds, strict=True)
+    ]
+    while len(batch):
+        batch.step()
+    longest = max(len(row.steps) for row in rows)
+    token_ids = torch.full((count, longest), tokenizer.pad_id)
+    logits = torch.zeros(count, longest, tokenizer.vocab_size)
+    for i, row in enumerate(rows):
+        token_ids[i, : len(row.steps)] = torch.tensor([step.token_id for step in row.steps])
+        logits[i, : len(row.steps)] = torch.stack([step.logits for step in row.steps])
+    lengths = [len(row.steps) - (row.steps[-1].slot == "eos") for row in rows]
+    return SampledBatch(token_ids, logits, torch.tensor(lengths))
 
 
 def explain_step(
@@ -170,8 +126,7 @@ def explain_step(
         options: may differ from those of the run: that is how a slider is tried out.
     """
     options = options.resolve(SamplingOptions(), tokenizer.config)
-    chain = build_chain(tokenizer, options, _CPU)
-    return _pipeline(chain, logits[None].double(), index)
+    return StepRules(tokenizer, build_chain(tokenizer, options, _CPU)).pipeline(logits, index)
 
 
 def drawn_token(stages: StepPipeline, seed: int, index: int) -> int:
@@ -181,112 +136,3 @@ def drawn_token(stages: StepPipeline, seed: int, index: int) -> int:
     without running the model.
     """
     return int(draw(stages.final[None], uniforms(seed, index + 1)[index:])[0])
-
-
-def _pipeline(chain: FilterChain, logits: Tensor, index: int) -> StepPipeline:
-    allowed = chain.allowed(logits, index)
-    tempered = chain.temperature(allowed, index)
-    final = chain.cut(tempered, index)
-    raw = logits.softmax(-1)[0]
-    return StepPipeline(
-        raw=raw,
-        cells=raw if chain.coarse is None else chain.coarse(logits, index).softmax(-1)[0],
-        allowed=allowed.softmax(-1)[0],
-        tempered=tempered.softmax(-1)[0],
-        kept=final[0] > -math.inf,
-        final=final.softmax(-1)[0],
-    )
-
-
-def _take_step(
-    chain: FilterChain,
-    tokenizer: Tokenizer,
-    row: Tensor,
-    index: int,
-    number: Tensor,
-    known: int | None,
-    forced: bool,
-) -> SamplingStep:
-    """Draw token ``index`` from raw logits ``row`` (1, V), or accept the ``known`` one, and
-    describe it."""
-    logits = row.double()
-    final = _pipeline(chain, logits, index)
-    token_id = int(draw(final.final[None], number)) if known is None else known
-    coarse = chain.coarse
-    log_raw = (logits if coarse is None else coarse(logits, index)).log_softmax(-1)[0]  # (V,)
-    if known is not None and log_raw[token_id] == -math.inf:
-        log_raw = logits.log_softmax(-1)[0]  # a bin of the prefix that is no cell's centre
-    raw = log_raw.exp()
-    best = raw.topk(min(_CANDIDATES, len(raw))).indices.tolist()
-    if token_id not in best:
-        best[-1] = token_id
-    at_eos = token_id == tokenizer.eos_id
-    return SamplingStep(
-        index=index,
-        token_id=token_id,
-        slot="eos" if at_eos else tokenizer.slot(index),
-        logprob=log_raw[token_id].item(),
-        prob=final.final[token_id].item(),
-        entropy=-torch.xlogy(raw, raw).sum().item() + 0.0,  # + 0.0 turns -0.0 into 0.0
-        kept=int(final.kept.sum()),
-        kept_mass=raw[final.kept].sum().clamp(max=1).item(),
-        grammar_mass=raw[tokenizer.allowed(index)].sum().clamp(max=1).item(),
-        eos_prob=raw[tokenizer.eos_id].item(),
-        candidates=tuple(Candidate(i, raw[i].item(), final.final[i].item()) for i in best),
-        drawn=known is None,
-        forced=forced,
-        logits=row[0].clone(),
-    )
-
-
-def _checked_prefix(
-    prefix: Sequence[int], tokenizer: Tokenizer, options: SamplingOptions
-) -> list[int]:
-    prefix = [int(token_id) for token_id in prefix]
-    length = tokenizer.sequence_length(options.max_objects)
-    if len(prefix) > length:
-        raise ConfigError(
-            f"the prefix has {len(prefix)} tokens, but max_objects = {options.max_objects} leaves "
-            f"room for {length}; shorten the one or raise the other"
-        )
-    for token_id in prefix:
-        if not 0 <= token_id < tokenizer.vocab_size:
-            raise ConfigError(
-                f"token {token_id} in the prefix is not in the vocabulary; use 0 to "
-                f"{tokenizer.vocab_size - 1}"
-            )
-    if tokenizer.eos_id in prefix[:-1]:
-        raise ConfigError("the prefix goes on after EOS; end it there")
-    return prefix
-
-
-def _checked_forced(forced: Collection[int], prefix: list[int]) -> frozenset[int]:
-    for index in forced:
-        if not 0 <= index < len(prefix):
-            raise ConfigError(
-                f"position {index} is said to be given, but the prefix has {len(prefix)} tokens; "
-                "count them from 0"
-            )
-    return frozenset(map(int, forced))
-
-
-class _Forward:
-    """The model with its cache: new ids in, their float32 logits out.
-
-    The inference mode is entered per call and its tensors are copied out of it, so neither the mode
-    nor tensors that autograd refuses reach the consumer of a generator.
-    """
-
-    def __init__(self, model: Writer, memory: Tensor, rows: int) -> None:
-        self.model = model
-        self.device = memory.device
-        with inference(self.device):
-            self.cache = model.new_cache(memory, batch_size=rows)
-
-    def __call__(self, ids: Tensor) -> Tensor:
-        """ids (B, L) -> logits (B, L, V)."""
-        with inference(self.device):
-            logits = self.model.decode(ids.to(self.device), cache=self.cache).float()
-        if logits.isnan().any():
-            raise ConfigError("the model's logits are not numbers; its weights must be damaged")
-        return logits.clone()

@@ -11,6 +11,7 @@ from __future__ import annotations
 import inspect
 import time
 from collections.abc import Iterator
+from pathlib import Path
 
 import gradio as gr
 
@@ -64,7 +65,10 @@ def build_api(context: AppContext) -> None:
             options = options_from_values(predictor, asked)
             return predictor, options, predictor.encode(load_image(image))
         except ConfigError as error:
-            raise gr.Error(str(error), print_exception=False) from None
+            said = str(error)
+            if image is not None:  # the file's own name, not where the server keeps it
+                said = said.replace(str(image), Path(image).name)
+            raise gr.Error(said, print_exception=False) from None
 
     def detect(image, checkpoint, *values):
         """Find the objects in an image: boxes in its own pixels, labels, scores, every token."""

@@ -248,7 +248,7 @@ export class Samples {
     }
     this.rowKey = key;
     for (const row of this.body.children) {
-      row.classList.toggle("focus", Number(row.dataset.row) === this.hovered);
+      row.classList.toggle("focus", Number(row.getAttribute("data-row")) === this.hovered);
     }
   }
 

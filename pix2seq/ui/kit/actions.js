@@ -2,7 +2,8 @@
 
 /** Open the file chooser of the photo widget. */
 export const usePhoto = () => {
-  const find = (what) => /** @type {HTMLElement | null} */ (document.querySelector(`#image ${what}`));
+  const find = (/** @type {string} */ what) =>
+    /** @type {HTMLElement | null} */ (document.querySelector(`#image ${what}`));
   (find("input[type=file]") || find("button"))?.click();
 };
 

@@ -133,7 +133,7 @@ SETTINGS = (
         "Top-k",
         "Keep only the k likeliest tokens; 0 keeps all.",
         link="k",
-        look={"precision": 0, "minimum": 0},
+        look={"minimum": 0},
         empty=0,
     ),
     Setting(
@@ -218,7 +218,7 @@ SETTINGS = (
         "Seed",
         "Same seed, same sentence.",
         link="seed",
-        look={"precision": 0, "minimum": 0},
+        look={"minimum": 0},
         empty=0,
     ),
     Setting(

@@ -3,21 +3,35 @@
 
 const SVG_NS = "http://www.w3.org/2000/svg";
 
-// Keys that may be set as properties or attributes; markup never passes through here.
+/** @typedef {{[key: string]: unknown} | null | undefined} Attributes */
+/** @typedef {unknown[]} Children nodes, texts, numbers, lists of them; what is absent is left out. */
+
+/**
+ * Keys that may be set as properties or attributes; markup never passes through here.
+ * @template {Element} T
+ * @param {T} node
+ * @param {Attributes} attributes
+ */
 function apply(node, attributes) {
   for (const [key, value] of Object.entries(attributes || {})) {
     if (value === null || value === undefined || value === false) continue;
-    if (key === "class") node.setAttribute("class", value);
+    if (key === "class") node.setAttribute("class", String(value));
     else if (key === "text") node.textContent = String(value);
     else if (key === "style" && typeof value === "object") {
-      for (const [name, setting] of Object.entries(value)) node.style.setProperty(name, setting);
+      const { style } = /** @type {HTMLElement | SVGElement} */ (/** @type {unknown} */ (node));
+      for (const [name, setting] of Object.entries(value)) style.setProperty(name, setting);
     } else if (key.startsWith("on") && typeof value === "function") {
-      node.addEventListener(key.slice(2), value);
+      node.addEventListener(key.slice(2), /** @type {EventListener} */ (value));
     } else node.setAttribute(key, value === true ? "" : String(value));
   }
   return node;
 }
 
+/**
+ * @template {Element} T
+ * @param {T} node
+ * @param {Children} children
+ */
 function append(node, children) {
   for (const child of children.flat()) {
     if (child === null || child === undefined || child === false) continue;
@@ -26,17 +40,33 @@ function append(node, children) {
   return node;
 }
 
-/** Build an HTML element: `h("button", {class: "p2s-button", onclick: f}, "Run")`. */
+/**
+ * Build an HTML element: `h("button", {class: "p2s-button", onclick: f}, "Run")`.
+ * @template {keyof HTMLElementTagNameMap} Tag
+ * @param {Tag} tag
+ * @param {Attributes} [attributes]
+ * @param {Children} children
+ */
 export const h = (tag, attributes, ...children) =>
   append(apply(document.createElement(tag), attributes), children);
 
-/** Build an SVG element. */
+/**
+ * Build an SVG element.
+ * @template {keyof SVGElementTagNameMap} Tag
+ * @param {Tag} tag
+ * @param {Attributes} [attributes]
+ * @param {Children} children
+ */
 export const svg = (tag, attributes, ...children) =>
   append(apply(document.createElementNS(SVG_NS, tag), attributes), children);
 
 /** Set attributes of an element that exists. */
 export const set = apply;
 
+/**
+ * @template {Element} T
+ * @param {T} node
+ */
 export const clear = (node) => {
   node.replaceChildren();
   return node;

@@ -2,7 +2,11 @@
 
 import { h } from "#kit/elements.js";
 
-/** Save data the page holds as a file. `content` is a Blob. */
+/**
+ * Save data the page holds as a file.
+ * @param {string} name
+ * @param {Blob} content
+ */
 export const download = (name, content) => {
   const url = URL.createObjectURL(content);
   const link = h("a", { href: url, download: name });

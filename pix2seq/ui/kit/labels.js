@@ -61,7 +61,12 @@ export const labelPlace = (text, box, frame, taken, widthOf = measured) => {
   return places.find((place) => !taken.some((other) => overlap(place, other))) || places[0];
 };
 
-/** A name at its place. */
+/**
+ * A name at its place.
+ * @param {string} text
+ * @param {Place} place
+ * @param {string} look
+ */
 export const labelNode = (text, place, look) => {
   const node = svg(
     "g",
@@ -69,9 +74,15 @@ export const labelNode = (text, place, look) => {
     svg("rect", { width: place.width, height: place.height, rx: 2 }),
     svg("text", { x: 5, y: 12.5 }, text)
   );
-  node.p2sPlace = place;
-  return node;
+  return Object.assign(node, { p2sPlace: place });
 };
 
-/** The places of the names that a layer holds. */
-export const labelsIn = (layer, look) => [...layer.querySelectorAll(`.${look}`)].map((node) => node.p2sPlace);
+/**
+ * The places of the names that a layer holds.
+ * @param {Element} layer
+ * @param {string} look
+ * @returns {Place[]}
+ */
+export const labelsIn = (layer, look) => [...layer.querySelectorAll(`.${look}`)].map(
+    (node) => /** @type {Element & {p2sPlace: Place}} */ (node).p2sPlace
+  );

@@ -1,6 +1,9 @@
 // Numbers for reading.
 
-/** 0.934 -> "0.93"; very small and very large probabilities keep their meaning. */
+/**
+ * 0.934 -> "0.93"; very small and very large probabilities keep their meaning.
+ * @param {number} p
+ */
 export const probability = (p) => {
   if (!Number.isFinite(p)) return "–";
   if (p > 0 && p < 0.005) return "<0.01";
@@ -8,12 +11,23 @@ export const probability = (p) => {
   return p.toFixed(2);
 };
 
+/** @param {number} value */
 export const nats = (value) => (Number.isFinite(value) ? `${value.toFixed(2)} nats` : "–");
 
-/** 1 box, 2 boxes. */
+/**
+ * 1 box, 2 boxes.
+ * @param {number} n
+ * @param {string} one
+ * @param {string} [many]
+ */
 export const plural = (n, one, many = `${one}s`) => `${n} ${n === 1 ? one : many}`;
 
+/**
+ * @param {number | null | undefined} value
+ * @param {number} [digits]
+ */
 export const fixed = (value, digits = 2) =>
   value === null || value === undefined || !Number.isFinite(value) ? "–" : value.toFixed(digits);
 
+/** @param {number} value */
 export const percent = (value) => `${Math.round(100 * value)} %`;

@@ -2,7 +2,10 @@
 
 export const reducedMotion = () => window.matchMedia("(prefers-reduced-motion: reduce)").matches;
 
-/** Run `task` once per frame however often it is asked for; it also runs in hidden tabs. */
+/**
+ * Run `task` once per frame however often it is asked for; it also runs in hidden tabs.
+ * @param {() => void} task
+ */
 export const onceAFrame = (task) => {
   let waiting = false;
   return () => {
@@ -18,7 +21,10 @@ export const onceAFrame = (task) => {
   };
 };
 
-/** Wrap an async task so that it never runs twice at once; calls meanwhile collapse into one. */
+/**
+ * Wrap an async task so that it never runs twice at once; calls meanwhile collapse into one.
+ * @param {() => unknown} task
+ */
 export const latest = (task) => {
   let running = false;
   let again = false;

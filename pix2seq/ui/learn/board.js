@@ -30,7 +30,7 @@ export class LearnPicture {
     this.picture = picture;
     this.image.src = picture.src;
     this.node.style.aspectRatio = `${picture.w} / ${picture.h}`;
-    this.node.style.setProperty("--ratio", picture.w / picture.h);
+    this.node.style.setProperty("--ratio", String(picture.w / picture.h));
     this.fit();
   }
 

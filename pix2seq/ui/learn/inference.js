@@ -94,7 +94,7 @@ class Pane {
       const label = `${one.text}${score}${mark}`;
       const faint = one.score !== undefined && one.score < SURE && !mark;
       const box = picture.box(one.box, { look, label: one.noise || faint ? "" : label });
-      if (faint && !one.noise) box.style.opacity = Math.max(one.score / SURE, 0.12);
+      if (faint && !one.noise) box.style.opacity = String(Math.max(one.score / SURE, 0.12));
       picture.layers.boxes.append(box);
     }
   }

@@ -140,7 +140,7 @@ class Quantize {
 
   fill(view) {
     for (const button of this.presets.children) {
-      button.setAttribute("aria-pressed", String(Number(button.dataset.bins) === view.bins));
+      button.setAttribute("aria-pressed", String(Number(button.getAttribute("data-bins")) === view.bins));
     }
     const [x, y] = view.bin_px;
     this.pitch.set(Math.abs(x - y) < 0.005 ? fixed(x) : `${fixed(x)} × ${fixed(y)}`);

@@ -161,8 +161,8 @@ class Sentence {
     this.pointed = index;
     const token = index === null || !this.view ? null : this.view.tokens[index];
     for (const part of this.shelf.children) {
-      const mark = part.querySelector(".learn-here");
-      const first = Number(part.dataset.first);
+      const mark = /** @type {HTMLElement} */ (part.querySelector(".learn-here"));
+      const first = Number(part.getAttribute("data-first"));
       const layout = this.lesson.state.vocabulary.layout.find((one) => one.first === first);
       const inside = token && token.id >= layout.first && token.id <= layout.last;
       mark.hidden = !inside;

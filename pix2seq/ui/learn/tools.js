@@ -61,7 +61,8 @@ export class LearnTools {
       widgets.button("+ box", () => this.lesson.addBox(), { "aria-label": "Add a box" })
     );
     if (hadFocus && state.selected !== null) {
-      this.list.querySelector(`[data-learn-box="${state.selected}"]`)?.focus();
+      const chosen = this.list.querySelector(`[data-learn-box="${state.selected}"]`);
+      if (chosen instanceof HTMLElement) chosen.focus();
     }
   }
 

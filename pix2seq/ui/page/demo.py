@@ -71,6 +71,7 @@ def build_demo(
                 with gr.Tab(title, id=name, elem_id=f"tab-{name}"):
                     build(context)
         build_api(context)
+    demo.sessions = context.sessions  # whoever ends the server ends the sentences first
     return demo.queue(max_size=QUEUE_SIZE)
 
 

@@ -9,7 +9,9 @@
   for (const [name, text] of modules) {
     const bound = text.replace(/ from "#([^"]+)";$/gm, (_, other) => ` from "${urls.get(other)}";`);
     const source = `${bound}\n//# sourceURL=pix2seq/ui/${name}`; // its name for people who debug
-    urls.set(name, URL.createObjectURL(new Blob([source], { type: "text/javascript" })));
+    const url = URL.createObjectURL(new Blob([source], { type: "text/javascript" }));
+    urls.set(name, url);
+    import(url); // read now, not when what needs it has been read
   }
   const page = import(urls.get("page/hooks.js"));
   /** Call one of the hooks; those that come early wait for the modules. */

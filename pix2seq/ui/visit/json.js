@@ -1,6 +1,12 @@
 // Components whose value is one JSON text.
 
-/** Follow a component whose value is one JSON text; a text that cannot be read changes nothing. */
+/** @import {Bridge} from "#visit/questions.js" */
+
+/**
+ * Follow a component whose value is one JSON text; a text that cannot be read changes nothing.
+ * @param {Bridge} bridge
+ * @param {(data: any) => void} take
+ */
 export const followJson = (bridge, take) => {
   const read = () => {
     let data;

@@ -7,6 +7,57 @@ import { isVertical, SLOTS } from "#kit/roles.js";
 const SLOT_BY_CODE = ["ymin", "xmin", "ymax", "xmax", "class", "eos"];
 const PART = 1e-4; // probabilities travel as whole ten-thousandths
 
+/**
+ * @typedef {object} Vocabulary
+ * @property {string[]} slots the five places of an object, in this model's order
+ * @property {(string | null)[]} classes names by label
+ * @property {number} bins
+ * @property {number} coord id of the first bin
+ * @property {number} cls id of the first class
+ * @property {number} [eos]
+ * @property {number | null} [noise]
+ * @property {string} [quantizer]
+ * @property {number} [maxObjects]
+ */
+
+/**
+ * @typedef {object} Token probabilities in 0 to 1, `entropy` in nats
+ * @property {number} index in the sentence
+ * @property {number} id in the vocabulary
+ * @property {string} slot
+ * @property {number} logprob
+ * @property {number} raw what the model itself gave it
+ * @property {number} prob after the settings
+ * @property {number} entropy
+ * @property {number} kept tokens that could be drawn
+ * @property {number} keptMass
+ * @property {number} grammarMass
+ * @property {number} eosProb
+ * @property {boolean} forced given by a person
+ * @property {{id: number, prob: number, final: number}[]} candidates
+ * @property {number} object
+ */
+
+/**
+ * @typedef {object} Found a finished object; `box` is xyxy in pixels of the original picture
+ * @property {number} object
+ * @property {number[]} box
+ * @property {number} label
+ * @property {number} score
+ * @property {number} noise
+ * @property {number | null} edges
+ * @property {string} state `ok`, `noise`, `dropped`, `below` or `flat`
+ * @property {boolean} forced a person gave at least one of its tokens
+ * @property {number | null} again the earlier object that it repeats
+ */
+
+/** @typedef {{id: string, w: number, h: number, example?: string | null, src?: string}} RecordImage */
+
+/**
+ * @param {string[]} fields
+ * @param {Record} record
+ * @returns {Token | null}
+ */
 function parseToken(fields, record) {
   const slot = SLOT_BY_CODE[Number(fields[2])];
   if (!slot) return null;
@@ -33,6 +84,10 @@ function parseToken(fields, record) {
   };
 }
 
+/**
+ * @param {string[]} fields
+ * @returns {Found}
+ */
 function parseObject(fields) {
   return {
     object: Number(fields[0]),
@@ -47,6 +102,7 @@ function parseObject(fields) {
   };
 }
 
+/** @param {string} text */
 function json(text) {
   try {
     return JSON.parse(text);
@@ -61,19 +117,33 @@ export class Record {
   }
 
   reset() {
+    /** @type {string} */
     this.text = "";
+    /** @type {{[name: string]: any}} */
     this.header = {};
+    /** @type {Vocabulary} */
     this.vocab = { slots: SLOTS, classes: [], bins: 2, coord: 0, cls: 0 };
     this.state = "idle";
+    /** @type {{seconds: number, frame?: number[]} | null} */
     this.encoder = null;
+    /** @type {number[] | null} where coordinates 0 and 1 lie: xyxy in pixels of the picture */
     this.frame = null;
+    /** @type {Token[]} */
     this.tokens = [];
+    /** @type {number} */
     this.grouped = -1;
+    /** @type {Token[][]} */
+    this.groups = [];
+    /** @type {Map<number, Found>} */
     this.objects = new Map();
+    /** @type {{reason: string, [detail: string]: any} | null} */
     this.end = null;
   }
 
-  /** Take in the record so far; returns whether anything is new. */
+  /**
+   * Take in the record so far; returns whether anything is new.
+   * @param {string} text
+   */
   feed(text) {
     if (typeof text !== "string" || text === this.text) return false;
     if (!text.startsWith(this.text)) this.reset();
@@ -84,6 +154,7 @@ export class Record {
     return true;
   }
 
+  /** @param {string} line */
   line(line) {
     const rest = line.slice(1);
     switch (line[0]) {
@@ -119,7 +190,7 @@ export class Record {
         const space = rest.indexOf(" ");
         const reason = space < 0 ? rest : rest.slice(0, space);
         this.end = { reason, ...(json(rest.slice(space + 1)) || {}) };
-        this.state = { error: "error", stopped: "stopped" }[reason] || "done";
+        this.state = reason === "error" || reason === "stopped" ? reason : "done";
         break;
       }
       default:
@@ -135,11 +206,22 @@ export class Record {
     return this.header.run || null;
   }
 
+  /** @returns {RecordImage | null} */
   get image() {
     return this.header.image || null;
   }
 
-  /** Which kind of token an id is. */
+  /** The picture and where coordinates lie on it, which are there once something is written. */
+  placed() {
+    const { frame, image } = this;
+    if (!frame || !image) throw new Error("nothing is written on a picture yet");
+    return { frame, image };
+  }
+
+  /**
+   * Which kind of token an id is.
+   * @param {number} id
+   */
   kind(id) {
     const vocab = this.vocab;
     if (id >= vocab.coord && id < vocab.coord + vocab.bins) return "coord";
@@ -148,32 +230,46 @@ export class Record {
     return id === vocab.eos ? "eos" : "other";
   }
 
-  /** What people read for an id. */
+  /**
+   * What people read for an id.
+   * @param {number} id
+   */
   text_of(id) {
     const vocab = this.vocab;
     const kind = this.kind(id);
     if (kind === "coord") return String(id - vocab.coord);
     if (kind === "class") return this.className(id - vocab.cls);
-    return { noise: "noise", eos: "EOS" }[kind] || `#${id}`;
+    if (kind === "noise") return "noise";
+    return kind === "eos" ? "EOS" : `#${id}`;
   }
 
+  /** @param {number} label */
   className(label) {
     return this.vocab.classes[label] || `class ${label}`;
   }
 
-  /** What the class token of an object says. */
+  /**
+   * What the class token of an object says.
+   * @param {Found} found
+   */
   written(found) {
     const token = this.tokensOf(found.object, Infinity).class;
     return token ? this.text_of(token.id) : "";
   }
 
-  /** What an object is called, in every view: noise is called noise. */
+  /**
+   * What an object is called, in every view: noise is called noise.
+   * @param {Found} found
+   */
   name(found) {
     const asNoise = ["noise", "dropped", "below"].includes(found.state) && this.written(found) === "noise";
     return asNoise ? "noise" : this.className(found.label);
   }
 
-  /** What else there is to say about an object; the words are those of `object_marks` in Python. */
+  /**
+   * What else there is to say about an object; the words are those of `object_marks` in Python.
+   * @param {Found} found
+   */
   marks(found) {
     const written = this.written(found);
     return [
@@ -183,45 +279,69 @@ export class Record {
     ].filter(Boolean);
   }
 
-  /** Its name with the score and its marks; noise has no class, and so no score. */
+  /**
+   * Its name with the score and its marks; noise has no class, and so no score.
+   * @param {Found} found
+   */
   caption(found) {
     const name = this.name(found);
     return [name === "noise" ? name : `${name} ${probability(found.score)}`, ...this.marks(found)].join(" · ");
   }
 
-  /** A coordinate token's place in [0, 1] of the model's input; other ids clamp to its ends. */
+  /**
+   * A coordinate token's place in [0, 1] of the model's input; other ids clamp to its ends.
+   * @param {number} id
+   */
   coordinate(id) {
     return Math.min(Math.max((id - this.vocab.coord) / (this.vocab.bins - 1), 0), 1);
   }
 
-  /** The coordinate token that a pixel of the original picture falls on. */
+  /**
+   * The coordinate token that a pixel of the original picture falls on.
+   * @param {number} pixel
+   * @param {string} slot
+   */
   tokenAt(pixel, slot) {
-    const [x0, y0, x1, y1] = this.frame;
-    const [from, to, limit] = isVertical(slot) ? [y0, y1, this.image.h] : [x0, x1, this.image.w];
+    const [x0, y0, x1, y1] = this.placed().frame;
+    const { w, h } = this.placed().image;
+    const [from, to, limit] = isVertical(slot) ? [y0, y1, h] : [x0, x1, w];
     const share = (Math.min(Math.max(pixel, 0), limit) - from) / (to - from);
     const place = Math.min(Math.max(share, 0), 1) * (this.vocab.bins - 1);
     return this.vocab.coord + (this.vocab.quantizer === "floor" ? Math.floor(place) : Math.round(place));
   }
 
-  /** A place in [0, 1] in pixels of the original picture. */
+  /**
+   * A place in [0, 1] in pixels of the original picture.
+   * @param {number} value
+   * @param {string} slot
+   */
   pixel(value, slot) {
-    const [x0, y0, x1, y1] = this.frame;
+    const [x0, y0, x1, y1] = this.placed().frame;
     return isVertical(slot) ? y0 + value * (y1 - y0) : x0 + value * (x1 - x0);
   }
 
-  /** Pixel of a token's coordinate, clipped to the picture as boxes are. */
+  /**
+   * Pixel of a token's coordinate, clipped to the picture as boxes are.
+   * @param {Pick<Token, "id" | "slot">} token
+   */
   tokenPixel(token) {
-    const limit = isVertical(token.slot) ? this.image.h : this.image.w;
+    const { w, h } = this.placed().image;
+    const limit = isVertical(token.slot) ? h : w;
     return Math.min(Math.max(this.pixel(this.coordinate(token.id), token.slot), 0), limit);
   }
 
-  /** Tokens of one object, by slot, among the first `shown`. */
+  /**
+   * Tokens of one object, by slot, among the first `shown`.
+   * @param {number} object
+   * @param {number} shown
+   */
   tokensOf(object, shown) {
     if (this.grouped !== this.tokens.length) {
       this.groups = [];
       for (const token of this.tokens) (this.groups[token.object] ||= []).push(token);
       this.grouped = this.tokens.length;
     }
+    /** @type {{[slot: string]: Token}} */
     const bySlot = {};
     for (const token of this.groups[object] || []) {
       if (token.index < shown && token.slot !== "eos") bySlot[token.slot] = token;
@@ -229,7 +349,10 @@ export class Record {
     return bySlot;
   }
 
-  /** One sentence about a token, for tooltips and screen readers. */
+  /**
+   * One sentence about a token, for tooltips and screen readers.
+   * @param {Token} token
+   */
   describe(token) {
     const what = `${token.slot} ${this.text_of(token.id)}`;
     const given = token.forced ? ", yours" : "";

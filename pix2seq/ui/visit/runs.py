@@ -182,6 +182,13 @@ class Sessions:
         if run is not None:
             run.cancelled.set()
 
+    def stop_all(self) -> None:
+        """Ask every run to end after its current token: the server is being closed."""
+        with self._lock:
+            runs = list(self._active.values())
+        for run in runs:
+            run.cancelled.set()
+
     def active(self, session: str) -> Run | None:
         return self._active.get(session)
 

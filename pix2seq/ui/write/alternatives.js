@@ -76,7 +76,7 @@ export class Alternatives {
       this.known = key;
     }
     const label = token.id - record.vocab.cls;
-    if (classes[label]) this.choice.value = label;
+    if (classes[label]) this.choice.value = String(label);
   }
 
   alternative(record, token, item, answer) {

@@ -58,7 +58,7 @@ export class Objects {
     this.caption.textContent = `${summary}. Coordinates are pixels of the original picture.`;
     this.announce(record, visible, summary);
     for (const row of this.body.children) {
-      row.classList.toggle("focus", Number(row.dataset.row) === this.stage.focus());
+      row.classList.toggle("focus", Number(row.getAttribute("data-row")) === this.stage.focus());
     }
   }
 
@@ -104,7 +104,11 @@ export class Objects {
     const parts = [plural(visible.length - noise, "object")];
     if (doubles) parts.push(`${doubles} of them again`);
     if (noise) parts.push(`${noise} shown as noise`);
-    if (count("below")) parts.push(`${count("below")} below the score`);
+    const { record } = this.stage;
+    const hiddenNoise = hidden.filter((found) => found.state === "below" && record.name(found) === "noise").length;
+    const below = count("below") - hiddenNoise;
+    if (below) parts.push(`${below} below the score`);
+    if (hiddenNoise) parts.push(`${hiddenNoise} written as noise`);
     if (count("dropped")) parts.push(`${count("dropped")} dropped as noise`);
     if (count("flat")) parts.push(`${count("flat")} without area`);
     return parts.join(" · ");

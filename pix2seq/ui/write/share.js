@@ -91,7 +91,7 @@ export class Share {
   draw() {
     const none = !this.stage.record.run || this.stage.record.tokens.length === 0;
     for (const button of this.node.querySelectorAll("[data-export], [data-copy]")) {
-      button.disabled = none;
+      button.toggleAttribute("disabled", none);
     }
   }
 

@@ -1,0 +1,94 @@
+"""Serve the page: what ``pix2seq app`` and ``python app.py`` do.
+
+A Space, or a container, is set up by variables instead of options: ``PIX2SEQ_CHECKPOINT``,
+``PIX2SEQ_DEVICE``, ``PIX2SEQ_CHECKPOINTS`` (what the menu offers), and Gradio's own
+``GRADIO_SERVER_NAME`` and ``GRADIO_SERVER_PORT``. Gradio is imported when the server starts, so
+that ``--help`` and a mistyped option answer at once.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import signal
+import sys
+import threading
+import time
+from typing import Any
+
+from pix2seq.checkpoints.registry import CHECKPOINTS, default_name, locate
+from pix2seq.config import ConfigError
+
+LAST_WORDS_SECONDS = 1.0
+"""What sentences that are being written get to end with a line, once the server is told to end."""
+
+_PATIENCE_SECONDS = 3.0  # for the server to close; a computation that does not end is left behind
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """The app's options; defaults run on any machine."""
+    parser.add_argument("--host", default=None, help="address to listen on (default: this machine)")
+    parser.add_argument("--port", type=int, default=None, help="port (default: the first free one)")
+    parser.add_argument(
+        "--checkpoint",
+        default=default_name(),
+        help="name or folder to open with (default: %(default)s)",
+    )
+    parser.add_argument("--device", default="auto", help="auto, cpu, cuda or mps (default: auto)")
+    parser.add_argument("--share", action="store_true", help="ask Gradio for a public link")
+
+
+def serve(args: argparse.Namespace) -> None:
+    """Build, queue, launch; blocks until the process is told to end.
+
+    Raises:
+        ConfigError: the checkpoint, the device, the address or the port cannot be used.
+    """
+    if args.port is not None and not 1 <= args.port <= 65535:
+        raise ConfigError(f"--port is {args.port}; use 1 to 65535")
+    os.environ.setdefault("GRADIO_ANALYTICS_ENABLED", "False")  # no request leaves the machine
+    if args.checkpoint not in CHECKPOINTS:  # those may come later, by download
+        locate(args.checkpoint)
+    from pix2seq.device import pick_device
+
+    pick_device(args.device)
+    from pix2seq.ui import build_demo, launch_options
+
+    demo = build_demo(args.checkpoint, args.device)
+    try:
+        demo.launch(
+            server_name=args.host,
+            server_port=args.port,
+            share=args.share,
+            prevent_thread_lock=True,
+            **launch_options(),
+        )
+    except OSError as error:  # the port is taken, or the address is not this machine's
+        where = f"{args.host or '127.0.0.1'}:{args.port or 'any port from 7860'}"
+        raise ConfigError(
+            f"the app cannot listen on {where} ({error}); end what does, or choose another --port"
+        ) from None
+    _wait_for_the_end()
+    _close(demo)
+
+
+def _wait_for_the_end() -> None:
+    """Until SIGTERM (a container's end) or Ctrl-C."""
+    told = threading.Event()
+    if threading.current_thread() is threading.main_thread():
+        for number in (signal.SIGTERM, signal.SIGINT):
+            signal.signal(number, lambda *_: told.set())
+    told.wait()
+
+
+def _close(demo: Any) -> None:
+    """End the sentences that are being written with a line, then the server."""
+    print("pix2seq: closing; sentences that are being written end here", file=sys.stderr)
+    demo.sessions.stop_all()
+    time.sleep(LAST_WORDS_SECONDS)
+    closing = threading.Thread(target=demo.close, kwargs={"verbose": False}, daemon=True)
+    closing.start()
+    closing.join(_PATIENCE_SECONDS)
+    sys.stdout.flush()
+    sys.stderr.flush()
+    os._exit(0)  # worker threads, which Python would wait for, may be in the middle of a network

@@ -1,0 +1,91 @@
+"""Rows about whole tasks: a command, an evaluation, a batch of pictures, a training step."""
+
+from __future__ import annotations
+
+import copy
+import subprocess
+import sys
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+
+import torch
+
+from pix2seq.bench.row import Row
+from pix2seq.bench.timing import seconds_now, seconds_of_children, shortest
+from pix2seq.data import Scenes
+from pix2seq.evaluate import evaluate
+from pix2seq.predictor import Predictor
+
+
+def command_rows(repeats: int) -> Iterator[Row]:
+    """``detect`` as a process of its own, against what no program with PyTorch can avoid."""
+    with tempfile.TemporaryDirectory() as folder:
+        from pix2seq.data import make_scene
+
+        photo = Path(folder, "photo.jpg")
+        make_scene(seed=1).image.save(photo)
+        command = [sys.executable, "-m", "pix2seq", "detect", str(photo)]
+        ours = shortest(lambda: _run(command), repeats, seconds_of_children)
+    torch_alone = shortest(
+        lambda: _run([sys.executable, "-c", "import torch"]), repeats, seconds_of_children
+    )
+    note = f"{ours:.1f} s against {torch_alone:.1f} for import torch, and one more"
+    what = "detect photo.jpg, whole process, against import torch + 1 s"
+    yield Row("command/detect", what, ours / (torch_alone + 1), "x", 1.3, note=note)
+
+
+def evaluation_rows(predictor: Predictor, images: int) -> Iterator[Row]:
+    """Seconds that 300 images take, from pictures in memory to COCO's numbers."""
+    scenes = Scenes(777, images)
+    drawn = _Drawn(scenes.categories, [scenes[i] for i in range(images)])
+    start = seconds_now()
+    evaluate(predictor, drawn)
+    seconds = (seconds_now() - start) * 300 / images
+    note = f"{images} scenes, drawn beforehand, times {300 / images:.1f}"
+    yield Row(
+        "evaluate/300", f"evaluating 300 images, {predictor.name}", seconds, "s", 25, note=note
+    )
+
+
+class _Drawn:
+    """Scenes that need not be drawn any more."""
+
+    def __init__(self, categories, samples) -> None:
+        self.categories = categories
+        self.samples = samples
+
+    def __len__(self) -> int:
+        return len(self.samples)
+
+    def __getitem__(self, index: int):
+        return self.samples[index]
+
+
+def training_rows(predictor: Predictor, repeats: int) -> Iterator[Row]:
+    """A step of the whole network against its parts alone, forward and backward, 4 images."""
+    model = copy.deepcopy(predictor.model).train()
+    for parameter in model.parameters():
+        parameter.requires_grad_()
+    config = model.config
+    pixels = torch.rand(4, 3, *config.image_size, device=predictor.device)
+    ids = torch.randint(0, config.vocab_size, (4, config.max_tokens), device=predictor.device)
+    memory = model.encode_image(pixels).detach()
+
+    def whole() -> None:
+        model.decode(ids, model.encode_image(pixels)).square().mean().backward()
+
+    def encoder() -> None:
+        model.encode_image(pixels).square().mean().backward()
+
+    def decoder() -> None:
+        model.decode(ids, memory.requires_grad_()).square().mean().backward()
+
+    parts = shortest(encoder, repeats) + shortest(decoder, repeats)
+    together = shortest(whole, repeats)
+    what = "training, images/s against encoder and decoder alone"
+    yield Row("training", what, parts / together, "x", 0.85, higher=True)
+
+
+def _run(command: list[str]) -> None:
+    subprocess.run(command, check=True, capture_output=True)

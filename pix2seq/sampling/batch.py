@@ -1,0 +1,295 @@
+"""``Batch``: sentences written side by side that begin and end independently.
+
+    jobs ─▶ join ─▶ [ rows ] ─ step: one forward pass, one token each ─▶ steps
+                       │
+                       └─▶ a row that has ended leaves, the next job joins (``write_many``)
+
+Every row has its own image, options, seed and prefix. It writes what it would write alone: its
+numbers come from its seed, its probabilities from its own logits, and those do not depend on its
+neighbours (``model.packed`` says where that holds to the last bit).
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Collection, Hashable, Iterable, Iterator, Sequence
+from dataclasses import dataclass, field
+from typing import Protocol
+
+import torch
+from torch import Tensor
+
+from pix2seq.config import ConfigError, SamplingOptions
+from pix2seq.device import inference
+from pix2seq.model.cache import KVCache
+from pix2seq.sampling.filters import FilterChain, build_chain, uniforms
+from pix2seq.sampling.steps import SamplingStep, StepRules
+from pix2seq.tokenizer import Tokenizer
+
+_CPU = torch.device("cpu")
+
+
+class Writer(Protocol):
+    """What sampling needs of a model; ``Pix2Seq`` has it, and so has a scripted one in a test."""
+
+    def new_cache(self, memory: Tensor, batch_size: int | None = None) -> KVCache: ...
+
+    def decode(
+        self, input_ids: Tensor, memory: Tensor | None = None, cache: KVCache | None = None
+    ) -> Tensor: ...
+
+
+@dataclass(frozen=True, eq=False)
+class Job:
+    """One sentence to write.
+
+    Attributes:
+        memory: (1, N, D) from ``encode_image``. Jobs that hand over the same tensor share what is
+            computed from it.
+        options: ``None`` fields take the general defaults.
+        prefix: ids after the prompt that are there already; see ``sample_stream``.
+        forced: which of their positions hold a token that a person gave.
+        key: the caller's name for it.
+    """
+
+    memory: Tensor
+    options: SamplingOptions
+    prefix: Sequence[int] = ()
+    forced: Collection[int] = ()
+    key: Hashable = None
+
+
+@dataclass(eq=False)
+class Row:
+    """A sentence that is being written.
+
+    Attributes:
+        job: whose sentence it is.
+        steps: what is written so far.
+        finished: EOS or the last object is written; the row has left its batch.
+    """
+
+    job: Job
+    length: int
+    prefix: list[int]
+    forced: frozenset[int]
+    numbers: list[float]
+    chain: FilterChain
+    rules: StepRules
+    cache: KVCache
+    last_id: int
+    ahead: deque[Tensor] = field(default_factory=deque)
+    steps: list[SamplingStep] = field(default_factory=list)
+    finished: bool = False
+
+
+class Batch:
+    """Rows that one network writes together.
+
+    Args:
+        model: writes.
+        tokenizer: its vocabulary.
+    """
+
+    def __init__(self, model: Writer, tokenizer: Tokenizer) -> None:
+        self.model = model
+        self.tokenizer = tokenizer
+        self._rules: dict[tuple[SamplingOptions, torch.device], tuple[FilterChain, StepRules]] = {}
+        self._reading: list[Row] = []  # tokens of a prefix are still being yielded
+        self._writing: list[Row] = []  # one row of the shared cache each
+        self._cache: KVCache | None = None
+
+    def __len__(self) -> int:
+        return len(self._reading) + len(self._writing)
+
+    def join(self, job: Job) -> Row:
+        """Begin a sentence; its prefix is read at once.
+
+        Raises:
+            ConfigError: an option exceeds the model, the prefix is too long, holds an unknown id
+                or goes on after EOS, or a forced position is not in it.
+        """
+        options = job.options.resolve(SamplingOptions(), self.tokenizer.config)
+        prefix = checked_prefix(job.prefix, self.tokenizer, options)
+        length = self.tokenizer.sequence_length(options.max_objects)
+        chain, rules = self._rules_of(options, job.memory.device)
+        row = Row(
+            job,
+            length,
+            prefix,
+            checked_forced(job.forced, prefix),
+            uniforms(options.seed, length).tolist(),
+            chain,
+            rules,
+            self._new_cache(job.memory),
+            last_id=self.tokenizer.bos_id,
+        )
+        if prefix:
+            ids = torch.tensor([[row.last_id, *prefix]])[:, :length]
+            row.ahead.extend(self._forward(ids, row.cache)[0].unbind(0))
+            self._reading.append(row)
+        else:
+            self._admit(row)
+        return row
+
+    def step(self) -> list[tuple[Row, SamplingStep]]:
+        """The next token of every row; rows that end with it leave."""
+        for row in [row for row in self._reading if not row.ahead]:
+            self._reading.remove(row)
+            self._admit(row)
+        rows = [*self._writing, *self._reading]
+        parts = []
+        if self._writing:
+            ids = torch.tensor([[row.last_id] for row in self._writing])
+            parts.append(self._forward(ids, self._cache)[:, 0])
+        if self._reading:
+            parts.append(torch.stack([row.ahead.popleft() for row in self._reading]))
+        logits = parts[0] if len(parts) == 1 else torch.cat(parts)  # (R, V)
+        tokens = self._draw(rows, logits)
+        seen = logits.cpu().unbind(0)
+        return [self._take(*each) for each in zip(rows, seen, tokens, strict=True)]
+
+    def leave(self, row: Row) -> None:
+        """Take a sentence out before its end."""
+        if row in self._reading:
+            self._reading.remove(row)
+        elif row in self._writing:
+            place = self._writing.index(row)
+            self._cache.leave(place)
+            self._writing[place] = self._writing[-1]
+            self._writing.pop()
+            if not self._writing:
+                self._cache = None
+
+    # ---- inside -----------------------------------------------------------------------------
+
+    def _rules_of(
+        self, options: SamplingOptions, device: torch.device
+    ) -> tuple[FilterChain, StepRules]:
+        """Rows with the same options, whatever their seed, share their rules."""
+        key = options.replace(seed=0), device
+        if key not in self._rules:
+            # Rules need float64, which MPS does not have; on CUDA they stay beside the network.
+            told = build_chain(self.tokenizer, options, _CPU)
+            beside = device.type == "cuda"
+            chain = build_chain(self.tokenizer, options, device) if beside else told
+            self._rules[key] = chain, StepRules(self.tokenizer, told)
+        return self._rules[key]
+
+    def _new_cache(self, memory: Tensor) -> KVCache:
+        for row in (*self._writing, *self._reading):
+            if row.job.memory is memory:
+                return row.cache.about_the_same()
+        with inference(memory.device):
+            return self.model.new_cache(memory)
+
+    def _admit(self, row: Row) -> None:
+        if self._cache is None:
+            self._cache = row.cache
+        else:
+            self._cache.join(row.cache)
+        self._writing.append(row)
+
+    def _forward(self, ids: Tensor, cache: KVCache) -> Tensor:
+        """New ids (B, L) to float32 logits (B, L, V).
+
+        The inference mode is entered per call and its tensors are copied out of it, so neither the
+        mode nor tensors that autograd refuses reach the consumer of a generator.
+        """
+        device = cache.device
+        with inference(device):
+            logits = self.model.decode(ids.to(device), cache=cache).float()
+        if logits.sum().isnan():
+            raise ConfigError("the model's logits are not numbers; its weights must be damaged")
+        return logits.clone() if device.type == "cuda" else logits.clone().cpu()
+
+    def _draw(self, rows: list[Row], logits: Tensor) -> list[int]:
+        """One token per row of logits (R, V): the prefix's, or one by its rules and its number."""
+        tokens = [-1] * len(rows)
+        alike: dict[tuple[int, int], list[int]] = {}  # rows with the same rules in the same slot
+        for i, row in enumerate(rows):
+            index = len(row.steps)
+            if index < len(row.prefix):
+                tokens[i] = row.prefix[index]
+            else:
+                alike.setdefault((id(row.chain), index % len(self.tokenizer.slots)), []).append(i)
+        for (_, slot), members in alike.items():
+            some = logits if len(members) == len(rows) else logits[members]
+            numbers = [rows[i].numbers[len(rows[i].steps)] for i in members]
+            numbers = torch.tensor(numbers, dtype=torch.float64, device=some.device)
+            drawn = rows[members[0]].chain.pick(some, slot, numbers).tolist()
+            for i, token_id in zip(members, drawn, strict=True):
+                tokens[i] = token_id
+        return tokens
+
+    def _take(self, row: Row, logits: Tensor, token_id: int) -> tuple[Row, SamplingStep]:
+        index = len(row.steps)
+        at_eos = token_id == self.tokenizer.eos_id
+        step = SamplingStep(
+            index=index,
+            token_id=token_id,
+            slot="eos" if at_eos else self.tokenizer.slot(index),
+            drawn=index >= len(row.prefix),
+            forced=index in row.forced,
+            logits=logits,
+            rules=row.rules,
+        )
+        row.steps.append(step)
+        row.last_id = token_id
+        if at_eos or len(row.steps) == row.length:
+            row.finished = True
+            self.leave(row)
+        return row, step
+
+
+def write_many(
+    model: Writer, tokenizer: Tokenizer, jobs: Iterable[Job], max_rows: int = 8
+) -> Iterator[Row]:
+    """Write any number of sentences, ``max_rows`` at a time; yields each when it is finished.
+
+    Jobs are taken from the iterable only when there is room for them, so a generator that encodes
+    images as it goes holds no more than ``max_rows`` of them. Sentences end in any order;
+    ``row.job.key`` tells them apart.
+    """
+    if max_rows < 1:
+        raise ConfigError(f"max_rows is {max_rows}; write at least one sentence at a time")
+    batch, waiting = Batch(model, tokenizer), iter(jobs)
+    while True:
+        while len(batch) < max_rows and (job := next(waiting, None)) is not None:
+            batch.join(job)
+        if not len(batch):
+            return
+        yield from [row for row, _ in batch.step() if row.finished]
+
+
+def checked_prefix(
+    prefix: Sequence[int], tokenizer: Tokenizer, options: SamplingOptions
+) -> list[int]:
+    """The prefix as ids; raises ``ConfigError`` for one that cannot be."""
+    prefix = [int(token_id) for token_id in prefix]
+    length = tokenizer.sequence_length(options.max_objects)
+    if len(prefix) > length:
+        raise ConfigError(
+            f"the prefix has {len(prefix)} tokens, but max_objects = {options.max_objects} leaves "
+            f"room for {length}; shorten the one or raise the other"
+        )
+    for token_id in prefix:
+        if not 0 <= token_id < tokenizer.vocab_size:
+            raise ConfigError(
+                f"token {token_id} in the prefix is not in the vocabulary; use 0 to "
+                f"{tokenizer.vocab_size - 1}"
+            )
+    if tokenizer.eos_id in prefix[:-1]:
+        raise ConfigError("the prefix goes on after EOS; end it there")
+    return prefix
+
+
+def checked_forced(forced: Collection[int], prefix: Sequence[int]) -> frozenset[int]:
+    """The positions of tokens that a person gave; raises ``ConfigError`` for one outside."""
+    for index in forced:
+        if not 0 <= index < len(prefix):
+            raise ConfigError(
+                f"position {index} is said to be given, but the prefix has {len(prefix)} tokens; "
+                "count them from 0"
+            )
+    return frozenset(map(int, forced))

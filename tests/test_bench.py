@@ -1,0 +1,133 @@
+"""The table of figures: its arithmetic, its references, and that the command makes one."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+import torch
+
+from pix2seq.bench import Row, compared, table
+from pix2seq.bench import run as bench_run
+from pix2seq.bench.decoding import _references, batch_rows, reference_rows, single_rows
+from pix2seq.bench.page import page_rows
+from pix2seq.bench.subject import Subject, official_size
+from pix2seq.bench.timing import step_times
+from pix2seq.cli import main
+from pix2seq.config import SamplingOptions
+from tests.fakes import tiny_model, tiny_tokenizer
+
+references = _references()
+
+
+@pytest.fixture(scope="module")
+def small() -> Subject:
+    memory = torch.randn(1, 16, 32, generator=torch.Generator().manual_seed(0))
+    options = SamplingOptions(eos="delay", top_p=0.4)
+    return Subject("mini", tiny_model(spread=4.0), tiny_tokenizer(), memory, options)
+
+
+@pytest.mark.parametrize(
+    ("figure", "higher", "verdict"),
+    [
+        (None, False, "not measured"),
+        (1.9, False, "met"),
+        (2.0, False, "met"),
+        (2.1, False, "missed"),
+        (1.9, True, "missed"),
+        (2.0, True, "met"),
+    ],
+)
+def test_a_verdict_knows_which_way_is_better(figure, higher, verdict):
+    assert Row("key", "what", figure, "x", 2.0, higher).verdict == verdict
+
+
+def test_a_row_without_a_figure_says_why():
+    text = table([Row("key", "what it is", None, "x", 2.0, note="no GPU here")])
+    assert "not measured" in text and "no GPU here" in text and " - " in text
+
+
+def test_rows_are_compared_by_their_key():
+    rows = [Row("a", "first", 2.0, "ms", 1), Row("b", "second", None, "x", 1)]
+    before = {"rows": [{"key": "a", "figure": 4.0}, {"key": "b", "figure": 1.0}]}
+    assert compared(rows, before).split()[-4:] == ["4", "->", "2", "ms"]
+
+
+def test_of_every_step_the_shortest_time_counts_and_runs_take_turns():
+    order = []
+
+    def run(name):
+        for step in range(2):
+            order.append((name, step))
+            yield
+
+    times = step_times([lambda: run("a"), lambda: run("b")], repeats=2)
+    assert [name for name, _ in order] == list("aabbaabb")
+    assert [len(one) for one in times] == [2, 2]
+
+
+def test_the_naive_loop_gives_our_logits(small):
+    model, pixels = small.model, torch.rand(1, 3, 64, 64)
+    ids = torch.randint(1, small.tokenizer.vocab_size, (1, 9))
+    cache = model.new_cache(model.encode_image(pixels).detach())
+    for place, logits in enumerate(references.naive_steps(model, pixels, ids)):
+        ours = model.decode(ids[:, place : place + 1], cache=cache)[:, -1]
+        torch.testing.assert_close(logits, ours, atol=1e-4, rtol=1e-4)
+    assert place == 8
+
+
+def test_the_official_loop_gives_our_logits(small):
+    model, steps = small.model, 12
+    theirs = list(references.official_steps(model.decoder, small.memory, steps))
+    ids = [1, *(int(logits.argmax()) for logits in theirs[:-1])]
+    ours = model.decode(torch.tensor([ids]), cache=model.new_cache(small.memory))
+    torch.testing.assert_close(torch.cat(theirs), ours[0], atol=1e-4, rtol=1e-4)
+
+
+def test_the_official_size_is_the_published_one():
+    subject = official_size(torch.device("cpu"))
+    layers = sum(p.numel() for layer in subject.model.decoder.layers for p in layer.parameters())
+    assert subject.length == 500 and layers == 6 * 1_053_440
+    assert 30e6 < subject.bytes_per_token() < 45e6
+
+
+def test_every_row_about_writing_has_a_figure(small):
+    rows = [
+        *single_rows(small, small, 1),
+        *batch_rows(small, small, 1),
+        *reference_rows(small, small, torch.rand(1, 3, 64, 64), 1),
+    ]
+    assert all(row.figure > 0 for row in rows)
+
+
+def test_what_is_not_here_is_not_guessed(monkeypatch):
+    monkeypatch.setattr("pix2seq.bench.page.which", lambda name: None)
+    rows = {row.key: row for row in page_rows()}
+    assert all(row.figure is None for row in rows.values())
+    assert rows["page/painted"].note == "no Chromium here"
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
+    assert [row.note for row in bench_run._gpu_rows("mini", 1)] == ["no GPU here"]
+
+
+class TestCommand:
+    @pytest.fixture(autouse=True)
+    def rows(self, monkeypatch):
+        rows = [Row("a", "first", 2.0, "ms", 1), Row("b", "second", None, "x", 1, note="why")]
+        monkeypatch.setattr("pix2seq.bench.all_rows", lambda checkpoint, quick: iter(rows))
+
+    def test_it_prints_a_table_and_writes_json(self, tmp_path, capsys):
+        path = tmp_path / "bench.json"
+        assert main(["bench", "--quick", "--json", str(path)]) == 0
+        shown = capsys.readouterr().out
+        assert "missed" in shown and "why" in shown and "cores" in shown
+        found = json.loads(path.read_text())
+        assert found["rows"][0]["figure"] == 2.0 and found["machine"]["torch"]
+        assert main(["bench", "--against", str(path)]) == 0
+        assert "2 -> 2 ms" in capsys.readouterr().out
+
+    @pytest.mark.parametrize("content", ["", "[]", '{"row": 1}', "3"])
+    def test_another_file_to_compare_with_is_refused(self, content, tmp_path, capsys):
+        path = tmp_path / "other.json"
+        path.write_text(content)
+        assert main(["bench", "--against", str(path)]) == 2
+        assert "is not what bench --json wrote" in capsys.readouterr().err

@@ -116,7 +116,24 @@ def test_jobs_about_one_image_share_what_is_computed_from_it():
     memory = MEMORY[:1]
     batch = Batch(MODEL, TOKENIZER)
     rows = [batch.join(Job(memory, SamplingOptions(seed=seed))) for seed in range(3)]
-    assert len({id(row.cache.cross[0]) for row in rows}) == 1
+    assert all(row.image is rows[0].image for row in rows)
+
+
+def test_a_row_may_leave_before_the_newest_has_begun():
+    batch = Batch(MODEL, TOKENIZER)
+    first, second = (batch.join(job(i, SamplingOptions())) for i in (1, 2))
+    batch.step()
+    third = batch.join(job(3, SamplingOptions()))
+    batch.leave(first)
+    while len(batch):
+        batch.step()
+    for row in (second, third):
+        assert ids(row.steps) == alone(row.job)
+
+
+def test_a_finished_row_lets_go_of_its_cache():
+    row = next(write_many(MODEL, TOKENIZER, [job(0, SamplingOptions(max_objects=1))]))
+    assert row.image == [] and row.own_cache is None
 
 
 def test_no_job_is_no_row_and_no_room_is_refused():

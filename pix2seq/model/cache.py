@@ -84,10 +84,6 @@ class KVCache:
             raise ValueError(f"cannot rewind a cache of {min(self.lengths)} tokens to {length}")
         self.lengths = [length] * self.rows
 
-    def about_the_same(self) -> KVCache:
-        """An empty row about the image of this cache's first one."""
-        return KVCache(self.cross[:1], self.capacity)
-
     @torch.inference_mode()  # what a forward pass stored can only be moved in its mode
     def join(self, other: KVCache) -> None:
         """Take over all rows of another cache of the same model; they come last."""
@@ -106,8 +102,8 @@ class KVCache:
     def leave(self, row: int) -> None:
         """Take a row out; the last row moves to its place."""
         last = self.rows - 1
-        if row != last and self._slots:
-            end = self.lengths[last]
+        end = self.lengths[last]
+        if row != last and end:
             for store in self._stored():
                 store[row, ..., :end, :] = store[last, ..., :end, :]
         for per_row in (self.cross, self.lengths):

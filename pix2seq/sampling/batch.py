@@ -21,7 +21,7 @@ from torch import Tensor
 
 from pix2seq.config import ConfigError, SamplingOptions
 from pix2seq.device import inference
-from pix2seq.model.cache import KVCache
+from pix2seq.model.cache import Cross, KVCache
 from pix2seq.sampling.filters import FilterChain, build_chain, uniforms
 from pix2seq.sampling.steps import SamplingStep, StepRules
 from pix2seq.tokenizer import Tokenizer
@@ -76,8 +76,9 @@ class Row:
     numbers: list[float]
     chain: FilterChain
     rules: StepRules
-    cache: KVCache
+    image: Cross
     last_id: int
+    own_cache: KVCache | None
     ahead: deque[Tensor] = field(default_factory=deque)
     steps: list[SamplingStep] = field(default_factory=list)
     finished: bool = False
@@ -98,6 +99,7 @@ class Batch:
         self._reading: list[Row] = []  # tokens of a prefix are still being yielded
         self._writing: list[Row] = []  # one row of the shared cache each
         self._cache: KVCache | None = None
+        self._capacity = 0
 
     def __len__(self) -> int:
         return len(self._reading) + len(self._writing)
@@ -113,6 +115,7 @@ class Batch:
         prefix = checked_prefix(job.prefix, self.tokenizer, options)
         length = self.tokenizer.sequence_length(options.max_objects)
         chain, rules = self._rules_of(options, job.memory.device)
+        cache = self._new_cache(job.memory)
         row = Row(
             job,
             length,
@@ -121,12 +124,13 @@ class Batch:
             uniforms(options.seed, length).tolist(),
             chain,
             rules,
-            self._new_cache(job.memory),
+            image=cache.cross[0],
             last_id=self.tokenizer.bos_id,
+            own_cache=cache,
         )
         if prefix:
             ids = torch.tensor([[row.last_id, *prefix]])[:, :length]
-            row.ahead.extend(self._forward(ids, row.cache)[0].unbind(0))
+            row.ahead.extend(self._forward(ids, cache)[0].unbind(0))
             self._reading.append(row)
         else:
             self._admit(row)
@@ -151,6 +155,7 @@ class Batch:
 
     def leave(self, row: Row) -> None:
         """Take a sentence out before its end."""
+        row.own_cache, row.image = None, []  # a finished row may be kept for long
         if row in self._reading:
             self._reading.remove(row)
         elif row in self._writing:
@@ -179,15 +184,19 @@ class Batch:
     def _new_cache(self, memory: Tensor) -> KVCache:
         for row in (*self._writing, *self._reading):
             if row.job.memory is memory:
-                return row.cache.about_the_same()
+                return KVCache([row.image], self._capacity)
         with inference(memory.device):
-            return self.model.new_cache(memory)
+            cache = self.model.new_cache(memory)
+        self._capacity = cache.capacity
+        return cache
 
     def _admit(self, row: Row) -> None:
+        """From now on the row is one of the shared cache's."""
         if self._cache is None:
-            self._cache = row.cache
+            self._cache = row.own_cache
         else:
-            self._cache.join(row.cache)
+            self._cache.join(row.own_cache)
+        row.own_cache = None
         self._writing.append(row)
 
     def _forward(self, ids: Tensor, cache: KVCache) -> Tensor:

@@ -29,12 +29,14 @@ class TrainingSequence:
         target_ids: (L,) what it should say next, the sentence shifted by one.
         token_weights: (L,) float32 loss weights; 0 is "n/a".
         num_real: how many of the objects are real (the others are noise).
+        order: (num_real,) which of the given boxes each real object is.
     """
 
     input_ids: Tensor
     target_ids: Tensor
     token_weights: Tensor
     num_real: int
+    order: Tensor
 
 
 def truncated_normal(shape: tuple[int, ...], std: float, generator: Generator | None) -> Tensor:
@@ -190,4 +192,4 @@ def build_training_sequence(
     input_ids[1 : written + 1] = shown[: length - 1]
     if written + 1 < length:
         input_ids[written + 1] = tokenizer.eos_id
-    return TrainingSequence(input_ids, target_ids, token_weights, num_real)
+    return TrainingSequence(input_ids, target_ids, token_weights, num_real, keep)

@@ -11,6 +11,16 @@ from pix2seq.boxes import xyxy_to_xywh
 from pix2seq.categories import Categories
 
 
+def object_marks(name: str, written: str, forced: bool, again: int | None) -> tuple[str, ...]:
+    """What there is to say about an object beside its name: that another word was written, that a
+    person gave it, that it repeats an earlier object. The same words in every view."""
+    return (
+        *((f"written {written}",) if written != name else ()),
+        *(("yours",) if forced else ()),
+        *((f"again {again + 1}",) if again is not None else ()),
+    )
+
+
 @dataclass(frozen=True, eq=False)
 class Detections:
     """N objects in one image; index it with a mask or with positions like an array.
@@ -22,7 +32,12 @@ class Detections:
             ``edge_scores`` where the options ask for the score of the ``box``.
         noise_scores: (N,) float32, probability of the noise class at that token (0 if none).
         edge_scores: (N,) float32, how sure the edges were, in [0, 1].
-        is_noise: (N,) bool, the object is kept although its sampled label is the noise class.
+        is_noise: (N,) bool, the object was written as noise and is kept all the same, to be shown
+            as noise; ``labels`` and ``scores`` are those of its likeliest real class.
+        written: (N,) int64, the label that its class token names; -1 where that is the noise class
+            or no class at all. Where it differs from ``labels`` the object was renamed.
+        forced: (N,) bool, a person gave at least one of its tokens; it is kept whatever its score.
+        again: (N,) int64, the earlier object that it repeats; -1 if it repeats none.
         objects: (N,) int64, the object's index in the sequence: token ``5 * i`` is its first.
         degenerate: how many objects were left out because their box has no area.
     """
@@ -33,6 +48,9 @@ class Detections:
     noise_scores: Tensor
     edge_scores: Tensor
     is_noise: Tensor
+    written: Tensor
+    forced: Tensor
+    again: Tensor
     objects: Tensor
     degenerate: int = 0
 
@@ -58,18 +76,26 @@ class Detections:
         noise_scores: Tensor | None = None,
         edge_scores: Tensor | None = None,
         is_noise: Tensor | None = None,
+        written: Tensor | None = None,
+        forced: Tensor | None = None,
+        again: Tensor | None = None,
         objects: Tensor | None = None,
         degenerate: int = 0,
     ) -> Detections:
-        """Build from the three arrays that matter; the rest defaults to "no noise, in order"."""
+        """Build from the three arrays that matter; the rest defaults to "no noise, as written, in
+        order"."""
         count = len(boxes)
+        nothing = torch.zeros(count, dtype=torch.bool)
         return cls(
             boxes=boxes.float(),
             labels=labels.long(),
             scores=scores.float(),
             noise_scores=torch.zeros(count) if noise_scores is None else noise_scores.float(),
             edge_scores=torch.ones(count) if edge_scores is None else edge_scores.float(),
-            is_noise=torch.zeros(count, dtype=torch.bool) if is_noise is None else is_noise.bool(),
+            is_noise=nothing if is_noise is None else is_noise.bool(),
+            written=(labels if written is None else written).long(),
+            forced=nothing if forced is None else forced.bool(),
+            again=torch.full((count,), -1) if again is None else again.long(),
             objects=torch.arange(count) if objects is None else objects.long(),
             degenerate=degenerate,
         )
@@ -92,6 +118,21 @@ class Detections:
     def above(self, threshold: float) -> Detections:
         """The objects whose score is at least ``threshold``."""
         return self[self.scores >= threshold]
+
+    def caption(self, row: int, categories: Categories) -> str:
+        """What is said about one object: its name with the score, then what else there is to know.
+
+        A renamed object says what was written, one that a person gave says so, and a double says
+        which object it repeats. Noise has no class, and so no score.
+        """
+        is_noise, written, again = (
+            int(column[row]) for column in (self.is_noise, self.written, self.again)
+        )
+        name = "noise" if is_noise else categories.name(int(self.labels[row]))
+        word = "noise" if is_noise or written < 0 else categories.name(written)
+        said = name if is_noise else f"{name} {float(self.scores[row]):.2f}"
+        marks = object_marks(name, word, bool(self.forced[row]), again if again >= 0 else None)
+        return " · ".join((said, *marks))
 
     def to_coco(self, image_id: int, categories: Categories) -> list[dict]:
         """COCO result records; labels without a class name are left out, as the official code

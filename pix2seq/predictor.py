@@ -9,7 +9,7 @@ holds no state of a run, so many visitors may share one.
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -19,7 +19,6 @@ from PIL import Image
 from torch import Tensor
 
 from pix2seq import checkpoints
-from pix2seq.boxes import clip_boxes, is_degenerate
 from pix2seq.categories import Categories
 from pix2seq.checkpoints import CheckpointInfo, Progress
 from pix2seq.config import PreprocessConfig, SamplingOptions
@@ -28,8 +27,8 @@ from pix2seq.detections import Detections
 from pix2seq.device import inference
 from pix2seq.images import load_image
 from pix2seq.model import Pix2Seq
+from pix2seq.reading import Reading, read_sentence
 from pix2seq.sampling import Job, SampledBatch, SamplingStep, sample_stream, write_many
-from pix2seq.scoring import edge_scores
 from pix2seq.tokenizer import Tokenizer
 from pix2seq.transforms import Letterbox
 
@@ -131,10 +130,48 @@ class Predictor:
         encoding: ImageEncoding,
         options: SamplingOptions | None = None,
         prefix: Sequence[int] = (),
+        forced: Collection[int] = (),
     ) -> Iterator[SamplingStep]:
-        """Write about an encoded image, one step per token; see ``sample_stream``."""
+        """Write about an encoded image, one step per token; see ``sample_stream``.
+
+        Args:
+            prefix: ids that the sentence begins with.
+            forced: which of their positions hold a token that a person gave.
+        """
         options = self.resolve(options)
-        return sample_stream(self.model, encoding.memory, self.tokenizer, options, prefix)
+        return sample_stream(self.model, encoding.memory, self.tokenizer, options, prefix, forced)
+
+    def reading(
+        self,
+        encoding: ImageEncoding,
+        steps: Iterable[SamplingStep],
+        options: SamplingOptions | None = None,
+    ) -> Reading:
+        """Every object that a stream, or its beginning, has finished, and what becomes of it.
+
+        What an object is called is the likeliest real class at its class token (section 2.3 of the
+        paper), a forbidden one excepted; a class that a person gave stays. The score is the raw
+        probability of that class, with ``options.score`` "box" times the certainty of the edges
+        (``edge_scores``); objects below ``options.score_threshold`` are hidden. ``options.noise``
+        decides about objects that were written as noise, and about no others:
+
+        ``paper``: they are judged by that score, too;
+        ``drop``: they are left out;
+        ``show``: they are reported whatever their score, and marked.
+
+        Boxes are clipped to the image; those without area are never reported. What a person gave a
+        token of is always reported.
+        """
+        written = [step for step in steps if step.slot != "eos"]
+        nothing = torch.zeros(0, self.tokenizer.vocab_size)
+        return read_sentence(
+            token_ids=torch.tensor([step.token_id for step in written], dtype=torch.long),
+            logits=torch.stack([step.logits for step in written]) if written else nothing,
+            forced=torch.tensor([step.forced for step in written], dtype=torch.bool),
+            tokenizer=self.tokenizer,
+            letterbox=encoding.letterbox,
+            options=self.resolve(options),
+        )
 
     def read(
         self,
@@ -142,33 +179,8 @@ class Predictor:
         steps: Iterable[SamplingStep],
         options: SamplingOptions | None = None,
     ) -> Detections:
-        """The objects that a stream, or its beginning, has finished.
-
-        Boxes are clipped to the image; those without area are left out and counted. What an object
-        is called follows ``options.noise``:
-
-        ``paper``: the likeliest real class, whatever was written (section 2.3 of the paper);
-        ``drop``: the written class; objects written as noise are left out;
-        ``show``: the written class; objects written as noise keep their likeliest real class and
-        are marked.
-
-        The score is the raw probability of the reported class, with ``options.score`` "box" times
-        the certainty of the edges (``edge_scores``). A class that was forced by a
-        prefix is reported as it is; forbidden classes never are. Where the grammar was off and the
-        class slot holds something else, the likeliest real class stands in.
-        """
-        written = [step for step in steps if step.slot != "eos"]
-        return self._read(
-            encoding,
-            token_ids=torch.tensor([step.token_id for step in written], dtype=torch.long),
-            logits=(
-                torch.stack([step.logits for step in written])
-                if written
-                else torch.zeros(0, self.tokenizer.vocab_size)
-            ),
-            forced=torch.tensor([step.forced for step in written], dtype=torch.bool),
-            options=self.resolve(options),
-        )
+        """The reported objects of a stream, or of its beginning; see ``reading``."""
+        return self.reading(encoding, steps, options).detections()
 
     def detect(
         self, image: ImageSource | ImageEncoding, options: SamplingOptions | None = None
@@ -270,13 +282,20 @@ class Predictor:
     def read_batch(
         self, encodings: Sequence[ImageEncoding], batch: SampledBatch, options: SamplingOptions
     ) -> list[Detections]:
-        """The objects of every sentence of a batch; see ``read``."""
+        """The reported objects of every sentence of a batch; see ``reading``."""
         found = []
         for encoding, ids, logits, length in zip(
             encodings, batch.token_ids, batch.logits, batch.lengths.tolist(), strict=True
         ):
-            forced = torch.zeros(length, dtype=torch.bool)
-            found.append(self._read(encoding, ids[:length], logits[:length], forced, options))
+            reading = read_sentence(
+                token_ids=ids[:length],
+                logits=logits[:length],
+                forced=torch.zeros(length, dtype=torch.bool),
+                tokenizer=self.tokenizer,
+                letterbox=encoding.letterbox,
+                options=options,
+            )
+            found.append(reading.detections())
         return found
 
     # ---- inside -----------------------------------------------------------------------------
@@ -284,46 +303,6 @@ class Predictor:
     def _read_all(self, sentences: Iterable[Written]) -> list[Detections]:
         in_order = sorted(sentences, key=lambda one: one.index)
         return [self.read(one.encoding, one.steps, one.options) for one in in_order]
-
-    def _read(
-        self,
-        encoding: ImageEncoding,
-        token_ids: Tensor,
-        logits: Tensor,
-        forced: Tensor,
-        options: SamplingOptions,
-    ) -> Detections:
-        """token_ids (L,), logits (L, V) raw, forced (L,) bool."""
-        tokenizer = self.tokenizer
-        boxes_norm, class_ids = tokenizer.decode(token_ids)
-        edges = edge_scores(logits, token_ids, tokenizer, options.num_bins, forced)  # (N,)
-        class_at = tokenizer.class_positions(len(token_ids))
-        probs = logits[class_at].softmax(-1)  # over the whole vocabulary, as the official code does
-        real = probs[:, tokenizer.class_ids.start : tokenizer.class_ids.stop].clone()  # (N, C)
-        noise = probs.new_zeros(len(probs))
-        is_noise = torch.zeros(len(probs), dtype=torch.bool)
-        if tokenizer.noise_id is not None:
-            noise = probs[:, tokenizer.noise_id]
-            is_noise = class_ids == tokenizer.noise_id
-        written = class_ids - tokenizer.class_ids.start
-        is_real = (written >= 0) & (written < len(tokenizer.class_ids))
-        keep_written = is_real & (forced[class_at] if options.noise == "paper" else True)
-        likeliest = real.index_fill(1, torch.tensor(options.forbidden_labels).long(), -1.0)
-        labels = torch.where(keep_written, written, likeliest.argmax(-1))
-        boxes = clip_boxes(encoding.letterbox.invert_boxes(boxes_norm), encoding.orig_size)
-        kept = ~is_noise if options.noise == "drop" else torch.ones_like(is_noise)
-        flat = is_degenerate(boxes)
-        scores = real.gather(1, labels[:, None])[:, 0]
-        found = Detections.of(
-            boxes=boxes,
-            labels=labels,
-            scores=scores * edges if options.score == "box" else scores,
-            noise_scores=noise,
-            edge_scores=edges,
-            is_noise=is_noise & (options.noise == "show"),
-            degenerate=int((kept & flat).sum()),
-        )
-        return found[kept & ~flat].above(options.score_threshold)
 
 
 def load(

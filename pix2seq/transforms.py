@@ -33,6 +33,10 @@ def normalize(pixels: Tensor, preprocess: PreprocessConfig) -> Tensor:
     return (pixels - mean) / std
 
 
+_LITTLE = 0.25
+"""Share of the model's input, per side, below which a picture is hardly seen."""
+
+
 @dataclass(frozen=True)
 class Letterbox:
     """The frame of one image: original pixels on one side, the model's input on the other.
@@ -63,6 +67,16 @@ class Letterbox:
         height, width = self.preprocess.image_size
         rows, columns = self.content_size
         return rows / height, columns / width
+
+    @property
+    def remark(self) -> str:
+        """What people must know of a picture so long that little of it is left for the model; empty
+        for all others."""
+        rows, columns = self.content_size
+        if min(self.extent) >= _LITTLE:
+            return ""
+        least = f"{rows} px high" if rows < columns else f"{columns} px wide"
+        return f"the model sees this picture only {least} ({columns} x {rows}): crop it"
 
     def apply_image(self, image: Image.Image) -> Tensor:
         """Resize, normalise and pad: (3, H, W) float32, ready for ``encode_image``."""

@@ -37,6 +37,7 @@ def token(index: int, token_id: int, slot: str, text: str, **changes) -> RecordT
         "kept_mass": 0.5,
         "grammar_mass": 1.0,
         "eos_prob": 0.0,
+        "drawn": True,
         "forced": False,
     }
     return RecordToken(index=index, id=token_id, slot=slot, text=text, **{**values, **changes})
@@ -62,7 +63,7 @@ def make_record(
         objects: (``xyxy`` pixels, label, score); labels are numbered in order.
         unfinished: how many tokens of one more object follow.
         noise: numbers of the objects that are marked as noise.
-        forced: how many tokens at the start were given.
+        forced: how many tokens at the start a person gave.
     """
     tokens: list[RecordToken] = []
     found = []
@@ -95,7 +96,7 @@ def make_record(
     if eos:
         tokens.append(token(len(tokens), 2, "eos", "EOS"))
     for index in range(forced):
-        tokens[index] = tokens[index].replace(forced=True)
+        tokens[index] = tokens[index].replace(drawn=False, forced=True)
     values = {
         "checkpoint": "mini",
         "image": RecordImage(*size, name="photo.jpg"),

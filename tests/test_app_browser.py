@@ -268,10 +268,13 @@ def test_a_drawn_box_is_a_prompt(page):
     page.mouse.move(image["x"] + 0.8 * image["width"], image["y"] + 0.9 * image["height"], steps=4)
     page.mouse.up()
     page.wait_for_function(
-        "P2S.stage().record.header.parent && P2S.stage().record.tokens.length > 15"
+        "P2S.stage().record.header.parent && P2S.stage().record.tokens.length > 5"
     )
-    assert page.evaluate("P2S.stage().record.tokens[15].forced") is True
-    assert page.evaluate("P2S.stage().record.tokens[15].slot") == "ymin"
+    forced = page.evaluate("P2S.stage().record.tokens.map((token) => token.forced)")
+    assert forced[:6] == [True] * 4 + [False] * 2, "a sentence of its own begins with it"
+    page.wait_for_selector("[data-reply]:not([hidden])")
+    said = page.inner_text("[data-reply]")
+    assert said.startswith("You asked: person") and "Behind the sentence on view" in said
 
 
 def test_the_score_threshold_hides_boxes_at_once(page):

@@ -60,7 +60,7 @@ class TestDetect:
         assert main(words) == 0
         data = json.loads(capsys.readouterr().out)
         assert list(data) == [
-            "image", "checkpoint", "options", "detections", "tokens", "timing",
+            "image", "checkpoint", "options", "detections", "tokens", "ending", "timing",
         ]  # fmt: skip
         assert data["image"] == {"width": 120, "height": 90}
         assert data["options"]["eos"] == "delay"
@@ -70,7 +70,8 @@ class TestDetect:
         assert data["detections"][0]["box"] == pytest.approx([11.6, 7.7, 92.9, 81.3], abs=0.1)
         for found in data["detections"]:
             assert set(found) == {
-                "box", "label", "label_id", "score", "noise_probability", "edge_score", "token_ids",
+                "box", "label", "label_id", "score", "noise_probability", "edge_score", "is_noise",
+                "written", "forced", "again", "token_ids",
             }  # fmt: skip
             start = ids.index(found["token_ids"][0])
             assert found["token_ids"] in [ids[i : i + 5] for i in range(start, 15)]
@@ -142,7 +143,8 @@ class TestDetect:
         written = RunRecord.from_json(Path("a.json").read_text()).tokens
         edited = [*(token.id for token in written[:4]), 40]
         prefix = ",".join(map(str, edited))
-        assert main([*first, "--seed", "7", "--prefix", prefix, "--record", "b.json"]) == 0
+        theirs = ["--prefix", prefix, "--forced", "4"]
+        assert main([*first, "--seed", "7", *theirs, "--record", "b.json"]) == 0
         capsys.readouterr()
         for name in ("a.json", "b.json"):
             record = RunRecord.from_json(Path(name).read_text())
@@ -154,7 +156,7 @@ class TestDetect:
             assert [token["id"] for token in again["tokens"]] == want
             exec(compile(as_python(record), name, "exec"), {})
             assert capsys.readouterr().out.strip() == str(want)
-        assert record.prefix == tuple(edited)
+        assert record.prefix == tuple(edited) and record.forced == (4,)
 
 
 class TestStream:

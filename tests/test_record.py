@@ -50,6 +50,14 @@ class TestRoundTrip:
         with pytest.raises(ConfigError, match=r"photo\.jpg"):
             make_record().image.open()
 
+    def test_a_record_of_the_first_format_is_read(self):
+        """It said forced of a whole prefix, and nothing about who drew a token."""
+        data = json.loads(make_record(forced=2).replace(format=2).to_json())
+        data["format"] = 1
+        for token in data["tokens"]:
+            del token["drawn"]
+        assert RunRecord.from_json(json.dumps(data)) == make_record(forced=2)
+
     def test_infinite_numbers_cannot_enter(self):
         with pytest.raises(ConfigError, match="logprob"):
             make_record().tokens[0].replace(logprob=-math.inf)
@@ -112,11 +120,12 @@ class TestSummary:
     def test_it_has_exactly_the_published_keys(self):
         summary = make_record().summary()
         assert list(summary) == [
-            "image", "checkpoint", "options", "detections", "tokens", "timing",
+            "image", "checkpoint", "options", "detections", "tokens", "ending", "timing",
         ]  # fmt: skip
         assert summary["image"] == {"width": 120, "height": 90}
         assert set(summary["detections"][0]) == {
-            "box", "label", "label_id", "score", "noise_probability", "edge_score", "token_ids",
+            "box", "label", "label_id", "score", "noise_probability", "edge_score", "is_noise",
+            "written", "forced", "again", "token_ids",
         }  # fmt: skip
         assert set(summary["tokens"][0]) == {"index", "id", "slot", "text", "logprob", "entropy"}
         assert set(summary["timing"]) == {"encode_s", "decode_s", "tokens_per_s"}
@@ -135,7 +144,8 @@ class TestSnippets:
     def test_python_is_code_that_compiles_and_names_every_setting(self):
         code = as_python(make_record(forced=3))
         compile(code, "snippet", "exec")
-        for part in ("top_p=0.4", "seed=3", "eos='model'", "prefix=[24, 14, 20]"):
+        given = "prefix=[24, 14, 20], forced=[0, 1, 2]"
+        for part in ("top_p=0.4", "seed=3", "eos='model'", given):
             assert part in code
 
     def test_a_file_name_cannot_break_out_of_either_snippet(self):
@@ -156,3 +166,4 @@ class TestSnippets:
         assert "--no-grammar" in words
         assert words[words.index("--forbid") + 1] == "3,5"
         assert words[words.index("--prefix") + 1] == "24,14"
+        assert words[words.index("--forced") + 1] == "0,1"

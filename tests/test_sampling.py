@@ -37,9 +37,9 @@ any_options = st.builds(
 )
 
 
-def write(model=MODEL, memory=IMAGE, options=None, prefix=(), tokenizer=TOKENIZER):
+def write(model=MODEL, memory=IMAGE, options=None, prefix=(), forced=(), tokenizer=TOKENIZER):
     options = options or SamplingOptions()
-    return list(sample_stream(model, memory, tokenizer, options, prefix))
+    return list(sample_stream(model, memory, tokenizer, options, prefix, forced))
 
 
 def ids(steps) -> list[int]:
@@ -181,7 +181,8 @@ def test_a_run_continued_from_its_own_tokens_is_that_run(options, cut):
     prefix = ids(original)[:cut]
     again = write(options=options, prefix=prefix)
     assert ids(again) == ids(original)
-    assert [s.forced for s in again] == [s.index < len(prefix) for s in again]
+    assert [s.drawn for s in again] == [s.index >= len(prefix) for s in again]
+    assert not any(s.forced for s in again)
     for a, b in zip(again, original, strict=True):
         assert a.logprob == pytest.approx(b.logprob, abs=1e-4)
 
@@ -193,7 +194,7 @@ def test_a_prefix_is_read_in_one_forward(scripted):
     )
     for step in itertools.islice(steps, 8):
         assert model.forwards == 1
-        assert step.forced == (step.index < 7)
+        assert step.drawn == (step.index >= 7)
     next(steps)
     assert model.forwards == 2
 
@@ -208,7 +209,7 @@ def test_another_token_in_the_prefix_changes_what_follows():
 def test_a_forced_token_may_be_one_that_the_rules_would_cut():
     options = SamplingOptions(top_k=1, num_bins=4)
     unlikely = int(write(options=options)[0].logits.argmin())
-    step = write(options=options, prefix=[unlikely])[0]
+    step = write(options=options, prefix=[unlikely], forced=[0])[0]
     assert step.forced and step.token_id == unlikely and step.prob == 0
     assert step.candidates[-1].token_id == unlikely
     assert math.isfinite(step.logprob)
@@ -216,14 +217,26 @@ def test_a_forced_token_may_be_one_that_the_rules_would_cut():
 
 def test_a_forced_eos_ends_the_sentence():
     options = SamplingOptions(eos="delay")
-    steps = write(options=options, prefix=[*TWO_OBJECTS[:5], TOKENIZER.eos_id])
+    steps = write(options=options, prefix=[*TWO_OBJECTS[:5], TOKENIZER.eos_id], forced=[5])
     assert len(steps) == 6 and steps[-1].slot == "eos" and steps[-1].forced
 
 
 def test_a_whole_sentence_may_be_given():
     prefix = TWO_OBJECTS[:10]
     steps = write(options=SamplingOptions(max_objects=2), prefix=prefix)
-    assert ids(steps) == prefix and all(s.forced for s in steps)
+    assert ids(steps) == prefix and not any(s.drawn or s.forced for s in steps)
+
+
+def test_only_what_a_person_gave_is_forced():
+    steps = write(options=SamplingOptions(max_objects=2), prefix=TWO_OBJECTS[:7], forced={2, 6})
+    assert [s.index for s in steps if s.forced] == [2, 6]
+    assert [s.index for s in steps if not s.drawn] == list(range(7))
+
+
+@pytest.mark.parametrize("position", [-1, 7, 40])
+def test_a_given_position_outside_of_the_prefix_is_refused(position):
+    with pytest.raises(ConfigError, match=f"position {position} is said to be given"):
+        write(options=SamplingOptions(), prefix=TWO_OBJECTS[:7], forced=[0, position])
 
 
 @pytest.mark.parametrize(

@@ -63,7 +63,7 @@ def test_rows_may_come_and_go_between_any_two_tokens(seed):
             assert ids(row.steps) == expected[: len(row.steps)]
         else:
             assert ids(row.steps) == expected
-        assert all(step.forced == (step.index < len(row.prefix)) for step in row.steps)
+        assert all(step.drawn == (step.index >= len(row.prefix)) for step in row.steps)
 
 
 def test_a_row_in_a_batch_tells_the_same_numbers():

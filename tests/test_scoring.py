@@ -51,30 +51,46 @@ def test_certain_edges_have_certainty_one():
     assert edge_scores(sure(ids), ids, TOKENIZER).tolist() == [1.0, 1.0]
 
 
-def test_an_edge_counts_all_bins_within_a_fifth_of_its_side():
-    ids = sentence((5, 5, 15, 25))  # 10 bins high, 20 wide: up to 2 and up to 4 bins off
+def test_an_edge_counts_all_bins_within_a_tenth_of_its_side():
+    ids = sentence((5, 5, 15, 25))  # 10 bins high, 20 wide: up to 1 and up to 2 bins off
     logits = sure(ids)
-    near = {FIRST + 3: 0.3, FIRST + 7: 0.3, FIRST + 2: 0.2, FIRST + 8: 0.2}
-    logits[0] = logits_of(near)[0]  # ymin
-    wide = {FIRST + 1: 0.3, FIRST + 9: 0.3, FIRST + 0: 0.2, FIRST + 10: 0.2}
+    near = {FIRST + 14: 0.3, FIRST + 16: 0.3, FIRST + 13: 0.2, FIRST + 17: 0.2}
+    logits[2] = logits_of(near)[0]  # ymax
+    wide = {FIRST + 3: 0.3, FIRST + 7: 0.3, FIRST + 2: 0.2, FIRST + 8: 0.2}
     logits[1] = logits_of(wide)[0]  # xmin
-    expected = (0.6 * 0.6 * 1 * 1) ** (1 / 4)
+    expected = (0.6 * 0.6 * 1) ** (1 / 3)
     assert edge_scores(logits, ids, TOKENIZER).item() == pytest.approx(expected, abs=1e-6)
-    assert REACH == 0.2
+    assert REACH == 0.1
+
+
+@given(st.integers(0, 2**31), st.floats(0.01, 0.99))
+def test_which_object_comes_next_is_no_doubt_about_an_edge(seed, share):
+    """The first slot may be about any other object; the second about those beside this one."""
+    generator = torch.Generator().manual_seed(seed)
+    ids = sentence((20, 2, 25, 5))
+    logits = 3 * torch.randn(5, TOKENIZER.vocab_size, generator=generator)
+    alone = edge_scores(logits, ids, TOKENIZER)
+    crowded = logits.clone()
+    crowded[0] = 3 * torch.randn(TOKENIZER.vocab_size, generator=generator)
+    far = range(FIRST + 10, FIRST + 30)  # more than the box's width away
+    mixed = (1 - share) * logits[1].softmax(-1)
+    mixed[list(far)] += share / len(far)
+    crowded[1] = mixed.log()
+    torch.testing.assert_close(edge_scores(crowded, ids, TOKENIZER), alone, rtol=1e-4, atol=1e-6)
 
 
 def test_the_written_bin_counts_however_small_the_box():
     ids = sentence((5, 5, 6, 6))
     logits = sure(ids)
-    logits[0] = logits_of({FIRST + 5: 0.5, FIRST + 6: 0.5})[0]
-    assert edge_scores(logits, ids, TOKENIZER).item() == pytest.approx(0.5**0.25, abs=1e-6)
+    logits[2] = logits_of({FIRST + 5: 0.5, FIRST + 6: 0.5})[0]
+    assert edge_scores(logits, ids, TOKENIZER).item() == pytest.approx(0.5 ** (1 / 3), abs=1e-6)
 
 
 def test_a_coarse_cell_counts_whole():
     """Written over 8 cells of 32 bins, a coordinate stands for four bins."""
     ids = sentence((6, 6, 10, 10))
     logits = sure(ids)
-    logits[0] = logits_of({FIRST + 4: 0.5, FIRST + 8: 0.5})[0]
+    logits[2] = logits_of({FIRST + 8: 0.5, FIRST + 12: 0.5})[0]
     assert edge_scores(logits, ids, TOKENIZER).item() == 0.0
     assert edge_scores(logits, ids, TOKENIZER, num_bins=8).item() == pytest.approx(1.0)
 
@@ -83,10 +99,10 @@ def test_given_edges_are_certain():
     """Whoever drags an edge is not told that the model would not have put it there."""
     ids = sentence((5, 5, 15, 25))
     logits = sure(ids)
-    logits[0] = logits_of({FIRST + 30: 1.0})[0]
+    logits[3] = logits_of({FIRST + 7: 1.0})[0]
     forced = torch.zeros(5, dtype=torch.bool)
     assert edge_scores(logits, ids, TOKENIZER, forced=forced).item() == 0.0
-    forced[0] = True
+    forced[3] = True
     assert edge_scores(logits, ids, TOKENIZER, forced=forced).item() == pytest.approx(1.0)
 
 

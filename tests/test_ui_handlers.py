@@ -6,6 +6,8 @@ import json
 
 import gradio as gr
 import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 
 from pix2seq.config import SamplingOptions
 from pix2seq.ui.kit.controls import NAMES
@@ -39,12 +41,12 @@ def photo(tmp_path) -> str:
     return str(path)
 
 
-def settings(**changes) -> list:
+def chosen(**changes) -> list:
     return control_values(scripted_predictor(), **changes)
 
 
 def run(handlers: Handlers, path: str | None, checkpoint: str = "scripted", **changes) -> str:
-    values = settings(**changes)
+    values = chosen(**changes)
     return list(handlers.run(path, "", checkpoint, *values, request=Visitor()))[-1]
 
 
@@ -54,7 +56,7 @@ def header(text: str) -> dict:
 
 def go_on(handlers: Handlers, text: str, data: dict, **changes) -> str:
     data = {"run": header(text)["run"], **data}
-    values = settings(**changes)
+    values = chosen(**changes)
     return list(handlers.write_on(data, None, "", "scripted", *values, request=Visitor()))[-1]
 
 
@@ -83,7 +85,7 @@ def test_an_unreadable_file_is_named_by_its_own_name(handlers, toasts, tmp_path)
     [(1, 0, "top_p"), (1, 2, "top_p"), (3, 999, "num_bins"), (10, -1, "seed"), (0, "hot", "hot")],
 )
 def test_settings_that_cannot_work_become_a_toast(handlers, toasts, photo, position, value, named):
-    values = settings()
+    values = chosen()
     values[position] = value
     list(handlers.run(photo, "", "scripted", *values, request=Visitor()))
     assert len(toasts) == 1 and named in toasts[0]
@@ -93,7 +95,7 @@ def test_settings_that_cannot_work_become_a_toast(handlers, toasts, photo, posit
 def test_step_writes_one_token_more_in_the_same_run(handlers, photo):
     first = list(
         handlers.write_on(
-            {"run": None, "limit": 1}, photo, "", "scripted", *settings(), request=Visitor()
+            {"run": None, "limit": 1}, photo, "", "scripted", *chosen(), request=Visitor()
         )
     )[-1]
     second = go_on(handlers, first, {"limit": 1})
@@ -105,7 +107,7 @@ def test_step_writes_one_token_more_in_the_same_run(handlers, photo):
 def test_write_on_finishes_what_was_stopped(handlers, photo):
     first = list(
         handlers.write_on(
-            {"run": None, "limit": 1}, photo, "", "scripted", *settings(), request=Visitor()
+            {"run": None, "limit": 1}, photo, "", "scripted", *chosen(), request=Visitor()
         )
     )[-1]
     rest = go_on(handlers, first, {})
@@ -124,6 +126,46 @@ def test_another_token_makes_a_branch_and_leaves_the_parent_alone(handlers, phot
     assert ids == [*SENTENCE[:2], other, *SENTENCE[3:]]
 
 
+def objects(text: str) -> dict[int, list[str]]:
+    """The object lines of a record, by number."""
+    return {
+        int(line[1:].split()[0]): line.split()[1:]
+        for line in text.splitlines()
+        if line.startswith("B")
+    }
+
+
+EDITS = st.tuples(st.integers(0, 14), st.integers(0, 79), st.integers(0, 120))
+
+
+@settings(max_examples=20, deadline=None, suppress_health_check=list(HealthCheck))
+@given(edits=st.lists(EDITS, min_size=1, max_size=4))
+def test_edits_leave_what_stands_before_them_as_it_was(handlers, photo, edits):
+    """However many edits follow one another, and whichever tokens they replace."""
+    text = run(handlers, photo, seed=1, score="box")
+    for index, label, pixel in edits:
+        before = objects(text)
+        value = {"label": label} if index % 5 == 4 else {"pixel": pixel}
+        text = go_on(handlers, text, {"index": index, **value}, seed=1, score="box")
+        after = objects(text)
+        assert all(after[number] == before[number] for number in range(index // 5))
+        written = handlers.context.runs.get(header(text)["run"])
+        assert {step.index for step in written.steps if step.forced} == written.forced
+        assert index in written.forced
+        if after[index // 5][-1] != "flat":
+            assert after[index // 5][-1] in ("ok", "noise"), "what a person gave is shown"
+
+
+def test_a_place_is_asked_about_in_a_sentence_of_its_own(handlers, photo):
+    parent = run(handlers, photo)
+    box = {"ymin": 10, "xmin": 20, "ymax": 60, "xmax": 90}
+    branch = go_on(handlers, parent, {"box": box, "shown": 10})
+    asked = handlers.context.runs.get(header(branch)["run"])
+    assert (asked.parent, asked.fork) == (header(parent)["run"], 0)
+    assert asked.forced == {0, 1, 2, 3} and asked.behind == tuple(SENTENCE[:10])
+    assert asked.token_ids[4] == SENTENCE[4], "the model names the box"
+
+
 def test_a_forbidden_class_is_not_written_again(handlers, photo):
     parent = run(handlers, photo)
     branch = go_on(handlers, parent, {"index": 4, "forbid": 0})
@@ -135,7 +177,7 @@ def test_a_forbidden_class_is_not_written_again(handlers, photo):
 def test_other_settings_write_a_branch_not_the_same_run(handlers, photo):
     first = list(
         handlers.write_on(
-            {"run": None, "limit": 1}, photo, "", "scripted", *settings(), request=Visitor()
+            {"run": None, "limit": 1}, photo, "", "scripted", *chosen(), request=Visitor()
         )
     )[-1]
     second = go_on(handlers, first, {"limit": 1}, temperature=0.5)
@@ -150,17 +192,17 @@ def test_an_edit_that_makes_no_sense_becomes_a_toast(handlers, toasts, photo):
 
 
 def test_a_new_run_stops_the_one_before(handlers, photo):
-    first = handlers.run(photo, "", "scripted", *settings(), request=Visitor())
+    first = handlers.run(photo, "", "scripted", *chosen(), request=Visitor())
     next(first)
     next(first)
-    second = handlers.run(photo, "", "scripted", *settings(), request=Visitor())
+    second = handlers.run(photo, "", "scripted", *chosen(), request=Visitor())
     next(second)
     assert list(first)[-1].splitlines()[-1].startswith("Estopped")
     assert list(second)[-1].splitlines()[-1].startswith("Eeos")
 
 
 def test_stop_only_stops_the_visitor_who_asked(handlers, photo):
-    mine = handlers.run(photo, "", "scripted", *settings(), request=Visitor("mine"))
+    mine = handlers.run(photo, "", "scripted", *chosen(), request=Visitor("mine"))
     next(mine)
     next(mine)
     handlers.stop(Visitor("other"))
@@ -172,7 +214,7 @@ def test_an_edit_behind_the_longest_sentence_is_a_toast_and_the_stage_stays(
 ):
     parent = run(handlers, photo)
     data = {"run": header(parent)["run"], "index": 12, "token": SENTENCE[2]}
-    values = settings(max_objects=2)
+    values = chosen(max_objects=2)
     answer = list(handlers.write_on(data, None, "", "scripted", *values, request=Visitor()))
     assert answer == [gr.skip()]
     assert "2 objects at most" in toasts[0]

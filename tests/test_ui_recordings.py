@@ -6,6 +6,7 @@ import json
 
 import pytest
 
+import pix2seq
 from pix2seq.config import ConfigError, SamplingOptions
 from pix2seq.ui.visit.examples import open_example
 from pix2seq.ui.write.recordings import (
@@ -58,6 +59,17 @@ def test_a_recording_of_other_weights_is_only_played(folder):
 def test_every_recorded_example_can_be_opened():
     for name in RECORDED:
         assert open_example(name).example == name
+
+
+@pytest.mark.slow
+def test_the_page_opens_with_what_its_controls_say():
+    """Run with untouched controls writes the recorded sentence again."""
+    predictor = pix2seq.load("mini", "cpu")
+    usual = predictor.resolve(SamplingOptions())
+    for name in RECORDED:
+        run = recorded_run(open_example(name), predictor)
+        assert run.options.replace(seed=0) == usual
+        assert len(run.restore().steps) == len(run.recorded_ids)
 
 
 @pytest.mark.parametrize("name", RECORDED)

@@ -80,9 +80,10 @@ def test_step_writes_one_token_and_the_rest_follows_unchanged():
 
 def test_a_prompt_is_written_down_as_given():
     run = new_run()
-    run.prompt = tuple(SENTENCE[:3])
+    run.prompt, run.forced = tuple(SENTENCE[:3]), frozenset({2})
     list(write(run))
-    assert [step.forced for step in run.steps[:4]] == [True, True, True, False]
+    assert [step.drawn for step in run.steps[:4]] == [False, False, False, True]
+    assert [step.forced for step in run.steps[:4]] == [False, False, True, False]
 
 
 def test_an_error_ends_the_record_with_its_message(monkeypatch):

@@ -44,7 +44,13 @@ def _add_run_arguments(parser: argparse.ArgumentParser) -> None:
     )
     add_model_arguments(parser)
     add_sampling_arguments(parser)
-    parser.add_argument("--prefix", metavar="ID,...", help="tokens given instead of sampled")
+    parser.add_argument("--prefix", metavar="ID,...", help="tokens that the sentence begins with")
+    parser.add_argument(
+        "--forced",
+        metavar="INDEX,...",
+        help="which tokens of the prefix you chose yourself, counted from 0, or all: they are "
+        "certain, marked and always shown",
+    )
     parser.add_argument("--tokens", type=int, metavar="N", help="stop after N tokens")
 
 
@@ -94,8 +100,13 @@ def as_lines(record: RunRecord) -> str:
     ]
     for found in record.detections:
         box = " ".join(f"{value:7.1f}" for value in found.box)
-        mark = "  noise" if found.is_noise else ""
-        lines.append(f"{found.object + 1:>4}  {found.label:<16} {found.score:.3f}  {box}{mark}")
+        score = "  -  " if found.is_noise else f"{found.score:.3f}"
+        marks = (*found.marks, "noise") if found.is_noise else found.marks
+        row = f"{found.object + 1:>4}  {found.name:<16} {score}  {box}  {', '.join(marks)}"
+        lines.append(row.rstrip())
+    doubles = sum(found.again is not None for found in record.detections)
+    if doubles:
+        lines.append(f"{doubles} of them again: an object that was written before")
     if record.degenerate:
         lines.append(f"{record.degenerate} boxes without area left out")
     timing = record.timing
@@ -133,6 +144,8 @@ def _detect(args: argparse.Namespace) -> None:
     if args.save:
         save_figure(draw_detections(image, detections, predictor.categories), args.save)
     write_stage(args, record, image)
+    if encoding.letterbox.remark:
+        print(f"note: {encoding.letterbox.remark}", file=sys.stderr)
     if "-" not in (args.json, args.record, args.coco, args.svg):
         print(as_lines(record))
 
@@ -156,6 +169,8 @@ def _start(
     if args.tokens is not None and args.tokens < 1:
         raise ConfigError(f"--tokens is {args.tokens}; use 1 or more")
     prefix = integers(args.prefix, "--prefix")
+    every = args.forced == "all"
+    forced = range(len(prefix)) if every else integers(args.forced, "--forced")
     check_model_arguments(args)
     check_sampling_arguments(args)
     from pix2seq.examples import open_picture
@@ -166,7 +181,7 @@ def _start(
     predictor = load(args.checkpoint, args.device)
     options = predictor.resolve(sampling_options(args, predictor.categories))
     encoding = predictor.encode(image)
-    steps = predictor.stream(encoding, options, prefix)
+    steps = predictor.stream(encoding, options, prefix, forced)
     return predictor, image, encoding, options, islice(steps, args.tokens)
 
 

@@ -93,9 +93,9 @@ class FeatureEncoder(nn.Module):
         tokens, codes = self.embed(pixels)
         return self.transformer(tokens) + codes
 
-    def attention_weights(self, pixels: Tensor) -> Tensor:
-        """The transformer layers' self-attention, (B, layers, H, N, N)."""
-        return self.transformer.attention_weights(self.embed(pixels)[0])
+    def attention_weights(self, pixels: Tensor, rows: slice = slice(None)) -> Tensor:
+        """The transformer layers' self-attention, (B, layers, H, rows, N)."""
+        return self.transformer.attention_weights(self.embed(pixels)[0], rows)
 
 
 class ResNetStem(nn.Module):
@@ -172,9 +172,9 @@ class OfficialEncoder(nn.Module):
     def forward(self, pixels: Tensor) -> Tensor:
         return self.transformer(self.embed(pixels))
 
-    def attention_weights(self, pixels: Tensor) -> Tensor:
-        """The transformer layers' self-attention, (B, layers, H, N, N)."""
-        return self.transformer.attention_weights(self.embed(pixels))
+    def attention_weights(self, pixels: Tensor, rows: slice = slice(None)) -> Tensor:
+        """The transformer layers' self-attention, (B, layers, H, rows, N)."""
+        return self.transformer.attention_weights(self.embed(pixels), rows)
 
 
 class TimmVitEncoder(nn.Module):

@@ -122,10 +122,10 @@ class EncoderLayer(nn.Module):
         x = self.attention_residual.add(x, self.attention(y, *self.attention.project_memory(y)))
         return self.mlp_residual.add(x, self.mlp(self.mlp_residual.input(x)))
 
-    def attention_weights(self, x: Tensor) -> Tensor:
-        """Who looks at whom: (B, H, N, N)."""
+    def attention_weights(self, x: Tensor, rows: slice = slice(None)) -> Tensor:
+        """Where the tokens of ``rows`` look: (B, H, rows, N)."""
         y = self.attention_residual.input(x)
-        return self.attention.weights(y, self.attention.project_memory(y)[0])
+        return self.attention.weights(y[:, rows], self.attention.project_memory(y)[0])
 
 
 class TransformerEncoder(nn.Module):
@@ -143,10 +143,11 @@ class TransformerEncoder(nn.Module):
             x = layer(x)
         return self.norm(x)
 
-    def attention_weights(self, x: Tensor) -> Tensor:
-        """Every layer's self-attention for tokens (B, N, D): (B, layers, H, N, N)."""
+    def attention_weights(self, x: Tensor, rows: slice = slice(None)) -> Tensor:
+        """Every layer's self-attention for tokens (B, N, D): (B, layers, H, rows, N). Only the rows
+        that are asked for are computed: all of them are N squared numbers per head."""
         seen = []
         for layer in self.layers:
-            seen.append(layer.attention_weights(x))
+            seen.append(layer.attention_weights(x, rows))
             x = layer(x)
         return torch.stack(seen, dim=1)

@@ -15,6 +15,7 @@ from PIL import Image
 
 from pix2seq.config import Config, ConfigError
 from pix2seq.config.base import type_hints
+from pix2seq.detections import object_marks
 from pix2seq.images import load_image, open_picture
 
 LONGEST_TEXT = 200
@@ -116,7 +117,8 @@ class RecordToken(Plain):
         label: the label of a real class token, else ``None``.
         logprob, entropy, eos_prob, grammar_mass: from the raw distribution (nats, shares).
         prob, kept, kept_mass: after temperature, top-k, top-p and grammar.
-        forced: the token was given, not sampled.
+        drawn: this run drew it; otherwise it stood in the prefix.
+        forced: a person gave it.
     """
 
     index: int
@@ -133,6 +135,7 @@ class RecordToken(Plain):
     kept_mass: float
     grammar_mass: float
     eos_prob: float
+    drawn: bool
     forced: bool
     candidates: tuple[RecordCandidate, ...] = ()
 
@@ -154,6 +157,9 @@ class RecordDetection(Plain):
         is_noise: kept although the sampled label is the noise class.
         token_ids: its five tokens.
         edge_score: how sure its edges were (``None`` in records of earlier versions).
+        written: what its class token says, a class or noise (``None`` in records of format 1).
+        forced: a person gave at least one of its tokens.
+        again: the earlier object that it repeats.
     """
 
     object: int
@@ -166,11 +172,30 @@ class RecordDetection(Plain):
     is_noise: bool
     token_ids: tuple[int, ...]
     edge_score: float | None = None
+    written: str | None = None
+    forced: bool = False
+    again: int | None = None
 
     def __post_init__(self) -> None:
         super().__post_init__()
         if len(self.box) != 4:
             raise ConfigError(f"object {self.object} has a box of {len(self.box)} numbers")
+
+    @property
+    def name(self) -> str:
+        """What it is called in every view."""
+        return "noise" if self.is_noise else self.label
+
+    @property
+    def marks(self) -> tuple[str, ...]:
+        """What else there is to say about it (``object_marks``)."""
+        return object_marks(self.name, self.written or self.name, self.forced, self.again)
+
+    @property
+    def caption(self) -> str:
+        """Its name with the score and its marks; noise has no score of its own."""
+        said = self.name if self.is_noise else f"{self.name} {self.score:.2f}"
+        return " · ".join((said, *self.marks))
 
 
 @dataclass(frozen=True)

@@ -46,21 +46,13 @@ def draw_detections(
     axes.set_ylim(image.height - 0.5, -0.5)
     count = f"{len(detections)} object{'' if len(detections) == 1 else 's'}"
     axes.set_title(title or count, fontsize=9, color=QUIET, parse_math=False)
-    drawn = zip(
-        detections.boxes.tolist(),
-        detections.labels.tolist(),
-        detections.scores.tolist(),
-        detections.is_noise.tolist(),
-        detections.objects.tolist(),
-        strict=True,
-    )
-    for box, label, score, is_noise, number in drawn:
+    for row, box in enumerate(detections.boxes.tolist()):
+        is_noise = bool(detections.is_noise[row])
         _draw_box(axes, box, is_noise)
-        caption = f"{number + 1} {categories.name(label)} {score:.2f}"
         axes.text(
             box[0],
             box[1],
-            caption + (" (noise)" if is_noise else ""),
+            f"{int(detections.objects[row]) + 1} {detections.caption(row, categories)}",
             color="white",
             fontsize=8,
             fontweight="bold",

@@ -6,6 +6,7 @@ and the raster pictures share it.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
@@ -26,6 +27,7 @@ TAG_HEIGHT = 18
 TAG_PADDING = 10
 _COLUMN_GAP = 20
 _TALLEST_IMAGE = 0.75  # relative to the stage's width
+_ENDINGS = {"eos": "ended by EOS", "limit": "ended by the limit", "stopped": "stopped"}
 _ROW_WIDTH = NUMBER_WIDTH + 4 * (COORD_WIDTH + GAP) + LABEL_WIDTH
 
 
@@ -93,17 +95,14 @@ class StageObject:
 
     @property
     def is_noise(self) -> bool:
-        """Whether it is shown as noise, or was left out as noise."""
-        if self.detection is not None:
-            return self.detection.is_noise
-        return any(t.slot == "class" and t.label is None for t in self.tokens)
+        """Whether it is shown as noise."""
+        return self.detection is not None and self.detection.is_noise
 
-    @property
-    def caption(self) -> str:
-        """Its label with the score, or what became of it."""
-        if self.detection is None:
-            return "noise" if self.is_noise else "not reported"
-        return f"{self.detection.label} {self.detection.score:.2f}"
+    def on_photo(self, upto: int) -> bool:
+        """Whether it is drawn on the photo once ``upto`` tokens are written: while it grows, and
+        when it is finished only if it is reported."""
+        finished = any(t.slot == "class" and t.index < upto for t in self.tokens)
+        return self.detection is not None or not finished
 
 
 class Stage:
@@ -176,7 +175,7 @@ class Stage:
             left = min(known.get("xmin", 0.0), known.get("xmax", 0.0))
             top = min(known.get("ymin", 0.0), known.get("ymax", 0.0))
             x, y = self.place(left, top)
-            text = f"{item.number + 1} {item.caption}"
+            text = f"{item.number + 1} {item.detection.caption}"
             width = min(measure(text) + TAG_PADDING, photo.width)
             x = min(max(x - 1, photo.x), photo.x + photo.width - width)
             y = y - TAG_HEIGHT if y - TAG_HEIGHT >= photo.y else y
@@ -203,19 +202,19 @@ class Stage:
         return (
             f"{self.record.checkpoint} · {chosen} · temperature {options.temperature:g} · "
             f"eos {options.eos} · noise {options.noise} · seed {options.seed} · "
-            f"{len(self.record.tokens)} tokens, {len(self.record.detections)} objects"
+            f"{len(self.record.tokens)} tokens, {_ENDINGS[self.record.ending]}, "
+            f"{len(self.record.detections)} objects"
         )
 
 
-def chip_strength(token: RecordToken, item: StageObject | None) -> float:
-    """How full a chip's colour is: the token's probability, for a reported class its score."""
-    if token.slot == "class" and item is not None and item.detection is not None:
-        return item.detection.score
-    return token.prob
+def chip_strength(token: RecordToken) -> float:
+    """How full a chip's colour is: the probability that the model gave the token."""
+    return math.exp(token.logprob)
 
 
-def chip_text(token: RecordToken, item: StageObject | None) -> str:
-    """What a chip says: the bin, or the class with its score."""
-    if token.slot == "class" and item is not None and item.detection is not None:
-        return f"{item.detection.label} {item.detection.score:.2f}".replace(" 0.", " .")
+def chip_text(token: RecordToken) -> str:
+    """What a chip says: the written token, and for a class how probable it was. (A box's label has
+    the object's name and score instead.)"""
+    if token.slot == "class":
+        return f"{token.text} {math.exp(token.logprob):.2f}".replace(" 0.", " .")
     return token.text

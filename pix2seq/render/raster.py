@@ -143,22 +143,21 @@ class _Layer:
         known = item.known(upto)
         named = any(t.slot == "class" for t in written)
         noise = named and item.is_noise
-        faint = named and item.detection is None
-        for edge in edges(known, self.stage.record.image.width, self.stage.record.image.height):
-            self.edge(edge, growth if edge.slot == newest.slot else 1.0, noise, faint)
+        size = self.stage.record.image.width, self.stage.record.image.height
+        for edge in edges(known, *size) if item.on_photo(upto) else ():
+            self.edge(edge, growth if edge.slot == newest.slot else 1.0, noise)
         if named and item.detection is not None:
             self.tag(item, noise)
         self.row(item, written, growth)
 
-    def edge(self, edge: Edge, growth: float, noise: bool, faint: bool) -> None:
+    def edge(self, edge: Edge, growth: float, noise: bool) -> None:
         """One side of a box, drawn from its start; noise is grey and dashed."""
         x0, y0 = self.stage.place(*edge.start)
         x1, y1 = self.stage.place(*edge.end)
         x1, y1 = x0 + (x1 - x0) * growth, y0 + (y1 - y0) * growth
-        color = rgb(ROLE_COLORS["noise" if noise or faint else edge.slot])
-        opacity = 130 if faint else 255
-        self.line((x0, y0, x1, y1), (255, 255, 255, opacity * 2 // 3), _LINE + 2, dashed=False)
-        self.line((x0, y0, x1, y1), (*color, opacity), _LINE, dashed=noise)
+        color = rgb(ROLE_COLORS["noise" if noise else edge.slot])
+        self.line((x0, y0, x1, y1), (255, 255, 255, 170), _LINE + 2, dashed=False)
+        self.line((x0, y0, x1, y1), (*color, 255), _LINE, dashed=noise)
 
     def line(
         self,
@@ -202,13 +201,13 @@ class _Layer:
             fresh = growth if token is written[-1] else 1.0
             left_out = token.slot == "class" and item.detection is None
             role = "noise" if left_out or (item.is_noise and token.slot == "class") else token.slot
-            strength = chip_strength(token, item)
-            self.chip(rect, chip_text(token, item), role, strength, fresh, token.forced)
+            strength = chip_strength(token)
+            self.chip(rect, chip_text(token), role, strength, fresh, token.forced)
 
     def eos(self, token: RecordToken) -> None:
         """The end of the sentence, in a row of its own."""
         rect = self.stage.chip(len(self.stage.objects), 0)
-        self.chip(rect, token.text, "eos", token.prob, 1.0, token.forced)
+        self.chip(rect, token.text, "eos", chip_strength(token), 1.0, token.forced)
 
     def chip(
         self, rect: Rect, text: str, role: str, prob: float, fresh: float, forced: bool

@@ -12,7 +12,7 @@ import io
 import json
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 import torch
 from PIL import Image
@@ -34,9 +34,11 @@ if TYPE_CHECKING:
     from pix2seq.predictor import ImageEncoding, Predictor
     from pix2seq.sampling import SamplingStep
 
-RECORD_FORMAT = 1
+RECORD_FORMAT = 2
+"""2 tells a prefix that the model wrote from tokens that a person gave."""
 _LARGEST_RECORD = 32 * 2**20
 _EMBEDDED_SIDE = 1024
+Ending = Literal["eos", "limit", "stopped"]
 _BOX_SIDE = {"xmin": 0, "ymin": 1, "xmax": 2, "ymax": 3}  # column of an xyxy box
 
 
@@ -79,14 +81,14 @@ class RunRecord(Plain):
 
         Args:
             predictor, encoding: who wrote, about what.
-            steps: all tokens in order, forced ones included.
+            steps: all tokens in order, those of a prefix included.
             detections: from ``predictor.read``.
             options: as given; they are resolved here.
             decode_s: seconds that the tokens took.
         """
         height, width = encoding.orig_size
         ids = [step.token_id for step in steps]
-        written = sum(not step.forced for step in steps)
+        written = sum(step.drawn for step in steps)
         return cls(
             checkpoint=predictor.name,
             image=RecordImage(width=width, height=height, name=image_name[-LONGEST_TEXT:]),
@@ -104,16 +106,23 @@ class RunRecord(Plain):
 
     @property
     def prefix(self) -> tuple[int, ...]:
-        """The ids that were given, not sampled; pass them as ``prefix`` to write this again."""
-        return tuple(token.id for token in self.tokens if token.forced)
+        """The ids that were there before this run drew any; pass them as ``prefix``, with
+        ``forced``, to write this again."""
+        return tuple(token.id for token in self.tokens if not token.drawn)
 
     @property
-    def complete(self) -> bool:
-        """Whether the sentence came to its end: EOS, or as many objects as were asked for."""
+    def forced(self) -> tuple[int, ...]:
+        """The positions of the tokens that a person gave."""
+        return tuple(token.index for token in self.tokens if token.forced)
+
+    @property
+    def ending(self) -> Ending:
+        """What ended the sentence: EOS, the limit of objects, or somebody who stopped it."""
         if any(token.slot == "eos" for token in self.tokens[-1:]):
-            return True
+            return "eos"
         limit = self.options.max_objects
-        return limit is not None and len(self.tokens) >= SLOTS_PER_OBJECT * limit
+        full = limit is not None and len(self.tokens) >= SLOTS_PER_OBJECT * limit
+        return "limit" if full else "stopped"
 
     def with_picture(self, image: Image.Image) -> RunRecord:
         """A copy that carries the picture (at most 1024 px, JPEG), so that it replays anywhere."""
@@ -136,7 +145,7 @@ class RunRecord(Plain):
                 f"the record has {len(text) >> 20} MiB; at most {_LARGEST_RECORD >> 20}"
             )
         try:
-            return cls.from_dict(json.loads(text))
+            return cls.from_dict(_in_this_format(json.loads(text)))
         except ConfigError as error:
             raise ConfigError(f"this is not a run record: {str(error)[:200]}") from None
         except (TypeError, ValueError, AttributeError, RecursionError, KeyError) as error:
@@ -154,14 +163,21 @@ class RunRecord(Plain):
             },
             "detections": [detection_summary(found) for found in self.detections],
             "tokens": [token_summary(token) for token in self.tokens],
+            "ending": self.ending,
             "timing": self.timing.to_dict(),
         }
 
     def to_coco(self, image_id: int) -> list[dict[str, Any]]:
-        """COCO result records of the named objects (``bbox`` is x, y, width, height)."""
+        """COCO result records of the named objects (``bbox`` is x, y, width, height).
+
+        They have no place for a mark, so objects that are only reported because they are noise or a
+        person's stay out.
+        """
+        least = self.options.score_threshold or 0.0
         results = []
         for found in self.detections:
-            if found.category_id is not None:
+            by_score = found.score >= least and not found.is_noise
+            if found.category_id is not None and by_score:
                 x0, y0, x1, y1 = found.box
                 results.append(
                     {
@@ -172,6 +188,18 @@ class RunRecord(Plain):
                     }
                 )
         return results
+
+
+def _in_this_format(data: Any) -> Any:
+    """A record's plain data as this version writes them. Format 1 called every token of a prefix
+    forced, so that what a person gave cannot be told apart: all of it stays marked as theirs."""
+    if not isinstance(data, dict) or data.get("format", 1) != 1:
+        return data
+    tokens = data.get("tokens")
+    if not isinstance(tokens, list) or not all(isinstance(token, dict) for token in tokens):
+        return data
+    tokens = [{"drawn": not token.get("forced"), **token} for token in tokens]
+    return {**data, "format": RECORD_FORMAT, "tokens": tokens}
 
 
 def token_summary(token: RecordToken) -> dict[str, Any]:
@@ -195,6 +223,10 @@ def detection_summary(found: RecordDetection) -> dict[str, Any]:
         "score": found.score,
         "noise_probability": found.noise_probability,
         "edge_score": found.edge_score,
+        "is_noise": found.is_noise,
+        "written": found.written,
+        "forced": found.forced,
+        "again": found.again,
         "token_ids": list(found.token_ids),
     }
 
@@ -236,6 +268,7 @@ def _tokens(
                 kept_mass=_rounded(step.kept_mass),
                 grammar_mass=_rounded(step.grammar_mass),
                 eos_prob=_rounded(step.eos_prob),
+                drawn=step.drawn,
                 forced=step.forced,
                 candidates=tuple(
                     RecordCandidate(
@@ -282,6 +315,9 @@ def _detections(
                 edge_score=_rounded(float(detections.edge_scores[i])),
                 is_noise=bool(detections.is_noise[i]),
                 token_ids=tuple(ids[first:stop]),
+                written=tokenizer.describe(ids[stop - 1]).text,
+                forced=bool(detections.forced[i]),
+                again=again if (again := int(detections.again[i])) >= 0 else None,
             )
         )
     return found

@@ -14,12 +14,13 @@ def as_python(record: RunRecord) -> str:
     """A script that writes this run again: edits included, and no further than it went."""
     options = ", ".join(f"{name}={value!r}" for name, value in _set_options(record).items())
     prefix = f", prefix={list(record.prefix)}" if record.prefix else ""
+    prefix += f", forced={list(record.forced)}" if record.forced else ""
     imports, picture = ["import pix2seq"], repr(record.image.name)
     if example := example_of(record.image.name):
         imports.append("from pix2seq.examples import example_image")
         picture = f"example_image({example!r})"
     steps = f"predictor.stream(encoding, options{prefix})"
-    if not record.complete:
+    if record.ending == "stopped":
         imports.insert(0, "from itertools import islice\n")
         steps = f"islice({steps}, {len(record.tokens)})"
     return (
@@ -48,7 +49,9 @@ def as_command(record: RunRecord) -> str:
             words += [flag, str(value)]
     if record.prefix:
         words += ["--prefix", ",".join(map(str, record.prefix))]
-    if not record.complete:
+    if record.forced:
+        words += ["--forced", ",".join(map(str, record.forced))]
+    if record.ending == "stopped":
         words += ["--tokens", str(len(record.tokens))]
     if record.image.name.startswith("-"):  # a name, not an option
         words[4] = f"./{record.image.name}"

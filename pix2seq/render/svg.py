@@ -54,7 +54,7 @@ def stage_svg(
     tags = stage.tags(lambda text: len(text) * _ROOM_PER_LETTER)
     title = f"{len(record.detections)} objects written by {record.checkpoint}"
     told = "; ".join(
-        f"{found.label} {found.score:.2f} at {', '.join(str(round(value)) for value in found.box)}"
+        f"{found.caption} at {', '.join(str(round(value)) for value in found.box)}"
         for found in record.detections
     )
     parts = [
@@ -65,7 +65,11 @@ def stage_svg(
         f'<desc id="desc">{_text(told or "no object")}</desc>',
         f'<rect width="100%" height="100%" fill="{PAPER}"/>',
         _photo(stage, _source(record, image, href)),
-        *(_box(stage, item, tags.get(item.number)) for item in stage.objects),
+        *(
+            _box(stage, item, tags.get(item.number))
+            for item in stage.objects
+            if item.on_photo(len(record.tokens))
+        ),
         _legend(stage),
         *(_row(stage, item) for item in stage.objects),
     ]
@@ -120,15 +124,13 @@ def _photo(stage: Stage, source: str | None) -> str:
 def _box(stage: Stage, item: StageObject, tag: tuple[Rect, str] | None) -> str:
     """The sides that were written, each in its role's colour, and the label."""
     known = item.known(len(stage.record.tokens))
-    complete = any(t.slot == "class" for t in item.tokens)
-    grey = complete and (item.is_noise or item.detection is None)
-    dash = ' stroke-dasharray="7 7"' if item.is_noise and complete else ""
-    fade = ' opacity="0.5"' if grey and item.detection is None else ""
+    grey = item.is_noise
+    dash = ' stroke-dasharray="7 7"' if grey else ""
     score = f"{item.detection.score:.4f}" if item.detection else ""
-    label = item.detection.label if item.detection else ""
+    label = item.detection.name if item.detection else ""
     lines = [
         f'<g data-box="{item.number}" data-label={_attr(label)} data-score="{score}" '
-        f'stroke-width="2.4" stroke-linecap="square"{fade}>'
+        f'stroke-width="2.4" stroke-linecap="square">'
     ]
     sides = edges(known, stage.record.image.width, stage.record.image.height)
     for halo in (True, False):
@@ -187,11 +189,14 @@ def _chip(
     rect = stage.chip(position, order)
     off = item is not None and token.slot == "class" and (item.is_noise or item.detection is None)
     color = ROLE_COLORS["noise" if off else token.slot]
-    fill = wash(color, chip_strength(token, item))
-    text = chip_text(token, item)
+    fill = wash(color, chip_strength(token))
+    text = chip_text(token)
     most = int((rect.width - 8) // _ROOM_PER_LETTER)
     shown = text if len(text) <= most else text[: most - 1] + "…"
-    told = f"{token.slot} {text}: probability {token.prob:.3f}, entropy {token.entropy:.2f} nats"
+    told = (
+        f"{token.slot} {token.text}: probability {chip_strength(token):.3f}, "
+        f"entropy {token.entropy:.2f} nats"
+    )
     underline = (
         f'<path d="M{rect.x + 4:.1f} {rect.y + rect.height - 3:.1f}h{rect.width - 8:.1f}" '
         f'stroke="{INK}" stroke-width="1.5"/>'

@@ -12,7 +12,7 @@ neighbours (``model.packed`` says where that holds to the last bit).
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Hashable, Iterable, Iterator, Sequence
+from collections.abc import Collection, Hashable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Protocol
 
@@ -47,13 +47,15 @@ class Job:
         memory: (1, N, D) from ``encode_image``. Jobs that hand over the same tensor share what is
             computed from it.
         options: ``None`` fields take the general defaults.
-        prefix: ids after the prompt that are given, not drawn; see ``sample_stream``.
+        prefix: ids after the prompt that are there already; see ``sample_stream``.
+        forced: which of their positions hold a token that a person gave.
         key: the caller's name for it.
     """
 
     memory: Tensor
     options: SamplingOptions
     prefix: Sequence[int] = ()
+    forced: Collection[int] = ()
     key: Hashable = None
 
 
@@ -70,6 +72,7 @@ class Row:
     job: Job
     length: int
     prefix: list[int]
+    forced: frozenset[int]
     numbers: list[float]
     chain: FilterChain
     rules: StepRules
@@ -93,7 +96,7 @@ class Batch:
         self.model = model
         self.tokenizer = tokenizer
         self._rules: dict[tuple[SamplingOptions, torch.device], tuple[FilterChain, StepRules]] = {}
-        self._reading: list[Row] = []  # given tokens are still being yielded
+        self._reading: list[Row] = []  # tokens of a prefix are still being yielded
         self._writing: list[Row] = []  # one row of the shared cache each
         self._cache: KVCache | None = None
         self._capacity = 0
@@ -105,8 +108,8 @@ class Batch:
         """Begin a sentence; its prefix is read at once.
 
         Raises:
-            ConfigError: an option exceeds the model, or the prefix is too long, holds an unknown
-                id or goes on after EOS.
+            ConfigError: an option exceeds the model, the prefix is too long, holds an unknown id
+                or goes on after EOS, or a forced position is not in it.
         """
         options = job.options.resolve(SamplingOptions(), self.tokenizer.config)
         prefix = checked_prefix(job.prefix, self.tokenizer, options)
@@ -117,6 +120,7 @@ class Batch:
             job,
             length,
             prefix,
+            checked_forced(job.forced, prefix),
             uniforms(options.seed, length).tolist(),
             chain,
             rules,
@@ -209,7 +213,7 @@ class Batch:
         return logits.clone() if device.type == "cuda" else logits.clone().cpu()
 
     def _draw(self, rows: list[Row], logits: Tensor) -> list[int]:
-        """One token per row of logits (R, V): the given one, or one by its rules and its number."""
+        """One token per row of logits (R, V): the prefix's, or one by its rules and its number."""
         tokens = [-1] * len(rows)
         alike: dict[tuple[int, int], list[int]] = {}  # rows with the same rules in the same slot
         for i, row in enumerate(rows):
@@ -234,7 +238,8 @@ class Batch:
             index=index,
             token_id=token_id,
             slot="eos" if at_eos else self.tokenizer.slot(index),
-            forced=index < len(row.prefix),
+            drawn=index >= len(row.prefix),
+            forced=index in row.forced,
             logits=logits,
             rules=row.rules,
         )
@@ -286,3 +291,14 @@ def checked_prefix(
     if tokenizer.eos_id in prefix[:-1]:
         raise ConfigError("the prefix goes on after EOS; end it there")
     return prefix
+
+
+def checked_forced(forced: Collection[int], prefix: Sequence[int]) -> frozenset[int]:
+    """The positions of tokens that a person gave; raises ``ConfigError`` for one outside."""
+    for index in forced:
+        if not 0 <= index < len(prefix):
+            raise ConfigError(
+                f"position {index} is said to be given, but the prefix has {len(prefix)} tokens; "
+                "count them from 0"
+            )
+    return frozenset(map(int, forced))

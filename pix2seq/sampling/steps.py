@@ -46,7 +46,9 @@ class SamplingStep:
         index: position after the prompt, from 0.
         token_id: what was written.
         slot: the role that the position has; ``eos`` when the token is EOS, wherever it stands.
-        forced: the token was given in the prefix, not drawn.
+        drawn: this run drew the token; otherwise it stood in the prefix.
+        forced: a person gave the token, whatever the model thought. The other tokens of a prefix
+            are an earlier run's own.
         logits: (V,) float32 on the CPU, as the model gave them.
         rules: what the run does between logits and tokens.
     """
@@ -54,6 +56,7 @@ class SamplingStep:
     index: int
     token_id: int
     slot: StepSlot
+    drawn: bool
     forced: bool
     logits: Tensor
     rules: StepRules
@@ -65,7 +68,8 @@ class SamplingStep:
 
     @property
     def prob(self) -> float:
-        """Probability that it was drawn with (0 for a forced token that the rules would cut)."""
+        """Probability that it was, or would have been, drawn with (0 for a token of the prefix that
+        the rules would cut)."""
         return self._told.prob
 
     @property
@@ -102,7 +106,7 @@ class SamplingStep:
 
     @cached_property
     def _told(self) -> StepNumbers:
-        return self.rules.tell(self.logits, self.index, self.token_id, self.forced)
+        return self.rules.tell(self.logits, self.index, self.token_id, self.drawn)
 
 
 @dataclass(frozen=True)
@@ -170,16 +174,16 @@ class StepRules:
             final=final.softmax(-1)[0],
         )
 
-    def tell(self, logits: Tensor, index: int, token_id: int, forced: bool) -> StepNumbers:
-        """The numbers of one written (or given) token."""
+    def tell(self, logits: Tensor, index: int, token_id: int, drawn: bool) -> StepNumbers:
+        """The numbers of one token, drawn or from a prefix."""
         tokenizer, coarse = self.tokenizer, self.chain.coarse
         logits = logits[None].double()
         tempered = self.chain.temperature(self.chain.allowed(logits, index), index)
         left = self.chain.cut(tempered, index)[0]
         final, kept = left.softmax(-1), left > -math.inf
         log_raw = (logits if coarse is None else coarse(logits, index)).log_softmax(-1)[0]  # (V,)
-        if forced and log_raw[token_id] == -math.inf:
-            log_raw = logits.log_softmax(-1)[0]  # a forced bin that is no cell's centre
+        if not drawn and log_raw[token_id] == -math.inf:
+            log_raw = logits.log_softmax(-1)[0]  # a bin of the prefix that is no cell's centre
         raw = log_raw.exp()
         best = raw.topk(min(_CANDIDATES, len(raw))).indices.tolist()
         if token_id not in best:

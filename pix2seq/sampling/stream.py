@@ -12,13 +12,13 @@ Rules are in ``filters``, what a step tells is in ``steps``.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 
 import torch
 from torch import Tensor
 
 from pix2seq.config import SamplingOptions
-from pix2seq.sampling.batch import Batch, Job, Writer, checked_prefix
+from pix2seq.sampling.batch import Batch, Job, Writer, checked_forced, checked_prefix
 from pix2seq.sampling.filters import build_chain, draw, uniforms
 from pix2seq.sampling.steps import SampledBatch, SamplingStep, StepPipeline, StepRules
 from pix2seq.tokenizer import Tokenizer
@@ -32,6 +32,7 @@ def sample_stream(
     tokenizer: Tokenizer,
     options: SamplingOptions,
     prefix: Sequence[int] = (),
+    forced: Collection[int] = (),
 ) -> Iterator[SamplingStep]:
     """Write about one image (paper, section 2.2).
 
@@ -43,22 +44,26 @@ def sample_stream(
     Args:
         memory: (1, N, D) from ``encode_image``.
         options: ``None`` fields take the general defaults.
-        prefix: ids after the prompt that are given, not drawn. They are read in one forward pass
-            and still yield one step each; with the ids of an earlier run of the same seed, the
-            sentence goes on as that run did.
+        prefix: ids after the prompt that are there already, not drawn: an earlier run's, with or
+            without a person's changes. They are read in one forward pass and still yield one step
+            each; with the ids of an earlier run of the same seed, the sentence goes on as that run
+            did.
+        forced: which positions of the prefix hold a token that a person gave. Only these are told
+            apart from what a model wrote itself.
 
     Yields:
         One step per token, EOS included, ``max_objects`` objects at most.
 
     Raises:
-        ConfigError: an option exceeds the model, or the prefix is too long, holds an unknown id or
-            goes on after EOS.
+        ConfigError: an option exceeds the model, the prefix is too long, holds an unknown id or
+            goes on after EOS, or a forced position is not in it.
     """
     if memory.shape[0] != 1:
         raise ValueError(f"sample_stream writes about one image, memory holds {memory.shape[0]}")
     resolved = options.resolve(SamplingOptions(), tokenizer.config)
-    checked_prefix(prefix, tokenizer, resolved)  # now, not when the first step is asked for
-    return _stream(model, tokenizer, Job(memory, options, prefix))
+    # Now, not when the first step is asked for.
+    checked_forced(forced, checked_prefix(prefix, tokenizer, resolved))
+    return _stream(model, tokenizer, Job(memory, options, prefix, forced))
 
 
 def _stream(model: Writer, tokenizer: Tokenizer, job: Job) -> Iterator[SamplingStep]:

@@ -71,3 +71,17 @@ test("an unknown line, slot or fate does no harm", () => {
   assert.equal(record.tokens.length, 0);
   assert.equal(record.objects.get(0).state, "flat");
 });
+
+test("an object says its name, what was written, whose it is and what it repeats", () => {
+  const lines = LINES.slice(0, -2);
+  lines[8] = "B0 40.0 20.0 80.0 60.0 0 6000 100 9000 ok\n"; // read as a person, written as a cup
+  lines.push("M0 1 -1\n");
+  const five = (first, word) => [11, 12, 13, 14].map((bin, i) => `T${first + i} 10${bin % 10} ${i} -0.1 9000 0.3 2 9000 10000 0 0\n`)
+    .concat(`T${first + 4} ${word} 4 -0.2 8000 0.6 2 9000 10000 0 0\n`);
+  lines.push(...five(5, 0), "B1 40.0 20.0 80.0 60.0 0 7000 100 9000 ok\n", "M1 0 0\n");
+  lines.push(...five(10, 98), "B2 10.0 20.0 80.0 60.0 1 10 9900 9000 noise\n");
+  lines.push(...five(15, 98), "B3 10.0 20.0 80.0 60.0 1 10 9900 9000 below\n");
+  const record = read(lines.join(""));
+  const captions = [...record.objects.values()].map((found) => record.caption(found));
+  assert.deepEqual(captions, ["person 0.60 · written cup · yours", "person 0.70 · again 1", "noise", "noise"]);
+});

@@ -31,8 +31,13 @@ _LIMITS = """
 ## What to keep in mind
 - It only knows the classes of its vocabulary, as photographers of the web showed them to
   annotators. A thing without a word there is left out or called by a wrong one.
-- A score is the probability of a word at its place in this sentence, not a promise. *P-R lab* shows
-  how far scores can be trusted.
+- A score is the probability of the object's class, times how sure its edges were where *Score an
+  object by* says so. It is no promise: *P-R lab* shows how far scores can be trusted. A chip in the
+  sentence has the probability of that one token instead.
+- An object is called by the likeliest class at its class token (§2.3), whatever was drawn there;
+  its line says so where the two differ.
+- Nothing removes duplicates. An object of the same class over one written before it (IoU above 0.6)
+  is marked "again".
 - Another seed is another sentence. What only one sample in eight contains may not be there.
 - Not for decisions about people: no identification, no surveillance, no safety functions.
 

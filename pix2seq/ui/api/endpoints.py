@@ -87,11 +87,10 @@ def build_api(context: AppContext) -> None:
         detections: list[dict] = []
         for step in predictor.stream(encoding, options):
             written.append(step)
-            if step.slot == "class":  # an object is complete: it alone is read
+            if step.slot == "class":  # an object is complete; it may repeat an earlier one
                 found = predictor.read(encoding, written, options)
                 read = record_detections(predictor, written, found)
-                detections += map(detection_summary, read)
-                written = []
+                detections = [detection_summary(one) for one in read]
             token = token_summary(record_token(predictor, encoding, step))
             yield {"token": token, "detections": list(detections)}
 

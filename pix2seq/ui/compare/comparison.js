@@ -106,7 +106,9 @@ class Side {
       case "stopped":
         return `${tokens}, stopped`;
       case "done": {
-        const objects = plural(this.visibleObjects().length, "object");
+        const seen = this.visibleObjects();
+        const noise = seen.filter((found) => found.state === "noise").length;
+        const objects = plural(seen.length - noise, "object") + (noise ? `, ${noise} shown as noise` : "");
         return `${objects}, ${tokens}`;
       }
       default:

@@ -113,7 +113,9 @@ def _parting(a: Run, b: Run, writing: bool) -> int | None:
 
 
 def _objects(run: Run) -> Detections:
-    return run.predictor.read(run.picture.encoded_by(run.predictor), run.steps, run.options)
+    """The objects on view; noise names nothing that two sentences could share."""
+    found = run.predictor.read(run.picture.encoded_by(run.predictor), run.steps, run.options)
+    return found[~found.is_noise]
 
 
 def _why(why: Divergence) -> dict:

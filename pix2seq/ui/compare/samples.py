@@ -116,6 +116,7 @@ def summarize(
     samples: Sequence[Detections], predictor: Predictor, truth: tuple[Tensor, Tensor] | None
 ) -> dict:
     """What the page draws of the samples so far."""
+    samples = [found[~found.is_noise] for found in samples]  # noise is no object to agree on
     count = len(samples)
     clusters = cluster(samples)
     summary = {

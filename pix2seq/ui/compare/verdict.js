@@ -48,14 +48,19 @@ export class Verdict {
       return [this.place(parted), "Each sentence now follows its own past."];
     }
     const both = verdict.matches.length;
-    const [onlyA, onlyB] = [a, b].map((side) => side.visibleObjects().length - both);
+    const count = (side, noise) => side.visibleObjects().filter((o) => (o.state === "noise") === noise).length;
+    const [onlyA, onlyB] = [a, b].map((side) => count(side, false) - both);
+    const noise = ["A", "B"].flatMap((name, i) => {
+      const shown = count([a, b][i], true);
+      return shown ? [`${shown} boxes shown as noise in ${name}`] : [];
+    });
     const objects =
       `${plural(both, "object")} in both, ${onlyA} only in A, ${onlyB} only in B` +
-      " (same class, IoU above 0.5).";
+      ` (same class, IoU above 0.5)${noise.map((words) => `, ${words}`).join("")}.`;
     if (parted === null) {
       return [
         "Both wrote the same sentence, token by token",
-        onlyA || onlyB ? `Only the reading differs: ${objects}` : objects,
+        onlyA || onlyB || noise.length ? `Only the reading differs: ${objects}` : objects,
       ];
     }
     if (!verdict.why) {

@@ -3,7 +3,6 @@
 
 import { svg } from "#kit/elements.js";
 import { labelNode, labelPlace } from "#kit/labels.js";
-import { probability } from "#kit/numbers.js";
 
 export class Boxes {
   constructor(photo) {
@@ -58,18 +57,19 @@ export class Boxes {
       width: (x1 - x0) * photo.rect.scale,
       height: (y1 - y0) * photo.rect.scale,
     };
-    const name = record.className(found.label);
-    const key = JSON.stringify([box, name, found.score, found.state]);
+    const name = record.name(found);
+    const caption = record.caption(found);
+    const key = JSON.stringify([box, caption, found.score, found.state]);
     let node = this.nodes.get(found.object);
     if (node && node.p2sKey === key) return;
     if (node) node.remove();
     const peeked = ["below", "dropped"].includes(found.state);
     const fate = peeked ? " · hidden" : "";
-    const text = `${found.object + 1}  ${name} ${probability(found.score)}${fate}`;
+    const text = `${found.object + 1}  ${caption}${fate}`;
     node = svg(
       "g",
       {
-        class: `p2s-box ${found.state}`,
+        class: `p2s-box ${found.state}${found.forced ? " yours" : ""}`,
         [peeked ? "data-peek" : "data-box"]: found.object,
         "data-label": name,
         "data-score": found.score.toFixed(4),

@@ -194,7 +194,7 @@ SETTINGS = (
         gr.Radio,
         "Filter",
         "Score an object by",
-        "Its class token alone (§2.3), or also by how sure its four edges were.",
+        "Its class token alone (§2.3), or also by how sure its edges were.",
         link="by",
         look={"choices": SCORE_CHOICES},
         reading=True,

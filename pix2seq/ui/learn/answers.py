@@ -153,7 +153,6 @@ class Teacher:
         for run in runs:
             options = SamplingOptions(
                 noise=question.get("noise", "paper"),
-                score="class",  # the page sets it against the noise class's probability
                 score_threshold=float(question.get("threshold", 0.0)),
             )
             encoding = run.picture.encoded_by(run.predictor)

@@ -3,6 +3,7 @@
 
 import { clear, h } from "#kit/elements.js";
 import { percent, plural } from "#kit/numbers.js";
+import { boxNumber } from "#learn/board.js";
 import * as widgets from "#learn/widgets.js";
 
 /** The controls of a training pair; both pages show them, over one state. */
@@ -92,7 +93,8 @@ export const paintPair = (board, view, pointed) => {
   view.objects.forEach((object, number) => {
     const dim = pointed !== null && pointed !== number ? "dim" : "";
     const look = `${object.real ? "real" : "noise"} ${dim}`;
-    const label = object.real || pointed === number ? `${number + 1}  ${object.text}` : "";
+    const own = object.real ? `${boxNumber(view, object.place)}  ` : "";
+    const label = object.real || pointed === number ? `${own}${object.text}` : "";
     board.layers.boxes.prepend(board.box(object.box, { look, label }));
   });
   return "own";

@@ -75,6 +75,7 @@ def pair_view(pair: TrainingSequence, letterbox: Letterbox, tokenizer: Tokenizer
             {
                 "box": box,
                 "real": number < pair.num_real,
+                "place": int(pair.order[number]) if number < pair.num_real else None,
                 "text": tokenizer.describe(targets[last]).text,
             }
         )

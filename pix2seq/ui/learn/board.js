@@ -7,6 +7,10 @@ import { labelNode, labelPlace, labelsIn } from "#kit/labels.js";
 const HANDLE = 10; // reach of a corner in browser pixels
 const LEAST = 4; // a drag shorter than this is a click
 
+/** The number of a box in the list beside the picture: it keeps it wherever it stands in a sentence.
+ * `place` counts the boxes that an answer was about; `kept` are their places in the list. */
+export const boxNumber = (view, place) => view.kept[place] + 1;
+
 export class LearnPicture {
   constructor(label) {
     this.picture = null;

@@ -12,6 +12,13 @@ const WAYS = [
   ["Altered", "§2.3", "nucleus, but EOS is put off; the noise class tells which boxes to drop"],
 ];
 
+// What the boxes on the picture are good for: only true ones can be found or missed.
+const WHOSE = {
+  truth: "true boxes found",
+  model: "of the model's own boxes written again (they are no truth)",
+  visitor: "of your boxes found",
+};
+
 class Pane {
   /** @param {string[]} way */
   constructor([name, section, what]) {
@@ -52,19 +59,21 @@ class Pane {
   }
 
   object(line) {
-    this.boxes.push(...line.boxes.map(([x0, y0, x1, y1, name]) => ({ box: [x0, y0, x1, y1], text: name })));
+    this.boxes.push(...line.boxes.map(([x0, y0, x1, y1, name]) => ({ box: [x0, y0, x1, y1], text: name, noise: line.noise })));
     this.draw();
   }
 
   /** What was found, read under the page's filters. */
-  read(found, flat, truth, diverge) {
+  read(found, flat, truth, by, diverge) {
     this.found = found;
     const real = found.filter((one) => !one.noise);
     const hits = found.filter((one) => one.hit !== null).length;
+    const again = found.filter((one) => one.again !== null).length;
     const parts = [
       plural(real.length, "object", "objects"),
       flat ? `${flat} without area` : "",
-      truth ? `${hits} of ${truth} boxes found` : "",
+      truth ? `${hits} of ${truth} ${WHOSE[by]}` : "",
+      again ? `${again} of them again` : "",
       `${plural(this.written, "token", "tokens")}, ${this.ended || "stopped at the limit"}`,
       diverge === null ? "" : `parts from argmax at token ${diverge + 1}`,
     ];
@@ -80,7 +89,7 @@ class Pane {
     const list = this.found || this.boxes;
     for (const one of [...list].reverse()) {
       const score = one.score === undefined ? "" : ` ${probability(one.score)}`;
-      const mark = one.hit === null || one.hit === undefined ? "" : " ✓";
+      const mark = one.again !== null && one.again !== undefined ? ` again ${one.again + 1}` : one.hit === null || one.hit === undefined ? "" : " ✓";
       const look = one.noise ? "noise" : one.hit === null ? "miss" : "";
       const label = `${one.text}${score}${mark}`;
       const faint = one.score !== undefined && one.score < SURE && !mark;
@@ -197,9 +206,10 @@ class Infer {
     }
     if (!this.runs) return;
     const more = { runs: this.runs, noise: this.noise, threshold: this.threshold };
+    const by = this.lesson.state.boxesBy;
     const view = await this.lesson.ask("learn_read", more);
     if (!view) return;
-    view.panes.forEach((found, i) => this.panes[i].read(found, view.flat[i], view.true, view.diverge[i]));
+    view.panes.forEach((found, i) => this.panes[i].read(found, view.flat[i], view.true, by, view.diverge[i]));
   }
 }
 

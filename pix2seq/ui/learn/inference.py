@@ -36,7 +36,6 @@ def three_ways(subject: Subject, question: dict) -> list[tuple[str, SamplingOpti
         eos="model",
         seed=seed,
         max_objects=limit,
-        score="class",
         score_threshold=0.0,
     )
     nucleus = argmax.replace(temperature=1.0, top_p=top_p)
@@ -83,16 +82,19 @@ def _token_line(pane: int, run: Run, step: SamplingStep, encoding: ImageEncoding
         prob=round(math.exp(step.logprob), 4),
     )
     if step.slot == "class":
-        object_steps = run.steps[-len(tokenizer.slots) :]
-        found = run.predictor.read(encoding, object_steps, run.options.replace(noise="show"))
-        text += line("o", p=pane, boxes=page_boxes(found.boxes, found.labels, tokenizer.categories))
+        reading = run.predictor.reading(encoding, run.steps, run.options.replace(noise="show"))
+        if reading.states[-1] != "flat":
+            found = reading.every[-1:]
+            boxes = page_boxes(found.boxes, found.labels, tokenizer.categories)
+            text += line("o", p=pane, boxes=boxes, noise=bool(found.is_noise[0]))
     return text
 
 
 def matches(
     found: Detections, boxes: Tensor, labels: Tensor, iou_threshold: float = 0.5
 ) -> list[int | None]:
-    """Which true object each detection hits, best score first, each object once.
+    """Which true object each detection hits, best score first, each object once. Noise, which
+    names nothing, hits nothing.
 
     Args:
         boxes: (M, 4) true boxes.
@@ -102,7 +104,8 @@ def matches(
         Per detection an index into ``boxes``, or ``None``.
     """
     overlaps = box_iou(found.boxes, boxes)  # (N, M)
-    overlaps = overlaps.masked_fill(found.labels[:, None] != labels[None], 0.0)
+    wrong = (found.labels[:, None] != labels[None]) | found.is_noise[:, None]
+    overlaps = overlaps.masked_fill(wrong, 0.0)
     hit: list[int | None] = [None] * len(found)
     for i in found.scores.argsort(descending=True, stable=True).tolist() if len(boxes) else ():
         overlap, j = overlaps[i].max(0)
@@ -122,15 +125,17 @@ def found_view(found: Detections, hits: list[int | None], categories: Categories
             "noise_score": noise_score,
             "noise": noise,
             "object": number,
+            "again": again if again >= 0 else None,
             "hit": hit,
         }
-        for box, label, score, noise_score, noise, number, hit in zip(
+        for box, label, score, noise_score, noise, number, again, hit in zip(
             found.boxes.tolist(),
             found.labels.tolist(),
             found.scores.tolist(),
             found.noise_scores.tolist(),
             found.is_noise.tolist(),
             found.objects.tolist(),
+            found.again.tolist(),
             hits,
             strict=True,
         )

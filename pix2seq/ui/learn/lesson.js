@@ -47,6 +47,7 @@ class Lesson {
       truth: null,
       vocabulary: null,
       boxes: [],
+      boxesBy: "visitor",
       selected: null,
       source: null,
       scene: 6,
@@ -160,6 +161,7 @@ class Lesson {
     Object.assign(state, { picture, frame, truth, vocabulary, checkpoint, model, problem });
     if (!keepBoxes) {
       state.boxes = (truth || []).map(asBox);
+      state.boxesBy = truth ? "truth" : "visitor";
       state.selected = state.boxes.length ? 0 : null;
     }
     this.board.load(picture);
@@ -174,8 +176,10 @@ class Lesson {
     if (this.state.picture) this.open({ picture: this.state.picture.id }, true);
   }
 
-  setBoxes(rows) {
+  /** Put other boxes on the picture; `by` says whose they are: truth, model or visitor. */
+  setBoxes(rows, by) {
     this.state.boxes = rows.map(asBox);
+    this.state.boxesBy = by;
     this.state.selected = rows.length ? 0 : null;
     this.boxesChanged();
   }

@@ -4,6 +4,7 @@
 import { clear, h, set, svg } from "#kit/elements.js";
 import { plural } from "#kit/numbers.js";
 import { isCoordinate, isVertical, ROLE_MEANING, SLOTS } from "#kit/roles.js";
+import { boxNumber } from "#learn/board.js";
 import * as widgets from "#learn/widgets.js";
 
 class Sentence {
@@ -119,8 +120,17 @@ class Sentence {
       groups[groups.length - 1].push([token, index]);
     });
     clear(this.lines).append(
-      ...groups.map((group) =>
-        h("li", { class: group.length === 1 ? "end" : null }, group.map(([token, index]) => this.token(token, index)))
+      ...groups.map((group, number) =>
+        h(
+          "li",
+          { class: group.length === 1 ? "end" : null },
+          h(
+            "span",
+            { class: "learn-number" },
+            number < view.order.length ? boxNumber(view, view.order[number]) : ""
+          ),
+          group.map(([token, index]) => this.token(token, index))
+        )
       )
     );
     const objects = view.order.length;
@@ -175,7 +185,7 @@ class Sentence {
       const edges = [box.x0, box.y0, box.x1, box.y1];
       const mine = token && token.object === number;
       const look = token && token.object !== null && !mine ? "dim" : "";
-      board.layers.boxes.append(board.box(edges, { look, label: `${number + 1}  ${box.name}` }));
+      board.layers.boxes.append(board.box(edges, { look, label: `${boxNumber(this.view, place)}  ${box.name}` }));
       if (mine && isCoordinate(token.slot)) {
         board.layers.over.append(this.axis(board, edges, token.slot), board.edge(edges, token.slot));
       }

@@ -11,7 +11,7 @@ export class LearnTools {
     this.lesson = lesson;
     const button = (text, hint, action) => widgets.button(text, action, { title: hint });
     this.truth = button("True boxes", "the boxes that this picture is known to have", () =>
-      lesson.setBoxes(lesson.state.truth || [])
+      lesson.setBoxes(lesson.state.truth || [], "truth")
     );
     this.model = button("The model's boxes", "let the chosen checkpoint look for objects", () =>
       this.detect()
@@ -31,7 +31,7 @@ export class LearnTools {
         button("Another scene", "a generated scene, with its true boxes", () => this.scene()),
         this.truth,
         this.model,
-        button("Clear", "remove all boxes", () => lesson.setBoxes([]))
+        button("Clear", "remove all boxes", () => lesson.setBoxes([], "visitor"))
       ),
       this.list,
       this.hint
@@ -46,7 +46,7 @@ export class LearnTools {
   detect() {
     this.lesson.write("boxes", {}, (line) => {
       if (line.k !== "boxes") return;
-      this.lesson.setBoxes(line.boxes);
+      this.lesson.setBoxes(line.boxes, "model");
       if (!line.boxes.length) this.lesson.say("The model wrote no object here. Draw one yourself.");
     });
   }

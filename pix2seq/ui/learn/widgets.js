@@ -185,7 +185,12 @@ export const pairTables = (view, { extra, extraName, onfocus } = {}) => {
         onfocus: () => onfocus && onfocus(number),
         onblur: () => onfocus && onfocus(null),
       },
-      h("caption", {}, h("span", { class: "learn-number" }, number + 1), title),
+      h(
+        "caption",
+        {},
+        object && object.real ? h("span", { class: "learn-number" }, view.kept[object.place] + 1) : null,
+        title
+      ),
       h(
         "thead",
         {},

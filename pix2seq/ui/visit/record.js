@@ -1,6 +1,7 @@
 // Reading the record (its line formats are in ui/record.py). A record only grows, so `feed` parses
 // the new tail; a text that does not continue the old one starts over.
 
+import { probability } from "#kit/numbers.js";
 import { isVertical, SLOTS } from "#kit/roles.js";
 
 const SLOT_BY_CODE = ["ymin", "xmin", "ymax", "xmax", "class", "eos"];
@@ -46,6 +47,8 @@ const PART = 1e-4; // probabilities travel as whole ten-thousandths
  * @property {number} noise
  * @property {number | null} edges
  * @property {string} state `ok`, `noise`, `dropped`, `below` or `flat`
+ * @property {boolean} forced a person gave at least one of its tokens
+ * @property {number | null} again the earlier object that it repeats
  */
 
 /** @typedef {{id: string, w: number, h: number, example?: string | null, src?: string}} RecordImage */
@@ -94,6 +97,8 @@ function parseObject(fields) {
     noise: Number(fields[7]) * PART,
     edges: Number(fields[8]) * PART,
     state: ["ok", "noise", "dropped", "below", "flat"].includes(fields[9]) ? fields[9] : "flat",
+    forced: false,
+    again: null,
   };
 }
 
@@ -175,6 +180,12 @@ export class Record {
         this.objects.set(found.object, found);
         break;
       }
+      case "M": {
+        const [object, forced, again] = rest.split(" ").map(Number);
+        const found = this.objects.get(object);
+        if (found) Object.assign(found, { forced: forced === 1, again: again < 0 ? null : again });
+        break;
+      }
       case "E": {
         const space = rest.indexOf(" ");
         const reason = space < 0 ? rest : rest.slice(0, space);
@@ -235,6 +246,46 @@ export class Record {
   /** @param {number} label */
   className(label) {
     return this.vocab.classes[label] || `class ${label}`;
+  }
+
+  /**
+   * What the class token of an object says.
+   * @param {Found} found
+   */
+  written(found) {
+    const token = this.tokensOf(found.object, Infinity).class;
+    return token ? this.text_of(token.id) : "";
+  }
+
+  /**
+   * What an object is called, in every view: noise is called noise.
+   * @param {Found} found
+   */
+  name(found) {
+    const asNoise = ["noise", "dropped", "below"].includes(found.state) && this.written(found) === "noise";
+    return asNoise ? "noise" : this.className(found.label);
+  }
+
+  /**
+   * What else there is to say about an object; the words are those of `object_marks` in Python.
+   * @param {Found} found
+   */
+  marks(found) {
+    const written = this.written(found);
+    return [
+      written && written !== this.name(found) ? `written ${written}` : "",
+      found.forced ? "yours" : "",
+      found.again === null ? "" : `again ${found.again + 1}`,
+    ].filter(Boolean);
+  }
+
+  /**
+   * Its name with the score and its marks; noise has no class, and so no score.
+   * @param {Found} found
+   */
+  caption(found) {
+    const name = this.name(found);
+    return [name === "noise" ? name : `${name} ${probability(found.score)}`, ...this.marks(found)].join(" · ");
   }
 
   /**
@@ -304,7 +355,11 @@ export class Record {
    */
   describe(token) {
     const what = `${token.slot} ${this.text_of(token.id)}`;
-    const given = token.forced ? "given" : `probability ${token.raw.toFixed(4)}`;
-    return `token ${token.index}: ${what}, ${given}, surprise ${(-token.logprob).toFixed(2)} nats`;
+    const given = token.forced ? ", yours" : "";
+    const surprise = (-token.logprob).toFixed(2);
+    return (
+      `token ${token.index + 1}: ${what}${given}, probability ${token.raw.toFixed(4)}, ` +
+      `surprise ${surprise} nats`
+    );
   }
 }

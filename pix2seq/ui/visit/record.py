@@ -11,6 +11,8 @@ line   meaning
 ``T``  a token: ``index id slot logprob prob entropy kept kept_mass grammar_mass eos_prob forced``
        and up to five candidates ``id:prob:final``; probabilities in 1/10000
 ``B``  a complete object: ``object x0 y0 x1 y1 label score noise edges state``
+``M``  marks of the object before, if it has any: ``object forced again``, whether a person gave one
+       of its tokens, and the earlier object that it repeats (or -1)
 ``E``  the end: ``eos``, ``full``, ``stopped`` or ``error``, then JSON
 =====  ============================================================================================
 
@@ -29,7 +31,7 @@ from pix2seq.predictor import ImageEncoding, Predictor
 from pix2seq.sampling import SamplingStep
 from pix2seq.ui.visit.runs import Picture, Run
 
-VERSION = 1
+VERSION = 2
 
 _SLOT_CODES = {"ymin": "0", "xmin": "1", "ymax": "2", "xmax": "3", "class": "4", "eos": "5"}
 
@@ -112,6 +114,7 @@ def writing_line(encoding: ImageEncoding) -> str:
                 "seconds": round(encoding.seconds, 4),
                 "grid": list(encoding.grid),
                 "frame": frame(encoding),
+                "remark": encoding.letterbox.remark,
             }
         )
         + "\n"
@@ -147,37 +150,21 @@ def object_lines(
     options: SamplingOptions,
     first: int = 0,
 ) -> list[str]:
-    """One ``B`` line per complete object from ``first`` on, whether it survives the filters or not.
+    """One ``B`` line per complete object from ``first`` on, reported or not.
 
-    Its last field says what became of it: ``ok``, ``noise`` (shown although noise), ``dropped``
-    (noise), ``below`` (the score threshold) or ``flat`` (a box without area).
+    Its state says what became of it: ``ok``, ``noise`` (reported as noise), ``dropped`` (as noise),
+    ``below`` (the score threshold) or ``flat`` (a box without area).
     """
-    tokenizer = predictor.tokenizer
-    new = steps[tokenizer.sequence_length(first) :]  # earlier objects need not be read again
-    every = predictor.read(encoding, new, options.replace(noise="show", score_threshold=0.0))
-    unfiltered = predictor.read(encoding, new, options.replace(score_threshold=0.0))
-    kept = unfiltered.above(options.score_threshold)
-    listed, named, surviving = (
-        {first + int(obj): row for row, obj in enumerate(found.objects)}
-        for found in (every, unfiltered, kept)
-    )
+    reading = predictor.reading(encoding, steps, options)
+    every, names = reading.every, ("scores", "noise_scores", "edge_scores")
     lines = []
-    for obj in range(first, first + len(tokenizer.class_positions(len(new)))):
-        if obj in surviving:
-            source, row = kept, surviving[obj]
-            state = "noise" if bool(kept.is_noise[row]) else "ok"
-        elif obj in listed:
-            source, row = every, listed[obj]
-            state = "below" if obj in named else "dropped"
-        else:
-            lines.append(f"B{obj} 0 0 0 0 -1 0 0 0 flat\n")
-            continue
-        box = " ".join(f"{value:.1f}" for value in source.boxes[row].tolist())
-        scores = " ".join(
-            str(_parts(float(column[row])))
-            for column in (source.scores, source.noise_scores, source.edge_scores)
-        )
-        lines.append(f"B{obj} {box} {int(source.labels[row])} {scores} {state}\n")
+    for obj in range(first, len(reading)):
+        box = " ".join(f"{value:.1f}" for value in every.boxes[obj].tolist())
+        scores = " ".join(str(_parts(float(getattr(every, name)[obj]))) for name in names)
+        lines.append(f"B{obj} {box} {int(every.labels[obj])} {scores} {reading.states[obj]}\n")
+        forced, again = bool(every.forced[obj]), int(every.again[obj])
+        if forced or again >= 0:
+            lines.append(f"M{obj} {int(forced)} {again}\n")
     return lines
 
 

@@ -55,7 +55,9 @@ class Run:
     Attributes:
         parent: the run that this one branched off, if any.
         fork: tokens that it shares with its parent.
-        prompt: tokens given by a person (replaced or drawn) start with the shared ones.
+        prompt: tokens that it begins with: an earlier sentence's, and those that a person gave.
+        forced: positions of those that a person gave, in this sentence or in one before it.
+        behind: for a sentence that begins with a drawn box, the objects that were on view then.
         lines: the record so far, one string per line; ``text`` joins them.
         cancelled: set by Stop; the writer looks at it after every token.
         seconds: time that sampling took, waiting left out.
@@ -68,6 +70,8 @@ class Run:
     parent: str | None = None
     fork: int = 0
     prompt: tuple[int, ...] = ()
+    forced: frozenset[int] = frozenset()
+    behind: tuple[int, ...] = ()
     id: str = field(default_factory=new_id)
     steps: list[SamplingStep] = field(default_factory=list)
     lines: list[str] = field(default_factory=list)

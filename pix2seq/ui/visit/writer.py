@@ -51,7 +51,8 @@ def _write_tokens(run, encoding, delay, limit, clock) -> Iterator[str]:
     predictor, options = run.predictor, run.options
     done = len(run.steps)
     given = [*run.token_ids] or [*run.prompt]
-    stream = predictor.stream(encoding, options, prefix=given)
+    forced = [index for index in run.forced if index < len(given)]
+    stream = predictor.stream(encoding, options, prefix=given, forced=forced)
     started = flushed = clock()
     fresh = 0
     waited = 0.0
@@ -65,7 +66,7 @@ def _write_tokens(run, encoding, delay, limit, clock) -> Iterator[str]:
             if step.slot == "class":
                 first = len(run.steps) // SLOTS_PER_OBJECT - 1
                 run.lines += record.object_lines(predictor, encoding, run.steps, options, first)
-            if step.forced:
+            if not step.drawn:
                 continue
             fresh += 1
             pause = delay()

@@ -14,7 +14,8 @@ from dataclasses import asdict
 import torch
 from torch import Tensor
 
-from pix2seq.config import ConfigError, SamplingOptions
+from pix2seq.asking import Answer, ask
+from pix2seq.config import SLOTS_PER_OBJECT, ConfigError, SamplingOptions
 from pix2seq.device import inference
 from pix2seq.sampling import drawn_token, explain_step
 from pix2seq.ui.kit.controls import NAMES, READING_OPTIONS, SETTINGS, options_from_values
@@ -25,7 +26,6 @@ from pix2seq.ui.visit.runs import Run
 from pix2seq.ui.write import exports
 
 _ALTERNATIVES = 12
-_LARGEST_ATTENTION = 1_000_000  # cells squared, per layer and head
 _LEAST_MODE = 0.02  # a peak with less probability is not worth drawing
 
 
@@ -41,6 +41,7 @@ class Answers(PictureAnswers):
             self.explain,
             self.attention,
             self.look_around,
+            self.asked,
             self.reread,
             self.export,
             self.snippets,
@@ -130,16 +131,30 @@ class Answers(PictureAnswers):
         encoder = getattr(run.predictor.model, "encoder", None)
         if not hasattr(encoder, "attention_weights"):
             raise ConfigError("this checkpoint's encoder has no attention to show")
-        if (rows * columns) ** 2 > _LARGEST_ATTENTION:
-            raise ConfigError("this encoder's attention is too large to compute for display")
         letterbox = encoding.letterbox
         place = letterbox.apply_boxes(torch.tensor([[x, y, x, y]]))[0].clamp(0, 1 - 1e-6)
         cell = int(place[1] * rows) * columns + int(place[0] * columns)
         pixels = letterbox.apply_image(run.picture.image)[None].to(run.predictor.device)
         with inference(run.predictor.device):
-            weights = encoder.attention_weights(pixels)[0]  # (layers, heads, N, N)
-        picked = weights[:, :, -rows * columns :, -rows * columns :][:, :, cell].float().cpu()
+            row = cell - rows * columns  # from the end: a class token may stand before the cells
+            asked = slice(row, row + 1 or None)
+            weights = encoder.attention_weights(pixels, asked)[0]  # (layers, heads, 1, N)
+        picked = weights[:, :, 0, -rows * columns :].float().cpu()
         return _attention_map(picked, encoding.grid, question)
+
+    @answering
+    def asked(self, question: dict) -> dict:
+        """What the model calls the box that a sentence begins with: as its first words, and behind
+        the objects that were on view when somebody asked."""
+        run = self.context.runs.get(question.get("run"))
+        box = run.prompt[:-1] if len(run.prompt) == SLOTS_PER_OBJECT else run.prompt
+        if len(box) != SLOTS_PER_OBJECT - 1 or not run.forced.issuperset(range(len(box))):
+            raise ConfigError("this sentence does not begin with a whole box that somebody drew")
+        encoding = run.picture.encoded_by(run.predictor)
+        answers = {"first": ask(run.predictor, encoding, box)}
+        if run.behind:
+            answers["behind"] = ask(run.predictor, encoding, box, run.behind)
+        return {place: _answer(run, answer) for place, answer in answers.items()}
 
     @answering
     def reread(self, question: dict) -> dict:
@@ -180,6 +195,13 @@ class Answers(PictureAnswers):
                 "the controls now belong to another checkpoint."
             )
         return options_from_values(run.predictor, _by_name(values)), ""
+
+
+def _answer(run: Run, answer: Answer) -> dict:
+    """An answer in words: what the box is called, and how probable that is."""
+    names = [run.predictor.categories.name(label) for label in answer.labels]
+    named = [{"name": name, "prob": p} for name, p in zip(names, answer.probs, strict=True)]
+    return {"classes": named, "noise": answer.noise_prob, "isNoise": answer.is_noise}
 
 
 def _read_with(run: Run, values: object) -> SamplingOptions:

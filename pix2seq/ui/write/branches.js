@@ -142,8 +142,8 @@ export class Branches {
     const { parent, fork, options } = other.header;
     if (!parent) return this.settings(options || {});
     const token = other.tokens[fork];
-    if (!token) return `from token ${fork}`;
-    return `token ${fork}: ${token.slot} ${other.text_of(token.id)}`;
+    if (!token) return `from token ${fork + 1}`;
+    return `token ${fork + 1}: ${token.slot} ${other.text_of(token.id)}`;
   }
 
   /** What a sentence from the start was written with. */

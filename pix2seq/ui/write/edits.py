@@ -3,12 +3,14 @@
 The page speaks in pixels, bins and labels; only the tokenizer knows ids. An edit is one of
 ``{"index": i, "token": id}`` (another token at ``i``), ``{"index": i, "pixel": x}`` (a dragged box
 edge), ``{"index": i, "label": c}`` (another class) or ``{"box": {"ymin": y, ...}}`` (a drawn
-prompt: the first one to four coordinates of a new object).
+prompt: the first one to four coordinates of an object). A drawn prompt begins a sentence of its
+own, because behind a finished one a trained model expects nothing but noise.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 
 import torch
 
@@ -17,33 +19,49 @@ from pix2seq.transforms import Letterbox
 from pix2seq.ui.visit.runs import Run
 
 
-def edited_prompt(
-    run: Run, kept: Sequence[int], edit: Mapping, max_objects: int | None = None
-) -> tuple[int, ...]:
-    """Token ids to go on from.
+@dataclass(frozen=True)
+class Prompt:
+    """What a sentence begins with.
+
+    Attributes:
+        ids: tokens after the model's own prompt.
+        forced: positions of those that a person gave.
+        behind: for a drawn prompt, the objects that were on view: the model can be asked the same
+            behind them.
+    """
+
+    ids: tuple[int, ...]
+    forced: frozenset[int]
+    behind: tuple[int, ...] = ()
+
+
+def edited_prompt(run: Run, kept: Sequence[int], edit: Mapping) -> Prompt:
+    """What to go on from.
 
     Args:
-        run: tells vocabulary and picture.
+        run: tells vocabulary, picture and what a person gave before.
         kept: the tokens on view; those behind an edited place are dropped.
-        max_objects: the longest sentence that will be written, by default the run's. A drawn
-            prompt takes the last object's place where it would not fit behind the others.
 
     Raises:
         ConfigError: the edit names a place, token or class that does not exist.
     """
     if "box" in edit:
-        before = run.predictor.tokenizer.sequence_length(
-            (max_objects or run.options.max_objects) - 1
-        )
-        return (*_whole_objects(run, kept[:before]), *_box_tokens(run, edit["box"]))
+        ids = tuple(_box_tokens(run, edit["box"]))
+        behind = tuple(_whole_objects(run, kept))
+        return Prompt(ids, frozenset(range(len(ids))), behind)
     if "index" not in edit:
-        return tuple(kept)
+        return _unedited(run, kept)
     index = _number("index", edit["index"])
     if not 0 <= index <= len(kept):
         raise ConfigError(f"token {index} does not exist; there are {len(kept)}")
+    before = _unedited(run, kept[:index])
     if not {"token", "pixel", "label"} & set(edit):
-        return tuple(kept[:index])  # write again from here
-    return (*kept[:index], _replacement(run, index, edit))
+        return before  # write again from here
+    return Prompt((*before.ids, _replacement(run, index, edit)), before.forced | {index})
+
+
+def _unedited(run: Run, kept: Sequence[int]) -> Prompt:
+    return Prompt(tuple(kept), frozenset(i for i in run.forced if i < len(kept)))
 
 
 def _replacement(run: Run, index: int, edit: Mapping) -> int:

@@ -26,7 +26,7 @@ from pix2seq.ui.visit.context import AppContext
 from pix2seq.ui.visit.runs import Run
 from pix2seq.ui.visit.visitor import session_of, toast
 from pix2seq.ui.visit.writer import write
-from pix2seq.ui.write.edits import edited_prompt
+from pix2seq.ui.write.edits import Prompt, edited_prompt
 from pix2seq.ui.write.exports import options_of_link
 from pix2seq.ui.write.recordings import OPENING, recorded_run, recorded_text
 
@@ -149,7 +149,8 @@ class Handlers:
             if current is None:
                 picture = self.context.picture(path, example)
                 run = Run(picture, predictor, options)
-                run.prompt = edited_prompt(run, [], request_data, options.max_objects)
+                prompt = edited_prompt(run, [], request_data)
+                run.prompt, run.forced = prompt.ids, prompt.forced
             else:
                 run = self._next(current, predictor, options, request_data)
         except ConfigError as error:
@@ -165,23 +166,23 @@ class Handlers:
             raise ConfigError(f"shown is {shown!r}; it must be a count of tokens")
         kept = current.token_ids[:shown]
         same_model = predictor is current.predictor
-        prompt = ()
+        prompt = Prompt((), frozenset())
         if same_model:
-            prompt = edited_prompt(current, kept, request_data, options.max_objects)
-            if len(prompt) > predictor.tokenizer.sequence_length(options.max_objects):
-                last = (len(prompt) - 1) // len(predictor.tokenizer.slots) + 1
+            prompt = edited_prompt(current, kept, request_data)
+            if len(prompt.ids) > predictor.tokenizer.sequence_length(options.max_objects):
+                last = (len(prompt.ids) - 1) // len(predictor.tokenizer.slots) + 1
                 raise ConfigError(
                     f"this would go on in object {last}, but there may be {options.max_objects} "
                     "objects at most; raise that first"
                 )
-        unchanged = list(prompt) == current.token_ids and options == current.options
-        if same_model and unchanged:
+        said = (list(prompt.ids), prompt.forced, options)
+        if same_model and said == (current.token_ids, current.forced, current.options):
             if not current.ended:
                 return current
             return Run(current.picture, predictor, options)  # nothing left to add: begin again
         shared = 0
-        for mine, theirs in zip(prompt, current.token_ids, strict=False):
-            if mine != theirs:
+        for mine, theirs in zip(prompt.ids, current.token_ids, strict=False):
+            if mine != theirs or "box" in request_data:
                 break
             shared += 1
         return Run(
@@ -190,7 +191,9 @@ class Handlers:
             options,
             parent=current.id if same_model else None,
             fork=shared,
-            prompt=tuple(prompt),
+            prompt=prompt.ids,
+            forced=prompt.forced,
+            behind=prompt.behind,
         )
 
     def _write(self, run: Run, session: str, limit: int | None = None) -> Iterator[str]:

@@ -118,7 +118,7 @@ export class Inspector {
       ? ` = ${isVertical(token.slot) ? "y" : "x"} ${record.tokenPixel(token).toFixed(0)} px`
       : "";
     const what = isCoordinate(token.slot) ? `bin ${text}${place}` : text;
-    return `Token ${token.index} · ${token.slot} · ${what}`;
+    return `Token ${token.index + 1} · ${token.slot} · ${what}`;
   }
 
   /** What the server said about the token on view; `null` while it has not, or cannot. */
@@ -166,7 +166,7 @@ export class Inspector {
 
   measures(token, raw, rank, entropy) {
     const items = [
-      ["probability", token.forced ? `${raw.toFixed(4)}, given` : raw.toFixed(4), "What the model itself gave this token"],
+      ["probability", token.forced ? `${raw.toFixed(4)}, yours` : raw.toFixed(4), "What the model itself gave this token"],
       ["rank", rank === null ? "–" : rank, "1: no token was likelier"],
       ["surprise", nats(-Math.log(raw)), "−ln of the probability: the rarer, the more surprising"],
       ["entropy", nats(entropy), "How undecided the model was between all tokens"],

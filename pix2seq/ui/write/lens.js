@@ -72,7 +72,7 @@ export class Lens {
       h(
         "p",
         { class: "p2s-small" },
-        `Here ${probability(taken[token.index])}; most at token ${most}: ${probability(taken[most])}.`
+        `Here ${probability(taken[token.index])}; most at token ${most + 1}: ${probability(taken[most])}.`
       )
     );
   }
@@ -134,16 +134,14 @@ export class Lens {
           `${plural(added.length, "object")}: ${noise.length} written as noise, of which ` +
           `${noise.filter(hidden).length} removed; ${kept.length} of the added stay on the photo.`
       ),
-      h("ol", { class: "p2s-added" }, ...added.map((found) => this.added(record, found, isNoise(found))))
+      h("ol", { class: "p2s-added" }, ...added.map((found) => this.added(record, found)))
     );
   }
 
-  added(record, found, isNoise) {
+  added(record, found) {
     const word = record.tokensOf(found.object, this.stage.shown).class;
-    const name = found.label >= 0
-      ? `${record.className(found.label)} ${probability(found.score)}`
-      : record.text_of(word.id);
-    const fate = [isNoise && found.label >= 0 ? "noise" : "", FATES[found.state]].filter(Boolean).join(" · ");
+    const name = record.caption(found);
+    const fate = FATES[found.state];
     return h(
       "li",
       { "data-added": found.object, "data-fate": found.state },

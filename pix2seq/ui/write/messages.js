@@ -3,6 +3,12 @@
 
 import { plural, probability } from "#kit/numbers.js";
 
+const ENDINGS = {
+  eos: "the model said EOS",
+  full: "as many objects as you asked for",
+  stopped: "stopped before its end",
+};
+
 /** The message over the photo: `{title, text, tone}`, or `null`. */
 export const stateMessage = (stage) => {
   const { record } = stage;
@@ -33,9 +39,13 @@ export const stateMessage = (stage) => {
 
 /** What to do when objects were written and all of them score too low to be seen. */
 const unsure = (stage) => {
-  const below = stage.hiddenObjects().filter((found) => found.state === "below").length;
-  if (!below || stage.visibleObjects().length || stage.shown < stage.record.tokens.length) return "";
-  return `${plural(below, "object")} hidden: lower “Score at least”`;
+  const { record } = stage;
+  if (stage.visibleObjects().length || stage.shown < record.tokens.length) return "";
+  const hidden = stage.hiddenObjects();
+  const below = hidden.filter((found) => found.state === "below" && record.name(found) !== "noise").length;
+  if (below) return `${plural(below, "object")} hidden: lower “Score at least”`;
+  const noise = hidden.filter((found) => record.name(found) === "noise").length;
+  return noise ? `nothing found: ${noise === 1 ? "the one box" : `all ${noise} boxes`} written as noise` : "";
 };
 
 /** The line under the photo. */
@@ -58,11 +68,12 @@ export const statusLine = (stage) => {
         : "Stopped. Step writes one more token, Write on goes on.";
     case "done":
       return line(
+        record.encoder?.remark || "",
         unsure(stage),
         record.recorded ? "a recorded run" : looked,
         plural(record.tokens.length, "token"),
         !record.recorded && end.rate ? `${end.rate} tokens/s` : "",
-        end.reason === "eos" ? "the model said EOS" : "as many objects as you asked for"
+        ENDINGS[end.reason] || ""
       );
     case "error":
       return "Nothing was written.";

@@ -7,9 +7,9 @@ import { plural, probability } from "#kit/numbers.js";
 const LINES = 40; // announcements that are kept
 const HEADS = {
   "#": "in the order of the sentence",
-  class: "the likeliest real class, or the written one",
+  class: "the likeliest real class at its class token; a class that you gave stays",
   score: "what “Score at least” is compared with",
-  edges: "how sure the four edges were: the probability within a fifth of the box's side, on average",
+  edges: "how sure the edges behind the first one were: the probability within a tenth of the box's side, on average",
   noise: "probability of the noise class at the class token",
   x0: "left", y0: "top", x1: "right", y1: "bottom",
 };
@@ -48,7 +48,7 @@ export class Objects {
   draw() {
     const { record } = this.stage;
     const visible = this.stage.visibleObjects();
-    const key = `${record.run}:${visible.map((o) => `${o.object}${o.state}${o.score}`).join()}`;
+    const key = `${record.run}:${visible.map((o) => `${o.object}${record.caption(o)}`).join()}`;
     if (key !== this.drawn) {
       clear(this.body);
       for (const found of visible) this.body.append(this.row(record, found));
@@ -63,6 +63,14 @@ export class Objects {
   }
 
   row(record, found) {
+    const name = record.name(found);
+    const marks = record.marks(found).join(" · ");
+    const score = name === "noise" ? "–" : probability(found.score);
+    const mode = (this.stage.values || record.header.options || {}).score;
+    const parts =
+      mode === "box" && found.edges
+        ? ` = class ${(found.score / found.edges).toFixed(4)} × edges ${found.edges.toFixed(4)}`
+        : "";
     const cells = found.box.map((value) => h("td", { class: "p2s-mono", title: value }, value.toFixed(0)));
     return h(
       "tr",
@@ -73,8 +81,13 @@ export class Objects {
         onmouseleave: () => this.stage.hover(null),
       },
       h("td", {}, found.object + 1),
-      h("th", { scope: "row" }, record.className(found.label)),
-      h("td", { class: "p2s-mono", title: found.score.toFixed(4) }, probability(found.score)),
+      h(
+        "th",
+        { scope: "row" },
+        name,
+        marks ? h("span", { class: "p2s-small p2s-soft p2s-marks" }, ` ${marks}`) : null
+      ),
+      h("td", { class: "p2s-mono", title: found.score.toFixed(4) + parts }, score),
       found.edges === null
         ? h("td", { class: "p2s-mono", title: "an older record does not say" }, "n/a")
         : h("td", { class: "p2s-mono", title: found.edges.toFixed(4) }, probability(found.edges)),
@@ -86,8 +99,16 @@ export class Objects {
   summary(visible) {
     const hidden = this.stage.hiddenObjects();
     const count = (state) => hidden.filter((found) => found.state === state).length;
-    const parts = [plural(visible.length, "object")];
-    if (count("below")) parts.push(`${count("below")} below the score`);
+    const noise = visible.filter((found) => found.state === "noise").length;
+    const doubles = visible.filter((found) => found.again !== null).length;
+    const parts = [plural(visible.length - noise, "object")];
+    if (doubles) parts.push(`${doubles} of them again`);
+    if (noise) parts.push(`${noise} shown as noise`);
+    const { record } = this.stage;
+    const hiddenNoise = hidden.filter((found) => found.state === "below" && record.name(found) === "noise").length;
+    const below = count("below") - hiddenNoise;
+    if (below) parts.push(`${below} below the score`);
+    if (hiddenNoise) parts.push(`${hiddenNoise} written as noise`);
     if (count("dropped")) parts.push(`${count("dropped")} dropped as noise`);
     if (count("flat")) parts.push(`${count("flat")} without area`);
     return parts.join(" · ");
@@ -113,8 +134,7 @@ export class Objects {
     for (const found of visible) {
       if (heard.has(found.object)) continue;
       heard.add(found.object);
-      const name = record.className(found.label);
-      this.say(`object ${found.object + 1}: ${name}, ${probability(found.score)}`);
+      this.say(`object ${found.object + 1}: ${record.caption(found)}`);
     }
     if (this.stage.busy() || this.stage.playing || !record.end) return;
     this.followed = null;

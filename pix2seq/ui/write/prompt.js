@@ -1,6 +1,6 @@
-// A prompt that people draw: "what is here?" A drag on the photo gives the first coordinates of a new
-// object, as many as chosen, and the model writes the rest. With the keyboard, arrows move a box that
-// is there to begin with.
+// A prompt that people draw: "what is here?" A drag on the photo gives the first coordinates of an
+// object, as many as chosen, and a sentence of its own begins with them. With the keyboard, arrows move
+// a box that is there to begin with.
 
 import { h, set, svg } from "#kit/elements.js";
 import { isVertical, ROLE_MEANING } from "#kit/roles.js";
@@ -20,7 +20,7 @@ export class Prompt {
         class: "p2s-button",
         "aria-pressed": "false",
         "data-prompt": "",
-        title: "Draw the beginning of an object on the photo; the model writes on",
+        title: "Draw a box, or its beginning: a sentence of its own begins with it, and the model says what it is",
         onclick: () => this.switch(!this.active),
       },
       "Ask about a place"
@@ -147,7 +147,7 @@ export class Prompt {
     stage.writeOn({ box: given, shown: this.place() });
   }
 
-  /** How many tokens the question comes after: the objects on view, without hidden ones behind. */
+  /** How many tokens the same question is asked behind: the objects on view, without hidden ones. */
   place() {
     const { record } = this.stage;
     const last = Math.max(-1, ...this.stage.visibleObjects().map((found) => found.object));

@@ -101,8 +101,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     what = "Record the runs that the app opens with."
     arguments = maker_arguments(argv, what, FOLDER, "seed", 0)
     predictor = pix2seq.load(arguments.checkpoint)
-    # The model's own end: the simplest story for a first look, whatever the checkpoint recommends.
-    options = SamplingOptions(seed=arguments.seed, eos="model")
+    # What the controls say when the page opens, so that Run writes the same sentence again.
+    options = SamplingOptions(seed=arguments.seed)
     for example in RECORDED:
         recording = make_recording(predictor, example, options)
         path = recording_path(example, arguments.out)

@@ -60,6 +60,14 @@ function reach(data, vocab, vertical, limit) {
   return best[1];
 }
 
+/** What ended a saved sentence: EOS, the limit of objects, or somebody who stopped it. */
+function ending(data, record) {
+  const last = record.tokens[record.tokens.length - 1];
+  if (last && last.slot === "eos") return "eos";
+  const limit = number((data.options || {}).max_objects, Infinity);
+  return record.tokens.length >= limit * record.vocab.slots.length ? "full" : "stopped";
+}
+
 let opened = 0;
 
 /** Turn an exported JSON text into a `Record`; throws an `Error` with one plain line. */
@@ -131,9 +139,11 @@ export const recordFromFile = (text) => {
       noise: number(found.noise_probability),
       edges: typeof found.edge_score === "number" ? found.edge_score : null,
       state: STATES[found.is_noise === true],
+      forced: found.forced === true,
+      again: Number.isInteger(found.again) ? found.again : null,
     });
   }
   record.state = "done";
-  record.end = { reason: "eos", message: "" };
+  record.end = { reason: ending(data, record), message: "" };
   return record;
 };

@@ -5,7 +5,7 @@ import { h, set } from "#kit/elements.js";
 import { probability } from "#kit/numbers.js";
 import { ROLE_MEANING } from "#kit/roles.js";
 
-const NOTES = {
+const FATES = {
   dropped: ["noise", "written as noise; the filter drops it"],
   flat: ["no area", "the box has no area"],
   noise: ["noise", "written as noise, shown because you asked for it"],
@@ -149,21 +149,54 @@ export class Sentence {
       stood there before the sentence was edited. */
   noteOn(object, found) {
     const { record, shown } = this.stage;
-    if (found && NOTES[found.state]) return NOTES[found.state];
-    if (found && found.state === "below") {
-      const edges = found.edges === null ? "" : `; its edges were ${probability(found.edges)} sure`;
-      return [`score ${probability(found.score)}`, `hidden: below “Score at least”${edges}`];
-    }
-    const first = record.tokensOf(object, shown)[record.vocab.slots[0]];
+    const { slots } = record.vocab;
+    const [fate, why] = found ? this.fate(record, found) : ["", ""];
+    if (fate) return [fate, why];
+    const first = record.tokensOf(object, shown)[slots[0]];
     if (first && first.eosProb > 0.5) {
       const p = probability(first.eosProb);
       return [`EOS ${p} before it`, "the model would rather have ended the sentence here"];
     }
     const parent = this.stage.branches.parent();
-    const before = parent && first && first.index + record.vocab.slots.length > this.stage.forkOnView();
-    if (!before) return ["", ""];
-    const old = Object.values(parent.tokensOf(object, parent.tokens.length));
-    const words = old.map((token) => parent.text_of(token.id)).join(" ");
+    const edited = parent && first && first.index + slots.length > this.stage.forkOnView();
+    return edited ? this.before(parent, object) : ["", ""];
+  }
+
+  /** What became of a finished object, and how it reads where that is not what was written. */
+  fate(record, found) {
+    const marks = record.marks(found);
+    const yours = found.forced ? " · yours" : "";
+    if (FATES[found.state]) {
+      const [text, why] = FATES[found.state];
+      return [text + yours, found.forced && found.state === "noise" ? "the model calls what you gave noise" : why];
+    }
+    const name = record.name(found);
+    if (found.state === "below") {
+      if (name === "noise") return [name, "written as noise; its likeliest class scores below “Score at least”"];
+      const edges = found.edges === null ? "" : `; its edges were ${probability(found.edges)} sure`;
+      const renamed = record.written(found) === name ? "" : ` as ${name}`;
+      return [`score ${probability(found.score)}${renamed}`, `hidden: below “Score at least”${edges}`];
+    }
+    if (!marks.length) return ["", ""];
+    const renamed = record.written(found) === name ? "" : `read as ${name} ${probability(found.score)}`;
+    const words = [renamed, ...marks.filter((mark) => !mark.startsWith("written "))].filter(Boolean);
+    const told = [
+      renamed ? `the box is called ${name}, the likeliest class here, whatever was drawn (§2.3)` : "",
+      found.forced ? "you gave a token of it, so it is shown whatever its score" : "",
+      found.again === null ? "" : `the same class and place as object ${found.again + 1}`,
+    ];
+    return [words.join(" · "), told.filter(Boolean).join("; ")];
+  }
+
+  /** What an edit has changed in a line: only the tokens that differ. */
+  before(parent, object) {
+    const { record, shown } = this.stage;
+    const old = parent.tokensOf(object, parent.tokens.length);
+    const now = record.tokensOf(object, shown);
+    const words = Object.values(old)
+      .filter((token) => now[token.slot] && now[token.slot].id !== token.id)
+      .map((token) => `${token.slot} ${parent.text_of(token.id)}`)
+      .join(", ");
     return words ? [`was ${words}`, `before the edit: ${words}`] : ["", ""];
   }
 

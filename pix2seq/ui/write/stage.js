@@ -15,6 +15,7 @@ import { Notice } from "#write/notice.js";
 import { Objects } from "#write/objects.js";
 import { Pointer } from "#write/pointer.js";
 import { Prompt } from "#write/prompt.js";
+import { Reply } from "#write/reply.js";
 import { Sentence } from "#write/sentence.js";
 import { Share } from "#write/share.js";
 import { Timeline } from "#write/timeline.js";
@@ -47,6 +48,7 @@ export class Stage {
     this.branches = new Branches(this);
     this.share = new Share(this);
     this.prompt = new Prompt(this);
+    this.reply = new Reply(this);
     this.pointer = new Pointer(this);
     this.waiting = new Waiting(this);
     this.toast = new Notice();
@@ -105,7 +107,8 @@ export class Stage {
       this.status,
       this.resume,
       this.prompt.node,
-      this.drawer
+      this.drawer,
+      this.reply.node
     );
   }
 
@@ -146,6 +149,8 @@ export class Stage {
     const answer = given && record.tokensOf(given.object, record.tokens.length).class;
     if (answer || !this.busy()) this.questioned = false;
     if (!answer) return;
+    const box = record.vocab.slots.slice(0, -1);
+    if (!answer.forced && record.tokens.slice(0, box.length).every((t) => t.forced)) this.reply.ask(record);
     this.select(answer.index);
     this.aside.scrollTop = 0;
   }
@@ -175,6 +180,7 @@ export class Stage {
     this.inspector.draw();
     this.branches.draw();
     this.share.draw();
+    this.reply.draw(this.record);
     this.resume.hidden = !(this.record.state === "stopped" && this.record.run);
     this.prompt.button.disabled = !this.record.image || this.busy();
     const status = statusLine(this);

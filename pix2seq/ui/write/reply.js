@@ -1,0 +1,49 @@
+// What the model answers to "what is here?", in words: as the first words of a sentence of its own,
+// and behind the objects that were on view, where it knows what it has said already.
+
+import { h } from "#kit/elements.js";
+import { probability } from "#kit/numbers.js";
+
+// Measured with `mini` (benchmarks/mini/asking.py); other checkpoints have not been asked.
+const OFTEN = {
+  mini:
+    "On 706 true boxes of 100 labelled photos the first answer was right for 72 %; behind the model's " +
+    "own sentence it answered noise for 64 % of them and was right for 24 %.",
+};
+
+export class Reply {
+  constructor(stage) {
+    this.stage = stage;
+    this.known = new Map(); // run id -> words
+    this.node = h("p", { class: "p2s-reply", role: "status", "data-reply": "", hidden: "" });
+  }
+
+  /** Ask once about a sentence that begins with a drawn box. */
+  async ask(record) {
+    if (this.known.has(record.run)) return;
+    this.known.set(record.run, "");
+    const answer = await this.stage.ask("asked", { run: record.run });
+    this.known.set(record.run, answer.first ? this.words(answer) : "");
+    this.stage.changed();
+  }
+
+  words({ first, behind }) {
+    const [best, second] = first.classes;
+    const also = second && second.prob >= 0.1 && !first.isNoise ? `, or ${second.name} ${probability(second.prob)}` : "";
+    const said = first.isNoise
+      ? `nothing it has a word for (noise ${probability(first.noise)}; likeliest class ${best.name} ${probability(best.prob)})`
+      : `${best.name}, ${probability(best.prob)}${also}`;
+    if (!behind) return `You asked: ${said}.`;
+    const later = behind.isNoise
+      ? `${first.isNoise ? "noise, too" : "already written"} (noise ${probability(behind.noise)})`
+      : `${behind.classes[0].name}, ${probability(behind.classes[0].prob)}: not written before`;
+    return `You asked: ${said}. Behind the sentence on view: ${later}.`;
+  }
+
+  draw(record) {
+    const words = this.known.get(record.run) || "";
+    this.node.hidden = !words;
+    this.node.title = OFTEN[record.header.checkpoint] || "";
+    if (this.node.textContent !== words) this.node.textContent = words;
+  }
+}

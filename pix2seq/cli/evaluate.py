@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from pix2seq.evaluate import EncodedSamples
     from pix2seq.evaluate.run import Samples
     from pix2seq.predictor import Predictor
+    from pix2seq.processes import Processes
 
 
 def _add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -52,11 +53,20 @@ def _add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def _run(args: argparse.Namespace) -> None:
+    from pix2seq.processes import joined
+
+    _check(args)
+    with joined() as processes:
+        if processes.count > 1 and args.sweep:
+            raise ConfigError("--sweep runs in one process; start it without torchrun")
+        _evaluate(args, processes)
+
+
+def _evaluate(args: argparse.Namespace, processes: Processes) -> None:
     from pix2seq.evaluate import as_table, encode_samples, evaluate
     from pix2seq.predictor import load
 
-    _check(args)
-    predictor = load(args.checkpoint, args.device)
+    predictor = load(args.checkpoint, processes.device(args.device))
     options = predictor.resolve(sampling_options(args, predictor.categories))
     samples = _samples(args, predictor.categories)
     if args.sweep:
@@ -66,8 +76,17 @@ def _run(args: argparse.Namespace) -> None:
         return
     with progress_bar("evaluating") as show:
         result = evaluate(
-            predictor, samples, options, args.limit, args.batch_size, args.bootstrap, show
+            predictor,
+            samples,
+            options,
+            args.limit,
+            args.batch_size,
+            args.bootstrap,
+            show if processes.first else None,
+            processes,
         )
+    if not processes.first:
+        return
     if args.json:
         write_json(args.json, result.to_dict())
     if args.plot:

@@ -46,6 +46,7 @@ ORDER = [
     "optim",
     "train",
     "render",
+    "batch",
     "ui",
     "cli",
     "__main__",

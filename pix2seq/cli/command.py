@@ -23,13 +23,14 @@ class Command:
 
     Attributes:
         add_arguments: fills its parser.
-        run: does the work; user errors are ``ConfigError``.
+        run: does the work; user errors are ``ConfigError``. Its result is the exit code, ``None``
+            for 0.
     """
 
     name: str
     help: str
     add_arguments: Callable[[argparse.ArgumentParser], None]
-    run: Callable[[argparse.Namespace], None]
+    run: Callable[[argparse.Namespace], int | None]
 
 
 def add_model_arguments(parser: argparse.ArgumentParser) -> None:

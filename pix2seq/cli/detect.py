@@ -1,4 +1,4 @@
-"""``detect`` and ``stream``: one image, at once or token by token."""
+"""``detect`` and ``stream``: one image, at once or token by token; ``many`` has the rest."""
 
 from __future__ import annotations
 
@@ -22,6 +22,13 @@ from pix2seq.cli.command import (
     write_json,
     write_text,
 )
+from pix2seq.cli.many import (
+    ALL_TOKENS,
+    add_many_arguments,
+    detect_many,
+    read_sources,
+    token_limit,
+)
 from pix2seq.config import ConfigError, SamplingOptions
 
 if TYPE_CHECKING:
@@ -32,24 +39,48 @@ if TYPE_CHECKING:
     from pix2seq.sampling import SamplingStep
 
 
-def _add_run_arguments(parser: argparse.ArgumentParser) -> None:
+def _add_stream_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "image", metavar="IMAGE", help="a picture, or example:NAME (astronaut, scene-7, ...)"
     )
-    add_model_arguments(parser)
-    add_sampling_arguments(parser)
-    parser.add_argument("--prefix", metavar="ID,...", help="tokens given instead of sampled")
+    _add_run_arguments(parser)
     parser.add_argument("--tokens", type=int, metavar="N", help="stop after N tokens")
 
 
+def _add_run_arguments(parser: argparse.ArgumentParser) -> None:
+    add_model_arguments(parser)
+    add_sampling_arguments(parser)
+    parser.add_argument("--prefix", metavar="ID,...", help="tokens given instead of sampled")
+
+
 def _add_detect_arguments(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "sources",
+        metavar="SOURCE",
+        nargs="+",
+        help="pictures, example:NAME, folders, globs, @LIST, COCO .json, .tar, - (standard input: "
+        "a picture, or a list of names)",
+    )
     _add_run_arguments(parser)
+    parser.add_argument(
+        "--tokens",
+        type=token_limit,
+        nargs="?",
+        const=ALL_TOKENS,
+        metavar="N",
+        help="stop after N tokens; without N: tell every token in --jsonl and --parquet",
+    )
     group = parser.add_argument_group("output")
     group.add_argument("--json", metavar="FILE", help="detections, tokens and timing (- prints)")
-    group.add_argument("--save", metavar="FILE", help="figure with boxes: .png, .jpg, .pdf, .svg")
-    group.add_argument("--record", metavar="FILE", help="the whole run, to be replayed")
-    group.add_argument("--coco", metavar="FILE", help="COCO result records (image_id 0)")
+    group.add_argument(
+        "--save", metavar="FILE", help="figure with boxes: .png, .jpg, .pdf, .svg; many: a folder"
+    )
+    group.add_argument(
+        "--record", metavar="FILE", help="the whole run, to be replayed; many: a folder"
+    )
+    group.add_argument("--coco", metavar="FILE", help="COCO result records (one: image_id 0)")
     add_stage_arguments(group)
+    add_many_arguments(parser)
 
 
 def add_stage_arguments(parser: argparse._ArgumentGroup) -> None:
@@ -96,11 +127,20 @@ def as_lines(record: RunRecord) -> str:
     return "\n".join(lines)
 
 
-def _detect(args: argparse.Namespace) -> None:
+def _detect(args: argparse.Namespace) -> int | None:
+    asked = read_sources(args)
+    if asked.many:
+        return detect_many(args, asked)
+    args.image = asked.sources[0]
+    _detect_one(args, asked.picture)
+    return None
+
+
+def _detect_one(args: argparse.Namespace, picture: Image.Image | None) -> None:
     from pix2seq.examples import example_of
     from pix2seq.render import RunRecord, draw_detections
 
-    predictor, image, encoding, options, steps = _start(args)
+    predictor, image, encoding, options, steps = _start(args, picture)
     start = time.perf_counter()
     steps = list(steps)
     seconds = time.perf_counter() - start
@@ -131,7 +171,7 @@ def _stream(args: argparse.Namespace) -> None:
 
 
 def _start(
-    args: argparse.Namespace,
+    args: argparse.Namespace, picture: Image.Image | None = None
 ) -> tuple[Predictor, Image.Image, ImageEncoding, SamplingOptions, Iterator[SamplingStep]]:
     """Look at the picture and begin to write, as the arguments say: (predictor, picture, encoding,
     resolved options, steps). Raises ``ConfigError`` for what cannot be used."""
@@ -142,7 +182,7 @@ def _start(
         raise ConfigError(f"--tokens is {args.tokens}; use 1 or more")
     predictor = load(args.checkpoint, args.device)
     options = predictor.resolve(sampling_options(args, predictor.categories))
-    image = open_picture(args.image)
+    image = open_picture(args.image) if picture is None else picture
     encoding = predictor.encode(image)
     steps = predictor.stream(encoding, options, integers(args.prefix, "--prefix"))
     return predictor, image, encoding, options, islice(steps, args.tokens)
@@ -150,5 +190,5 @@ def _start(
 
 DETECT = Command("detect", "Find the objects in an image.", _add_detect_arguments, _detect)
 STREAM = Command(
-    "stream", "Print one JSON line per token, as it is sampled.", _add_run_arguments, _stream
+    "stream", "Print one JSON line per token, as it is sampled.", _add_stream_arguments, _stream
 )

@@ -9,6 +9,7 @@ checked before any pixel is decoded, so a decompression bomb costs nothing. Only
 
 from __future__ import annotations
 
+import io
 import os
 import re
 import struct
@@ -53,6 +54,10 @@ _TURNS = {  # EXIF 2.32, "Orientation": what a viewer does to the stored rows
 _WARNINGS = threading.Lock()  # warnings.catch_warnings changes the whole process
 
 
+class NotAPicture(ConfigError):
+    """A file's content is none of ``FORMATS``."""
+
+
 def load_image(source: Image.Image | np.ndarray | str | Path | None) -> Image.Image:
     """Read an image.
 
@@ -79,6 +84,18 @@ def load_image(source: Image.Image | np.ndarray | str | Path | None) -> Image.Im
         )
     path, name = local_file(source)
     with _opened(path, name) as image:
+        return _upright_rgb(image, name)
+
+
+def decode_image(content: bytes, name: str) -> Image.Image:
+    """``load_image`` for an encoded file that is in memory.
+
+    Args:
+        name: what messages call it.
+    """
+    if not content:
+        raise ConfigError(f"{name} is empty (0 bytes); save or download it again")
+    with open_picture(io.BytesIO(content), name) as image:
         return _upright_rgb(image, name)
 
 
@@ -152,7 +169,7 @@ def open_picture(source: Path | BinaryIO, name: str) -> Iterator[Image.Image]:
         pixels = re.search(r"\((\d+) pixels\)", str(error))
         raise _too_large(name, f"{int(pixels[1]):,}" if pixels else "too many") from None
     except UnidentifiedImageError:
-        raise ConfigError(f"{name} is not an image that can be read; use {_FORMATS}") from None
+        raise NotAPicture(f"{name} is not an image that can be read; use {_FORMATS}") from None
     except PermissionError:
         raise ConfigError(f"{name} may not be read; check its permissions") from None
     except _DAMAGE as error:

@@ -14,6 +14,7 @@ from pix2seq.config.model import (
     ModelConfig,
     PositionKind,
     PreprocessConfig,
+    PyramidConfig,
     TransformerConfig,
 )
 from pix2seq.config.sampling import EosPolicy, NoiseMode, SamplingOptions, TopPRule
@@ -45,6 +46,7 @@ __all__ = [
     "NoiseMode",
     "PositionKind",
     "PreprocessConfig",
+    "PyramidConfig",
     "Quantizer",
     "SamplingOptions",
     "TokenizerConfig",

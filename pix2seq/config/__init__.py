@@ -5,6 +5,7 @@ Every dataclass checks itself and converts to and from plain JSON values, so tha
 """
 
 from pix2seq.config.base import Config, ConfigError
+from pix2seq.config.distill import DistillConfig, Reading
 from pix2seq.config.model import (
     Activation,
     BridgeKind,
@@ -38,6 +39,7 @@ __all__ = [
     "ConfigError",
     "Corruption",
     "DataConfig",
+    "DistillConfig",
     "EncoderConfig",
     "EncoderKind",
     "EosPolicy",
@@ -48,6 +50,7 @@ __all__ = [
     "PreprocessConfig",
     "PyramidConfig",
     "Quantizer",
+    "Reading",
     "SamplingOptions",
     "TokenizerConfig",
     "TopPRule",

@@ -16,8 +16,11 @@ from dataclasses import dataclass
 import torch
 from torch import Generator, Tensor
 
+from pix2seq.boxes import box_area, intersection_area
 from pix2seq.config import AugmentConfig
 from pix2seq.tokenizer import ObjectOrder, Tokenizer, object_order
+
+_INSIDE = 0.5  # share of a noise box from which on it lies in an ignored region
 
 
 @dataclass(frozen=True, eq=False)
@@ -135,6 +138,7 @@ def build_training_sequence(
     num_objects: int | None = None,
     order: ObjectOrder = "random",
     extent: tuple[float, float] = (1.0, 1.0),
+    ignored_norm: Tensor | None = None,
     generator: Generator | None = None,
 ) -> TrainingSequence:
     """Write one image's objects as a training pair of fixed length ``5 * num_objects``.
@@ -145,6 +149,8 @@ def build_training_sequence(
         labels: (N,) labels.
         num_objects: objects per sentence; the tokenizer's ``max_objects`` by default.
         extent: share (y, x) of the padded input that the image covers: noise boxes stay inside.
+        ignored_norm: (M, 4) regions that hold objects which nobody is asked for, such as crowds. A
+            noise object there might be a real one, so its class carries no loss.
 
     Returns:
         A ``TrainingSequence``. Real objects weigh 1 on all five tokens; noise objects 0 on the
@@ -174,6 +180,8 @@ def build_training_sequence(
     real_end = tokenizer.sequence_length(num_real)
     token_weights[:real_end] = 1.0
     token_weights[class_at[num_real:]] = config.noise_class_weight
+    if ignored_norm is not None:
+        token_weights[class_at[num_real:][_inside(noise, ignored_norm)]] = 0.0
     if written < length:
         target_ids[written] = tokenizer.eos_id
         token_weights[written] = config.eos_weight
@@ -193,3 +201,9 @@ def build_training_sequence(
     if written + 1 < length:
         input_ids[written + 1] = tokenizer.eos_id
     return TrainingSequence(input_ids, target_ids, token_weights, num_real, keep)
+
+
+def _inside(boxes: Tensor, regions: Tensor) -> Tensor:
+    """Which boxes lie in one of the regions by half or more: (N, 4), (M, 4) -> bool (N,)."""
+    shared = intersection_area(boxes, regions)
+    return ((shared > 0) & (shared >= _INSIDE * box_area(boxes)[:, None])).any(1)

@@ -7,7 +7,7 @@ name; a class that the checkpoint does not know starts as the mean of those that
 from __future__ import annotations
 
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 import torch
@@ -19,6 +19,7 @@ from pix2seq.checkpoints import Checkpoint
 from pix2seq.config import SLOTS_PER_OBJECT, ConfigError, DataConfig, TokenizerConfig, TrainConfig
 from pix2seq.data import CocoDetection
 from pix2seq.model import Pix2Seq
+from pix2seq.model.pretrained import load_unfolded
 from pix2seq.tokenizer import Tokenizer
 
 MOST_OBJECTS = 100
@@ -115,6 +116,10 @@ def initialise(model: Pix2Seq, tokenizer: Tokenizer, source: Checkpoint) -> None
     Raises:
         ConfigError: the architectures differ, or the numbers of bins do.
     """
+    _copy(model, tokenizer, source, model.state_dict())
+
+
+def _copy(model: Pix2Seq, tokenizer: Tokenizer, source: Checkpoint, names: Iterable[str]) -> None:
     if tokenizer.num_bins != source.tokenizer.num_bins:
         raise ConfigError(
             f"the checkpoint has {source.tokenizer.num_bins} bins, the run asks for "
@@ -123,7 +128,8 @@ def initialise(model: Pix2Seq, tokenizer: Tokenizer, source: Checkpoint) -> None
     theirs = source.model.state_dict()
     own = model.state_dict()
     rows = {"decoder.embedding.rows", "decoder.output.rows", "decoder.output_bias"}
-    for name, value in own.items():
+    for name in names:
+        value = own[name]
         if name not in theirs and name.startswith(_STARTS_AT_ZERO):
             continue
         if name not in theirs:
@@ -142,6 +148,25 @@ def initialise(model: Pix2Seq, tokenizer: Tokenizer, source: Checkpoint) -> None
         else:
             own[name] = old
     model.load_state_dict(own)
+
+
+def initialise_parts(model: Pix2Seq, tokenizer: Tokenizer, source: Checkpoint) -> None:
+    """Fill what a model with a feature pyramid shares with one of encoder kind ``features``.
+
+    The backbone's batch norms are folded on the way; decoder, transformer layers and position codes
+    are taken as they are. The pyramid and what joins it to the memory stay as they were.
+
+    Raises:
+        ConfigError: the shared parts differ, or the checkpoint is of yet another kind.
+    """
+    kind = source.model.config.encoder.kind
+    if kind != "features":
+        raise ConfigError(
+            f'a pyramid can start from encoder kinds "pyramid" and "features", not {kind!r}'
+        )
+    load_unfolded(model.encoder, source.model.encoder.backbone.state_dict())
+    shared = "encoder.transformer.", "encoder.norm.", "encoder.from_code.", "decoder."
+    _copy(model, tokenizer, source, [n for n in model.state_dict() if n.startswith(shared)])
 
 
 def _rearrange(value: Tensor, old: Tensor, new_words: Tokenizer, old_words: Tokenizer) -> Tensor:

@@ -4,34 +4,33 @@ from __future__ import annotations
 
 import json
 import time
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
-import torch
 from torch import Tensor
 from tqdm import tqdm
 
 from pix2seq import files
 from pix2seq.config import TrainConfig
-from pix2seq.objective import weighted_mean
-from pix2seq.tokenizer import Tokenizer
+
+T = TypeVar("T")
 
 _REPORT_EVERY = 20
 
 
 class Reporter:
-    """Progress bar and ``metrics.jsonl``: means since the last line, coordinates and classes apart.
-
-    The split is over hard targets, so that runs with different softening compare.
-    """
+    """Progress bar and ``metrics.jsonl``: means of the losses since the last line, images per
+    second, and the share of the time that went into waiting for them."""
 
     def __init__(self, path: Path, config: TrainConfig, active: bool) -> None:
         self.path = path
         self.active = active
         self.batch_size = config.batch_size
         self.bar = tqdm(total=config.steps, disable=not active, unit="step")
-        self.rows: list[tuple[float, float, float]] = []
+        self.rows: list[dict[str, float]] = []
         self.images = 0
+        self.waited = 0.0
         self.started = time.perf_counter()
 
     def begin(self, first: int) -> None:
@@ -49,48 +48,51 @@ class Reporter:
     def load_state_dict(self, state: dict[str, Any]) -> None:
         self.rows, self.images = list(state["rows"]), state["images"]
 
-    @torch.no_grad()
-    def add(
-        self,
-        step: int,
-        loss: Tensor,
-        losses: Tensor,
-        batch: dict[str, Tensor],
-        tokenizer: Tokenizer,
-        rate: float,
-    ) -> None:
+    def add(self, step: int, losses: Mapping[str, Tensor], rate: float) -> None:
+        """What a step cost, by name.
+
+        Args:
+            rate: the highest learning rate in it.
+        """
         if not self.active:
             return
-        weights = batch["token_weights"]
-        is_coord = tokenizer.is_coord(batch["target_ids"])
-        self.rows.append(
-            (
-                loss.item(),
-                weighted_mean(losses, weights * is_coord).item(),
-                weighted_mean(losses, weights * ~is_coord).item(),
-            )
-        )
+        self.rows.append({name: value.item() for name, value in losses.items()})
         self.images += self.batch_size
         self.bar.update()
         if (step + 1) % _REPORT_EVERY:
             return
-        mean = torch.tensor(self.rows).mean(0).tolist()
         seconds = time.perf_counter() - self.started
+        names = self.rows[0]
+        means = {
+            name: round(sum(row[name] for row in self.rows) / len(self.rows), 4) for name in names
+        }
         record = {
             "step": step + 1,
-            "loss": round(mean[0], 4),
-            "coord_loss": round(mean[1], 4),
-            "class_loss": round(mean[2], 4),
+            **means,
             "lr": rate,
             "images_per_s": round(self.images / seconds, 2),
+            "waiting": round(self.waited / seconds, 3),
         }
         try:
             with self.path.open("a", encoding="utf-8") as file:
                 file.write(json.dumps(record) + "\n")
         except OSError as error:
             raise files.cannot_write(self.path, error) from None
-        self.bar.set_postfix(coord=f"{mean[1]:.3f}", cls=f"{mean[2]:.3f}")
-        self.rows, self.images, self.started = [], 0, time.perf_counter()
+        self.bar.set_postfix({name: f"{value:.3f}" for name, value in means.items()})
+        self.rows, self.images, self.waited = [], 0, 0.0
+        self.started = time.perf_counter()
+
+    def timed(self, batches: Iterable[T]) -> Iterator[T]:
+        """The batches; the time until each comes counts as waiting."""
+        coming = iter(batches)
+        while True:
+            asked = time.perf_counter()
+            try:
+                batch = next(coming)
+            except StopIteration:
+                return
+            self.waited += time.perf_counter() - asked
+            yield batch
 
     def close(self) -> None:
         self.bar.close()

@@ -36,7 +36,7 @@ def resumed_step(
             f"{out} learned the classes {', '.join(state.classes[:_NAMED])}, the data now has "
             f"{', '.join(classes[:_NAMED])}; use the same data, or another --out"
         )
-    stored = TrainConfig.load(out / "train.json")
+    stored = type(config).load(out / "train.json")
     changed = _differences(stored.to_dict(), config.to_dict())
     for part in ("model", "tokenizer"):
         names = [name for name in changed if name.split(".")[0] == part]

@@ -33,6 +33,7 @@ from pix2seq.finetune import initialise
 from pix2seq.model import Pix2Seq
 from pix2seq.model.encoders import FeatureEncoder
 from pix2seq.model.pretrained import load_backbone
+from pix2seq.model.pyramid import PyramidEncoder
 from pix2seq.objective import SoftenedLosses, kind_losses, token_losses, weighted_mean
 from pix2seq.optim import WeightAverage, build_optimizer, learning_rate_share
 from pix2seq.reporter import Reporter
@@ -85,7 +86,7 @@ def build_model(config: TrainConfig, tokenizer: Tokenizer) -> Pix2Seq:
     model = Pix2Seq(config.model)
     if config.init is not None:
         initialise(model, tokenizer, checkpoints.load(config.init, device="cpu"))
-    elif isinstance(model.encoder, FeatureEncoder):
+    elif isinstance(model.encoder, FeatureEncoder | PyramidEncoder):
         load_backbone(model.encoder, config.model.encoder.backbone or "", config.backbone_weights)
     elif config.backbone_weights != "none":
         raise ConfigError(
@@ -129,7 +130,7 @@ def run(config: TrainConfig, out: str | Path, resume: bool = False) -> Path:
             f"use a multiple of {processes}"
         )
     tokenizer = build_tokenizer(config)
-    state = states.latest_state(out, _warn) if resume else None
+    state = states.latest_state(out, warn_damaged) if resume else None
     first = resumed_step(out, state, config, tokenizer.categories) if resume else 0
     if first == config.steps:
         print(f"{out} is finished: all {first} steps are done", file=sys.stderr)
@@ -142,7 +143,7 @@ def run(config: TrainConfig, out: str | Path, resume: bool = False) -> Path:
         grid=model.memory_grid(*config.preprocess.image_size) if dense else None,
     )
     if accelerator.is_main_process:
-        _look_through(mixture)
+        look_through(mixture)
     loader = DataLoader(
         mixture,
         batch_size=config.batch_size,
@@ -153,7 +154,8 @@ def run(config: TrainConfig, out: str | Path, resume: bool = False) -> Path:
     losses_of = SoftenedLosses(tokenizer, config.coord_sigma, config.class_smoothing)
     network = TeacherForcing(model, losses_of, dense)
     encoder = model.encoder
-    backbone = encoder.backbone if isinstance(encoder, FeatureEncoder) else nn.Module()
+    on_timm = isinstance(encoder, FeatureEncoder | PyramidEncoder)
+    backbone = encoder.backbone if on_timm else nn.Module()
     optimizer = build_optimizer(network, backbone, config)
     schedule = torch.optim.lr_scheduler.LambdaLR(
         optimizer, lambda s: learning_rate_share(s, config)
@@ -168,7 +170,7 @@ def run(config: TrainConfig, out: str | Path, resume: bool = False) -> Path:
         accelerator.load_state(str(state.folder))
         loader = accelerator.skip_first_batches(loader, first)
     if accelerator.is_main_process:
-        _prepare(out, config)
+        prepare_folder(out, config)
         reporter.begin(first)
 
     def keep(folder: Path) -> None:
@@ -178,7 +180,7 @@ def run(config: TrainConfig, out: str | Path, resume: bool = False) -> Path:
     if first == 0 and config.snapshots:
         keep(snapshot_folder(out, 0))
     network.train()
-    for step, batch in enumerate(_plain_errors(loader), start=first):
+    for step, batch in enumerate(reporter.timed(plain_errors(loader)), start=first):
         if step >= config.steps:
             break
         pixels = normalize(batch["pixels"].float() / 255, config.preprocess)
@@ -202,18 +204,32 @@ def run(config: TrainConfig, out: str | Path, resume: bool = False) -> Path:
         schedule.step()
         optimizer.zero_grad()
         average.update()
-        hard = token_losses(logits.detach(), batch["target_ids"])
-        reporter.add(step, loss, hard, batch, tokenizer, max(schedule.get_last_lr()))
+        parts = {"loss": loss.detach(), **hard_losses(logits, batch, tokenizer)}
+        reporter.add(step, parts, max(schedule.get_last_lr()))
         if step + 1 in config.snapshot_steps:
             keep(snapshot_folder(out, step + 1))
         last = step + 1 == config.steps
         if last or (step + 1) % config.save_every == 0:
-            _save(out, step + 1, accelerator, model, average, tokenizer, config)
+            save_run(out, step + 1, accelerator, model, average, tokenizer, config)
     reporter.close()
     return out / "checkpoint"
 
 
-def _look_through(mixture: TrainingMixture) -> None:
+@torch.no_grad()
+def hard_losses(
+    logits: Tensor, batch: dict[str, Tensor], tokenizer: Tokenizer
+) -> dict[str, Tensor]:
+    """Cross-entropy over hard targets, coordinates and classes apart, so that runs with different
+    softening compare."""
+    targets, weights = batch["target_ids"], batch["token_weights"]
+    losses, is_coord = token_losses(logits, targets), tokenizer.is_coord(targets)
+    return {
+        "coord_loss": weighted_mean(losses, weights * is_coord),
+        "class_loss": weighted_mean(losses, weights * ~is_coord),
+    }
+
+
+def look_through(mixture: TrainingMixture) -> None:
     """Say what will be learned from; refuse what cannot be."""
     for photos in mixture.photos:
         bar = partial(tqdm, desc="checking images", total=len(photos), disable=None, leave=False)
@@ -222,7 +238,7 @@ def _look_through(mixture: TrainingMixture) -> None:
         found.require_usable()
 
 
-def _plain_errors(batches: Iterable) -> Iterator:
+def plain_errors(batches: Iterable) -> Iterator:
     """The batches; an error in a loader's worker comes as itself, without the worker's traceback,
     which PyTorch puts into its message."""
     try:
@@ -231,7 +247,7 @@ def _plain_errors(batches: Iterable) -> Iterator:
         raise ConfigError(str(error).rpartition("ConfigError: ")[2].strip()) from None
 
 
-def _save(
+def save_run(
     out: Path,
     step: int,
     accelerator: Any,
@@ -278,7 +294,7 @@ def run_name(out: Path) -> str:
     return out.resolve().name or "run"
 
 
-def _prepare(out: Path, config: TrainConfig) -> None:
+def prepare_folder(out: Path, config: TrainConfig) -> None:
     try:
         out.mkdir(parents=True, exist_ok=True)
     except OSError as error:
@@ -286,5 +302,5 @@ def _prepare(out: Path, config: TrainConfig) -> None:
     files.write_text(out / "train.json", config.to_json() + "\n")
 
 
-def _warn(text: str) -> None:
+def warn_damaged(text: str) -> None:
     tqdm.write(f"pix2seq: {text}; the one before it is used", file=sys.stderr)

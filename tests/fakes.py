@@ -18,6 +18,7 @@ from pix2seq.config import (
     EncoderConfig,
     ModelConfig,
     PreprocessConfig,
+    PyramidConfig,
     TokenizerConfig,
     TransformerConfig,
 )
@@ -71,6 +72,13 @@ def tiny_config(**changes) -> ModelConfig:
         ordinal_ids=(TINY_TOKENIZER.coord_offset, TINY_TOKENIZER.num_bins),
     )
     return config.replace(**changes)
+
+
+def pyramid_config(**changes) -> ModelConfig:
+    """The same with a feature pyramid; ``changes`` replace settings of its encoder."""
+    config = tiny_config()
+    settings = {"kind": "pyramid", "out_indices": (2, 3, 4), "pyramid": PyramidConfig(8, 80)}
+    return config.replace(encoder=config.encoder.replace(**settings | changes))
 
 
 def tiny_model(seed: int = 0, spread: float = 1.0, **changes) -> Pix2Seq:

@@ -16,9 +16,11 @@ from pix2seq.augment import (
     random_boxes,
     shift_boxes,
 )
+from pix2seq.boxes import box_area, intersection_area
 from pix2seq.categories import COCO_80
 from pix2seq.config import AugmentConfig, TokenizerConfig
 from pix2seq.tokenizer import Tokenizer
+from tests import fakes
 
 BOXES = torch.tensor([[0.1, 0.2, 0.4, 0.6], [0.5, 0.5, 0.9, 0.8]])
 LABELS = torch.tensor([3, 17])
@@ -150,6 +152,35 @@ def test_noise_stays_inside_the_part_that_the_image_covers(tokenizer):
     )
     boxes, _ = tokenizer.decode(sequence.target_ids)
     assert boxes.max() <= 0.5 + 1 / tokenizer.num_bins
+
+
+def noise_weights(tokenizer, sequence):
+    """Boxes of the noise objects and the weights of their classes."""
+    objects = sequence.target_ids.unflatten(0, (-1, 5))[sequence.num_real :]
+    weights = sequence.token_weights.unflatten(0, (-1, 5))[sequence.num_real :]
+    assert (weights[:, :4] == 0).all()
+    return tokenizer.coord_values(objects[:, :4])[:, [1, 0, 3, 2]], weights[:, 4]
+
+
+@given(seed=st.integers(0, 200), left=st.floats(0, 0.7), top=st.floats(0, 0.7))
+def test_a_noise_object_inside_an_ignored_region_is_not_taught_to_be_noise(seed, left, top):
+    tokenizer = fakes.tiny_tokenizer()
+    region = torch.tensor([[left, top, left + 0.3, top + 0.3]])
+    sequence = make(tokenizer, num_objects=8, generator=rng(seed), ignored_norm=region)
+    plain = make(tokenizer, num_objects=8, generator=rng(seed))
+    assert torch.equal(sequence.target_ids, plain.target_ids)
+    boxes, weights = noise_weights(tokenizer, sequence)
+    inside = intersection_area(boxes, region)[:, 0] / box_area(boxes).clamp(min=1e-9)
+    large = (boxes[:, 2:] - boxes[:, :2]).amin(1) > 0.15  # bins round the boxes
+    clear = large & ((inside - 0.5).abs() > 0.25)
+    assert torch.equal(weights[clear] == 0, inside[clear] > 0.5)
+    real = 5 * sequence.num_real
+    assert torch.equal(sequence.token_weights[:real], plain.token_weights[:real])
+
+
+def test_where_everything_is_ignored_only_real_objects_are_taught(tokenizer):
+    sequence = make(tokenizer, ignored_norm=torch.tensor([[0.0, 0.0, 1.0, 1.0]]))
+    assert sequence.token_weights[:10].eq(1).all() and sequence.token_weights[10:].eq(0).all()
 
 
 def test_the_same_generator_gives_the_same_sequence(tokenizer):

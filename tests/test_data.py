@@ -228,6 +228,23 @@ def test_crowds_are_never_trained_on(coco):
     assert person + 16 in targets
 
 
+def test_what_lies_in_a_crowd_is_not_taught_to_be_noise(coco):
+    annotations, images = coco
+    photos = train_config(coco).data[1].replace(scale_jitter=(1.0, 1.0))
+
+    def weights() -> torch.Tensor:
+        config = train_config((annotations, images), data=(photos,))
+        mixture = TrainingMixture(config, fakes.tiny_tokenizer())
+        return torch.cat([mixture[i].token_weights for i in range(4)])
+
+    assert (weights() > 0).any()
+    content = json.loads(annotations.read_text())
+    for item in content["annotations"]:
+        item |= {"bbox": [0, 0, 120, 90], "iscrowd": 1}
+    annotations.write_text(json.dumps(content))
+    assert not (weights() > 0).any()
+
+
 def test_a_batch_holds_every_sequence_of_every_image(coco):
     mixture = TrainingMixture(train_config(coco), fakes.tiny_tokenizer())
     batch = collate([mixture[0], mixture[1], mixture[2]])

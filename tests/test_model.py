@@ -8,7 +8,7 @@ import torch
 from pix2seq.config import ConfigError, EncoderConfig, TransformerConfig
 from pix2seq.model import KVCache, Pix2Seq, packed
 from pix2seq.model.encoders import FeatureEncoder
-from pix2seq.model.layers import DropPath
+from pix2seq.model.layers import Attention, DropPath
 from pix2seq.model.positions import line_codes, line_codes_2d, sincos_codes, sincos_codes_2d
 from tests import fakes
 
@@ -429,3 +429,15 @@ def test_drop_path_keeps_the_mean_and_drops_whole_samples():
     assert (dropped == dropped[:, :1]).all()
     assert dropped.mean().item() == pytest.approx(1.0, abs=0.05)
     assert torch.equal(DropPath(0.25).eval()(torch.ones(2, 3)), torch.ones(2, 3))
+
+
+def test_attention_in_bf16_has_the_same_numbers_whether_it_is_trained_or_not():
+    torch.manual_seed(0)
+    attention = Attention(32, 2)
+    x, memory = torch.randn(6, 5, 32), torch.randn(3, 11, 32)
+    with torch.autocast("cpu", torch.bfloat16):
+        trained = attention(x, *attention.project_memory(memory))
+        with torch.no_grad():
+            fused = attention(x, *attention.project_memory(memory))
+    assert trained.requires_grad and trained.dtype == torch.bfloat16
+    assert torch.allclose(trained.float(), fused.float(), atol=0.02)

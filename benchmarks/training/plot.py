@@ -1,7 +1,8 @@
 """Draw loss curves: ``python benchmarks/training/plot.py RUN.jsonl ... OUT.png``.
 
-Each RUN.jsonl is the ``metrics.jsonl`` that ``python -m pix2seq train`` writes. Coordinates and
-classes are drawn apart, over hard targets, in nats per token.
+Each RUN.jsonl is the ``metrics.jsonl`` that ``python -m pix2seq train`` or ``distill`` writes; a
+panel is drawn for every loss that one of them has. Coordinates and classes are over hard targets,
+in nats per token; the losses at a teacher's places are those of ``pix2seq/distill/places.py``.
 """
 
 from __future__ import annotations
@@ -16,6 +17,13 @@ matplotlib.use("Agg")
 import matplotlib.pyplot as plt
 import numpy as np
 
+_PANELS = {
+    "maps": "places: maps, squared deviations",
+    "classes": "places: classes",
+    "boxes": "places: boxes",
+    "coord_loss": "coordinate tokens, nats",
+    "class_loss": "class tokens and EOS, nats",
+}
 _SMOOTH = 10  # reports in the running mean; one report is 20 steps
 
 
@@ -35,19 +43,17 @@ def smooth(values: np.ndarray) -> np.ndarray:
 
 def main(arguments: list[str]) -> None:
     *runs, out = map(Path, arguments)
-    figure, axes = plt.subplots(1, 2, figsize=(10, 3.6), layout="constrained")
-    for axis, key, title in zip(
-        axes,
-        ("coord_loss", "class_loss"),
-        ("coordinate tokens", "class tokens and EOS"),
-        strict=True,
-    ):
-        for run in runs:
-            columns = read(run)
-            axis.plot(columns["step"], smooth(columns[key]), label=run.stem)
-        axis.set(title=title, xlabel="step", ylabel="cross-entropy, nats per token")
+    columns = {run.stem: read(run) for run in runs}
+    panels = [key for key in _PANELS if any(key in one for one in columns.values())]
+    figure, axes = plt.subplots(1, len(panels), figsize=(5 * len(panels), 3.6), squeeze=False)
+    figure.set_layout_engine("constrained")
+    for axis, key in zip(axes[0], panels, strict=True):
+        for name, one in columns.items():
+            if key in one:
+                axis.plot(one["step"], smooth(one[key]), label=name)
+        axis.set(title=_PANELS[key], xlabel="step")
         axis.grid(alpha=0.3)
-    axes[0].legend(frameon=False)
+    axes[0, 0].legend(frameon=False)
     figure.savefig(out, dpi=110)
 
 

@@ -19,6 +19,7 @@ from pix2seq.cli.checkpoints import LIST
 from pix2seq.cli.command import Command
 from pix2seq.cli.convert import CONVERT
 from pix2seq.cli.detect import DETECT, STREAM
+from pix2seq.cli.distill import DISTILL
 from pix2seq.cli.evaluate import EVALUATE
 from pix2seq.cli.replay import REPLAY
 from pix2seq.cli.scenes import SCENES
@@ -39,6 +40,7 @@ COMMANDS: tuple[Command, ...] = (
     REPLAY,
     SCENES,
     TRAIN,
+    DISTILL,
     SNAPSHOTS,
     EVALUATE,
     BENCH,

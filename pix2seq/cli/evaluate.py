@@ -28,10 +28,13 @@ from pix2seq.cli.command import (
 from pix2seq.config import ConfigError
 
 if TYPE_CHECKING:
-    from pix2seq.evaluate import EncodedSamples
+    from pix2seq.data import CocoDetection
+    from pix2seq.evaluate import EncodedSamples, EvalResult
     from pix2seq.evaluate.run import Samples
     from pix2seq.predictor import Predictor
     from pix2seq.processes import Processes
+
+_SHOWN = 0.3  # from which score on a box of another detector counts as shown
 
 
 def _add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -42,6 +45,9 @@ def _add_arguments(parser: argparse.ArgumentParser) -> None:
     data.add_argument("--seed", type=int, metavar="S", help="of the scenes (default: 0)")
     data.add_argument("--photos", metavar="DIR", help="photos for the scenes' backgrounds")
     data.add_argument("--hard", action="store_true", help="hard scenes; see `scenes --hard`")
+    data.add_argument(
+        "--detections", metavar="FILE", help="score another detector's boxes, COCO results JSON"
+    )
     data.add_argument("--limit", type=int, metavar="N", help="only the first N images")
     data.add_argument(
         "--drop-outside", action="store_true", help="leave out boxes that lie outside their image"
@@ -62,6 +68,9 @@ def _add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def _run(args: argparse.Namespace) -> None:
     _check(args)
+    if args.detections is not None:
+        _show(args, _evaluate_detections(args))
+        return
     from pix2seq.processes import joined
 
     with joined() as processes:
@@ -71,7 +80,7 @@ def _run(args: argparse.Namespace) -> None:
 
 
 def _evaluate(args: argparse.Namespace, processes: Processes) -> None:
-    from pix2seq.evaluate import as_table, encode_samples, evaluate
+    from pix2seq.evaluate import encode_samples, evaluate
     from pix2seq.predictor import load
 
     samples = _samples(args)  # before the model, which takes longer to load
@@ -93,8 +102,23 @@ def _evaluate(args: argparse.Namespace, processes: Processes) -> None:
             show if processes.first else None,
             processes,
         )
-    if not processes.first:
-        return
+    if processes.first:
+        _show(args, result)
+
+
+def _evaluate_detections(args: argparse.Namespace) -> EvalResult:
+    from pix2seq.evaluate import evaluate_detections
+
+    shown = _SHOWN if args.score_threshold is None else args.score_threshold
+    with progress_bar("reading") as show:
+        return evaluate_detections(
+            args.detections, _photos(args), shown, args.limit, args.bootstrap, show
+        )
+
+
+def _show(args: argparse.Namespace, result: EvalResult) -> None:
+    from pix2seq.evaluate import as_table
+
     if args.json:
         write_json(args.json, result.to_dict())
     if args.plot:
@@ -125,6 +149,8 @@ def _check(args: argparse.Namespace) -> None:
             raise ConfigError(f"{flag} is {value}; use 1 or more")
     if args.bootstrap < 0:
         raise ConfigError(f"--bootstrap is {args.bootstrap}; use 0 (off) or more")
+    if args.detections and (args.scenes is not None or args.sweep):
+        raise ConfigError("--detections goes with --annotations and --images, without --sweep")
     if args.sweep and (args.json or args.plot or args.bootstrap):
         raise ConfigError("--sweep writes its own files; leave --json, --plot and --bootstrap out")
     if photos:
@@ -136,17 +162,26 @@ def _check(args: argparse.Namespace) -> None:
     check_output(args.plot, "--plot", FIGURE_ENDINGS)
     if args.sweep:
         check_folder(args.sweep, "--sweep")
-    check_model_arguments(args)
+    if args.detections is None:
+        check_model_arguments(args)
+    else:
+        check_input(args.detections, "--detections")
     check_sampling_arguments(args)
 
 
 def _samples(args: argparse.Namespace) -> Samples:
-    from pix2seq.data import CocoDetection, Scenes
+    from pix2seq.data import Scenes
     from pix2seq.data.scenes import EASY, HARD
 
     if args.scenes is not None:
         kind = HARD if args.hard else EASY
         return Scenes(args.seed or 0, args.scenes, photos=args.photos, kind=kind)
+    return _photos(args)
+
+
+def _photos(args: argparse.Namespace) -> CocoDetection:
+    from pix2seq.data import CocoDetection
+
     samples = CocoDetection(args.annotations, args.images, drop_outside=args.drop_outside)
     missing = samples.missing(range(len(samples))[: args.limit])
     if missing:

@@ -5,6 +5,7 @@ Every dataclass checks itself and converts to and from plain JSON values, so tha
 """
 
 from pix2seq.config.base import Config, ConfigError
+from pix2seq.config.distill import DistillConfig, Reading
 from pix2seq.config.model import (
     Activation,
     BridgeKind,
@@ -14,6 +15,7 @@ from pix2seq.config.model import (
     ModelConfig,
     PositionKind,
     PreprocessConfig,
+    PyramidConfig,
     TransformerConfig,
 )
 from pix2seq.config.sampling import EosPolicy, NoiseMode, SamplingOptions, TopPRule
@@ -37,6 +39,7 @@ __all__ = [
     "ConfigError",
     "Corruption",
     "DataConfig",
+    "DistillConfig",
     "EncoderConfig",
     "EncoderKind",
     "EosPolicy",
@@ -45,7 +48,9 @@ __all__ = [
     "NoiseMode",
     "PositionKind",
     "PreprocessConfig",
+    "PyramidConfig",
     "Quantizer",
+    "Reading",
     "SamplingOptions",
     "TokenizerConfig",
     "TopPRule",

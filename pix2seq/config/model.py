@@ -41,7 +41,7 @@ class PreprocessConfig(Config):
         require(min(self.std) > 0, f"std is {self.std}; it must be positive")
 
 
-EncoderKind = Literal["features", "resnet", "vit", "timm-vit"]
+EncoderKind = Literal["features", "pyramid", "resnet", "vit", "timm-vit"]
 PositionKind = Literal["sincos", "learned", "slots"]
 Activation = Literal["gelu", "relu"]
 
@@ -78,14 +78,33 @@ class TransformerConfig(Config):
 
 
 @dataclass(frozen=True)
+class PyramidConfig(Config):
+    """The feature pyramid of encoder kind ``pyramid``.
+
+    Attributes:
+        width: channels of each of its maps.
+        classes: how many classes every place guesses among.
+    """
+
+    width: int = 96
+    classes: int = 80
+
+    def __post_init__(self) -> None:
+        require(self.width >= 1, f"pyramid width is {self.width}; it must be at least 1")
+        require(self.classes >= 1, f"pyramid classes is {self.classes}; need at least 1")
+
+
+@dataclass(frozen=True)
 class EncoderConfig(Config):
     """The image half of the model.
 
     Attributes:
-        kind: ``features`` (any timm backbone's feature maps, fused), ``resnet`` (the official
-            ResNet-50, C5 or C4), ``vit`` (the official ViT), ``timm-vit`` (any of timm's ViTs).
-        backbone: timm's name for ``features`` and ``timm-vit``; ``resnet50``/``resnet50-c4``.
-        out_indices: which feature maps are fused (``features`` only), finest first.
+        kind: ``features`` (any timm backbone's feature maps, fused), ``pyramid`` (a feature pyramid
+            on a timm EfficientNet-Lite, ``model.pyramid``), ``resnet`` (the official ResNet-50, C5
+            or C4), ``vit`` (the official ViT), ``timm-vit`` (any of timm's ViTs).
+        backbone: timm's name for ``features``, ``pyramid`` and ``timm-vit``;
+            ``resnet50``/``resnet50-c4``.
+        out_indices: which feature maps are fused (``features`` and ``pyramid``), finest first.
         fine_indices: feature maps finer than those (``features`` only). They do not make the
             memory longer: each of its tokens takes all cells that lie in it.
         transformer: the blocks on top of the backbone; ``layers = 0`` for none. For ``timm-vit``,
@@ -95,6 +114,7 @@ class EncoderConfig(Config):
         class_token: whether ``resnet`` or ``vit`` carry one into the memory.
         width: channel multiplier of ``resnet`` (1 in every released checkpoint).
         frozen_stages: stages of the backbone that training leaves alone, stem included.
+        pyramid: size of the pyramid, for ``pyramid`` only.
     """
 
     kind: EncoderKind
@@ -107,6 +127,7 @@ class EncoderConfig(Config):
     class_token: bool = False
     width: float = 1.0
     frozen_stages: int = 0
+    pyramid: PyramidConfig | None = None
 
     def __post_init__(self) -> None:
         one_of("encoder kind", self.kind, EncoderKind)

@@ -128,6 +128,7 @@ class TrainingMixture(Dataset[TrainingExample]):
                 self.config.augment,
                 num_objects=self.config.objects_per_sequence,
                 extent=(rows / height, columns / width),
+                ignored_norm=all_norm[~keep],
                 generator=generator,
             )
             for _ in range(self.config.sequences_per_image)

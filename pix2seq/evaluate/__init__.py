@@ -13,6 +13,7 @@ from pix2seq.evaluate.run import (
     EncodedSamples,
     encode_samples,
     evaluate,
+    evaluate_detections,
     evaluate_encoded,
     match_labels,
 )
@@ -28,6 +29,7 @@ __all__ = [
     "as_table",
     "encode_samples",
     "evaluate",
+    "evaluate_detections",
     "evaluate_encoded",
     "match_labels",
     "measure_repetition",

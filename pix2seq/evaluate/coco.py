@@ -124,6 +124,17 @@ class CocoScores:
         values = values[values > -1]  # -1 marks classes without objects
         return float(values.mean()) if values.size else math.nan
 
+    def by_size(self) -> dict[str, dict[str, float]]:
+        """``AP``, ``AP50`` and ``AR100`` of small, medium and large objects."""
+        return {
+            area: {
+                "AP": self._average("precision", slice(None), area, 2),
+                "AP50": self._average("precision", slice(0, 1), area, 2),
+                "AR100": self._average("recall", slice(None), area, 2),
+            }
+            for area in ("small", "medium", "large")
+        }
+
     def per_class(self, categories: Categories) -> dict[str, dict[str, float]]:
         """``AP``, ``AP50``, ``AP50l`` and ``objects`` of every class that has objects, by name."""
         precision = self._evaluation.eval["precision"]  # (T, R, K, areas, maxDets)
@@ -178,7 +189,10 @@ class CocoScores:
 
 
 def score(
-    truths: Sequence[Truth], detections: Sequence[Detections], categories: Categories
+    truths: Sequence[Truth],
+    detections: Sequence[Detections],
+    categories: Categories,
+    scales: Sequence[float] | None = None,
 ) -> CocoScores:
     """Match detections to objects as COCO does (IoU 0.5 to 0.95, at most 100 per image).
 
@@ -186,6 +200,8 @@ def score(
         truths: one per image.
         detections: one per image, in the same order; unnamed labels are left out.
         categories: the label space of both.
+        scales: one per image, by which its sides are multiplied before objects count as small,
+            medium or large; boxes and matches stay what they are.
 
     Raises:
         ConfigError: there is no image.
@@ -194,13 +210,17 @@ def score(
         raise ConfigError("there is no image to evaluate on; give at least one")
     named = set(categories.named_labels())
     objects, found = [], []
-    for number, (truth, one) in enumerate(zip(truths, detections, strict=True), start=1):
+    scales = [1.0] * len(truths) if scales is None else scales
+    for number, (truth, one, scale) in enumerate(
+        zip(truths, detections, scales, strict=True), start=1
+    ):
         areas = box_area(truth.boxes) if truth.areas is None else truth.areas
-        boxes, areas = xyxy_to_xywh(truth.boxes).tolist(), areas.tolist()
+        boxes, areas = xyxy_to_xywh(truth.boxes).tolist(), (areas * scale**2).tolist()
         rows = zip(boxes, areas, truth.labels.tolist(), truth.is_crowd.tolist(), strict=True)
         for box, area, label, crowd in rows:
             objects.append(_entry(len(objects) + 1, number, label, box, area, crowd=crowd))
-        areas, boxes = box_area(one.boxes).tolist(), xyxy_to_xywh(one.boxes).tolist()
+        areas = (box_area(one.boxes) * scale**2).tolist()
+        boxes = xyxy_to_xywh(one.boxes).tolist()
         rows = zip(boxes, areas, one.labels.tolist(), one.scores.tolist(), strict=True)
         for box, area, label, value in rows:
             if label in named:

@@ -17,33 +17,40 @@ _SHOWN_CLASSES = 10
 
 def as_table(result: EvalResult) -> str:
     """The result as lines of text."""
+    lines = [f"{result.checkpoint} on {result.images} images, {result.objects} objects", ""]
     options = result.options
-    lines = [
-        f"{result.checkpoint} on {result.images} images, {result.objects} objects "
-        f"(temperature {options.temperature:g}, top-p {options.top_p:g}, eos {options.eos}, "
-        f"noise {options.noise}, {options.num_bins} bins, {options.max_objects} objects at most, "
-        f"seed {options.seed})",
-        "",
-    ]
+    if options is not None:
+        lines[0] += (
+            f" (temperature {options.temperature:g}, top-p {options.top_p:g}, eos {options.eos}, "
+            f"noise {options.noise}, {options.num_bins} bins, {options.max_objects} objects at "
+            f"most, seed {options.seed})"
+        )
     for row in _ROWS:
         lines.append("   ".join(f"{name:<6}{show_number(result.metrics[name])}" for name in row))
+    if result.by_input_size:
+        sizes = (f"{size} {show_number(row['AP50'])}" for size, row in result.by_input_size.items())
+        lines.append(f"AP50 by size in the model's input: {'   '.join(sizes)}")
     if result.intervals:
         spans = (
             f"{n} {show_number(a)}..{show_number(b)}" for n, (a, b) in result.intervals.items()
         )
         lines += ["", f"95 % intervals: {', '.join(spans)}"]
+    of = "" if options is None else f"of the {options.score} "
     lines += [
         "",
-        f"shown boxes (score of the {options.score} >= {options.score_threshold:g}): "
+        f"shown boxes (score {of}>= {result.score_threshold:g}): "
         f"precision {show_number(result.precision)}, recall {show_number(result.recall)} "
         f"at IoU 0.5, {result.objects_per_image:.1f} per image, "
         f"duplicates {_percent(result.duplicates)}",
         f"calibration error {show_number(result.calibration_error)}, "
-        f"tokens that break the grammar {_percent(result.violations)}, "
         f"boxes without area {result.degenerate}",
-        f"per image: encode {1000 * result.encode_s:.0f} ms, "
-        f"decode {1000 * result.decode_s:.0f} ms ({result.tokens_per_s:.0f} tokens/s in batches)",
     ]
+    if options is not None:
+        lines += [
+            f"tokens that break the grammar {_percent(result.violations)}; "
+            f"per image: encode {1000 * result.encode_s:.0f} ms, decode "
+            f"{1000 * result.decode_s:.0f} ms ({result.tokens_per_s:.0f} tokens/s in batches)"
+        ]
     ranked = sorted(result.per_class.items(), key=lambda item: -item[1]["objects"])
     if ranked:
         lines += ["", "class                AP      AP50   objects"]

@@ -22,6 +22,7 @@ from pix2seq.evaluate.quality import (
     reliability,
 )
 from pix2seq.predictor import Predictor
+from pix2seq.transforms import Letterbox
 
 
 @dataclass(frozen=True)
@@ -48,10 +49,14 @@ class EvalResult:
     """What one evaluation found. Shares are in [0, 1]; NaN where nothing could be measured.
 
     Attributes:
-        checkpoint: name of the model.
-        options: resolved settings; ``score_threshold`` only decides which boxes count as shown.
+        checkpoint: name of the model, or of the file that another detector's boxes came from.
+        options: resolved settings; ``None`` for another detector.
+        score_threshold: which boxes count as shown; nothing else depends on it.
         images, objects: how much was scored (crowds not counted).
         metrics: COCO's averages: AP, AP50, AP75, APs/m/l, AR1/10/100, ARs/m/l, and AP50l.
+        by_input_size: AP, AP50 and AR100 of small, medium and large objects, if that is judged by
+            the pixels of the model's input; empty for another detector. ``metrics`` judges it by
+            those of the photo.
         per_class: AP, AP50, AP50l and object count by class name.
         intervals: 95 % bootstrap intervals (low, high) by metric; empty if none were asked for.
         precision, recall: of the shown boxes at IoU 0.5, all classes together.
@@ -66,10 +71,12 @@ class EvalResult:
     """
 
     checkpoint: str
-    options: SamplingOptions
+    options: SamplingOptions | None
+    score_threshold: float
     images: int
     objects: int
     metrics: dict[str, float]
+    by_input_size: dict[str, dict[str, float]]
     per_class: dict[str, dict[str, float]]
     intervals: dict[str, tuple[float, float]]
     precision: float
@@ -102,39 +109,99 @@ class EvalResult:
         missing_classes: tuple[str, ...] = (),
         bootstrap_draws: int = 0,
     ) -> EvalResult:
-        """Score all images.
+        """Score what a predictor found in all images.
 
         Args:
             options: resolved; boxes below ``score_threshold`` must still be in ``detections``.
             truths, detections: one per image.
             bootstrap_draws: resamples for confidence intervals; 0 for none.
         """
-        scores = score(truths, detections, predictor.categories)
-        shown = [one.above(options.score_threshold) for one in detections]
-        precision, recall = precision_recall_at(scores, options.score_threshold)
+        return cls._of(
+            predictor.name,
+            predictor.categories,
+            truths,
+            detections,
+            bootstrap_draws,
+            options.score_threshold,
+            by_input_size=_by_input_size(predictor, truths, detections),
+            options=options,
+            violations=_share(effort.violations, effort.tokens),
+            encode_s=effort.encode_s / len(truths),
+            decode_s=effort.decode_s / len(truths),
+            tokens_per_s=_share(effort.tokens, effort.decode_s),
+            missing_classes=missing_classes,
+        )
+
+    @classmethod
+    def of_boxes(
+        cls,
+        name: str,
+        categories: Categories,
+        truths: Sequence[Truth],
+        detections: Sequence[Detections],
+        score_threshold: float = 0.0,
+        bootstrap_draws: int = 0,
+    ) -> EvalResult:
+        """Score boxes of any origin; what only a predictor has is ``None``, empty or NaN."""
+        return cls._of(
+            name,
+            categories,
+            truths,
+            detections,
+            bootstrap_draws,
+            score_threshold,
+            by_input_size={},
+            options=None,
+            violations=math.nan,
+            encode_s=math.nan,
+            decode_s=math.nan,
+            tokens_per_s=math.nan,
+            missing_classes=(),
+        )
+
+    @classmethod
+    def _of(
+        cls,
+        name: str,
+        categories: Categories,
+        truths: Sequence[Truth],
+        detections: Sequence[Detections],
+        bootstrap_draws: int,
+        score_threshold: float,
+        **others: Any,
+    ) -> EvalResult:
+        scores = score(truths, detections, categories)
+        shown = [one.above(score_threshold) for one in detections]
+        precision, recall = precision_recall_at(scores, score_threshold)
         bins = reliability(scores)
         return cls(
-            checkpoint=predictor.name,
-            options=options,
+            checkpoint=name,
+            score_threshold=score_threshold,
             images=len(truths),
             objects=sum(int((~truth.is_crowd).sum()) for truth in truths),
             metrics=scores.metrics,
-            per_class=scores.per_class(predictor.categories),
-            intervals=_intervals(scores, predictor.categories, bootstrap_draws),
+            per_class=scores.per_class(categories),
+            intervals=_intervals(scores, categories, bootstrap_draws),
             precision=precision,
             recall=recall,
             duplicates=_share(sum(map(count_duplicates, shown)), sum(map(len, shown))),
             objects_per_image=objects_per_image(shown),
             calibration=bins,
             calibration_error=calibration_error(bins),
-            violations=_share(effort.violations, effort.tokens),
             degenerate=sum(one.degenerate for one in detections),
-            encode_s=effort.encode_s / len(truths),
-            decode_s=effort.decode_s / len(truths),
-            tokens_per_s=_share(effort.tokens, effort.decode_s),
-            missing_classes=missing_classes,
             precision_curve=tuple(scores.precision_recall(0.5)[1].tolist()),
+            **others,
         )
+
+
+def _by_input_size(
+    predictor: Predictor, truths: Sequence[Truth], detections: Sequence[Detections]
+) -> dict[str, dict[str, float]]:
+    scales = []
+    for truth in truths:
+        rows, columns = Letterbox(predictor.preprocess, truth.size).content_size
+        scales.append(math.sqrt(rows * columns / (truth.size[0] * truth.size[1])))
+    return score(truths, detections, predictor.categories, scales).by_size()
 
 
 def _intervals(

@@ -8,13 +8,16 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Protocol
 
 from pix2seq.categories import Categories
 from pix2seq.config import ConfigError, SamplingOptions
+from pix2seq.data import CocoDetection
 from pix2seq.data.sample import Sample
 from pix2seq.detections import Detections
 from pix2seq.evaluate.coco import Truth
+from pix2seq.evaluate.others import read_detections
 from pix2seq.evaluate.quality import count_violations
 from pix2seq.evaluate.result import Effort, EvalResult
 from pix2seq.many import (
@@ -123,6 +126,40 @@ def evaluate(
             bootstrap_draws,
         )
     return processes.agree(result)
+
+
+def evaluate_detections(
+    path: str | Path,
+    samples: CocoDetection,
+    score_threshold: float = 0.0,
+    limit: int | None = None,
+    bootstrap_draws: int = 0,
+    on_progress: Progress | None = None,
+) -> EvalResult:
+    """Score another detector's boxes, a file in COCO's results format, on the same terms.
+
+    Args:
+        score_threshold: which boxes count as shown.
+
+    Raises:
+        ConfigError: the file cannot be used, or there are no images.
+    """
+    ids = samples.annotations.image_ids
+    found = read_detections(path, ids, samples.categories)
+    truths: list[Truth] = []
+    total = _count(samples, limit, batch_size=1)
+    for index in range(total):
+        truths.append(Truth.of(samples[index]))
+        if on_progress is not None:
+            on_progress(len(truths), total)
+    return EvalResult.of_boxes(
+        Path(path).name,
+        samples.categories,
+        truths,
+        [found[truth.image_id] for truth in truths],
+        score_threshold,
+        bootstrap_draws,
+    )
 
 
 def encode_samples(

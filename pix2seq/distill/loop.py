@@ -1,0 +1,189 @@
+"""The loop of ``python -m pix2seq distill``.
+
+A run folder is laid out as ``train``'s: ``train.json`` (the settings), ``metrics.jsonl``,
+``state/`` (everything needed to go on from the last step) and ``checkpoint/`` (the averaged
+weights, which ``pix2seq.load``, ``train --init`` and ``distill --init`` read).
+"""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+import torch
+from torch import Tensor, nn
+from torch.utils.data import DataLoader
+
+from pix2seq import checkpoints, states
+from pix2seq.config import ConfigError, DistillConfig
+from pix2seq.device import pick_device
+from pix2seq.distill.lessons import Lessons, collate_lessons
+from pix2seq.distill.places import PlaceLosses, teacher_places
+from pix2seq.finetune import initialise, initialise_parts
+from pix2seq.model import Pix2Seq
+from pix2seq.model.pretrained import load_backbone
+from pix2seq.objective import SoftenedLosses, kind_losses, weighted_mean
+from pix2seq.optim import WeightAverage, build_optimizer, learning_rate_share
+from pix2seq.reporter import Reporter
+from pix2seq.resume import resumed_step
+from pix2seq.tokenizer import Tokenizer
+from pix2seq.train import (
+    build_tokenizer,
+    hard_losses,
+    plain_errors,
+    prepare_folder,
+    save_run,
+    warn_damaged,
+)
+from pix2seq.transforms import normalize
+
+
+class Lesson(nn.Module):
+    """A batch to its losses by name."""
+
+    def __init__(self, model: Pix2Seq, tokenizer: Tokenizer, config: DistillConfig) -> None:
+        super().__init__()
+        pyramid = config.model.encoder.pyramid
+        self.model = model
+        self.tokenizer = tokenizer
+        self.config = config
+        self.place_losses = PlaceLosses(pyramid.width, pyramid.classes)
+        self.losses_of = SoftenedLosses(tokenizer, config.coord_sigma, config.class_smoothing)
+
+    def forward(self, batch: dict[str, Tensor]) -> tuple[Tensor, dict[str, Tensor]]:
+        """The sum to be minimised and its parts, unweighted (and hard ones of the sentences)."""
+        config, encoder = self.config, self.model.encoder
+        pixels = normalize(batch["pixels"].float() / 255, config.preprocess)
+        teacher = places = teacher_places(batch)
+        parts: dict[str, Tensor] = {}
+        loss = pixels.new_zeros(())
+        if config.reads != "teacher":
+            places = encoder.look(pixels.contiguous(memory_format=torch.channels_last))
+        if config.looks:
+            self.place_losses.measure(teacher)
+            names = "maps", "classes", "boxes"
+            parts |= zip(names, self.place_losses(places, teacher), strict=True)
+            loss = loss + sum(getattr(config, f"{name}_weight") * parts[name] for name in names)
+        if config.sentences_weight:
+            count = config.sentence_images or len(pixels)
+            seen = places.first(count)
+            seen = seen.detach() if config.reads == "detached" else seen
+            memory = encoder.remember(seen, tuple(pixels.shape[-2:]))
+            loss = loss + config.sentences_weight * self._sentences(batch, memory, parts)
+        return loss, parts
+
+    def _sentences(
+        self, batch: dict[str, Tensor], memory: Tensor, parts: dict[str, Tensor]
+    ) -> Tensor:
+        words, count = self.tokenizer, len(memory) * self.config.sequences_per_image
+        names = "input_ids", "target_ids", "token_weights"
+        batch = {name: batch[name][:count] for name in names}
+        targets, weights = batch["target_ids"], batch["token_weights"]
+        logits = self.model.decode(batch["input_ids"], memory)
+        loss = weighted_mean(self.losses_of(logits, targets), weights)
+        if self.config.augment.kind_weight:
+            untaught = (weights == 0) & words.is_coord(targets)
+            kinds = weighted_mean(kind_losses(logits, words), untaught)
+            loss = loss + self.config.augment.kind_weight * kinds
+        parts |= hard_losses(logits, batch, words)
+        return loss
+
+
+def build_model(config: DistillConfig, tokenizer: Tokenizer) -> Pix2Seq:
+    """The network before its first step: from a pyramid's checkpoint, or from what another kind of
+    checkpoint or ImageNet has of it."""
+    torch.manual_seed(config.seed)
+    model = Pix2Seq(config.model)
+    if config.init is None:
+        name = config.model.encoder.backbone or ""
+        load_backbone(model.encoder, name, config.backbone_weights)
+        return model
+    source = checkpoints.load(config.init, device="cpu")
+    if source.model.config.encoder.kind == "pyramid":
+        initialise(model, tokenizer, source)
+    else:
+        initialise_parts(model, tokenizer, source)
+    return model
+
+
+def run(config: DistillConfig, out: str | Path, resume: bool = False) -> Path:
+    """Learn from start to end.
+
+    Args:
+        out: the run folder.
+        resume: go on from the newest state in ``out`` that is whole, if there is one.
+
+    Returns:
+        The folder of the final checkpoint.
+
+    Raises:
+        ConfigError: ``out`` already holds a run and ``resume`` is off, the teacher does not work,
+            the loss is no number any more, or the disk does not take a save.
+    """
+    from accelerate import Accelerator
+
+    out = Path(out)
+    if states.holds_run(out) and not resume:
+        raise ConfigError(f"{out} already holds a run; add --resume or choose another folder")
+    accelerator = Accelerator(
+        cpu=pick_device("auto").type == "cpu",
+        mixed_precision=config.mixed_precision,
+        step_scheduler_with_optimizer=False,
+    )
+    if accelerator.num_processes > 1:
+        raise ConfigError(
+            f"{accelerator.num_processes} processes were started; distill runs in one, and its "
+            "loader and the teacher in others (set workers)"
+        )
+    tokenizer = build_tokenizer(config)
+    state = states.latest_state(out, warn_damaged) if resume else None
+    first = resumed_step(out, state, config, tokenizer.categories) if resume else 0
+    if first == config.steps:
+        print(f"{out} is finished: all {first} steps are done", file=sys.stderr)
+        return out / "checkpoint"
+    model = build_model(config, tokenizer).to(memory_format=torch.channels_last)
+    lessons = Lessons(config, tokenizer)
+    loader = DataLoader(
+        lessons,
+        batch_size=config.batch_size,
+        collate_fn=collate_lessons,
+        num_workers=config.workers,
+        prefetch_factor=4 if config.workers else None,
+    )
+    lesson = Lesson(model, tokenizer, config)
+    optimizer = build_optimizer(lesson, model.encoder.backbone, config)
+    schedule = torch.optim.lr_scheduler.LambdaLR(
+        optimizer, lambda step: learning_rate_share(step, config)
+    )
+    lesson, optimizer, loader, schedule = accelerator.prepare(lesson, optimizer, loader, schedule)
+    average = WeightAverage(model, config.ema)
+    reporter = Reporter(out / "metrics.jsonl", config, active=True)
+    accelerator.register_for_checkpointing(average, reporter)
+    if state is not None:
+        accelerator.load_state(str(state.folder))
+        loader = accelerator.skip_first_batches(loader, first)
+    prepare_folder(out, config)
+    reporter.begin(first)
+    lesson.train()
+    try:
+        for step, batch in enumerate(reporter.timed(plain_errors(loader)), start=first):
+            loss, parts = lesson(batch)
+            if not torch.isfinite(loss):
+                raise ConfigError(
+                    f"the loss is {loss.item()} at step {step + 1}: training diverged; lower lr "
+                    f"(it is {config.lr:g}) or grad_clip (it is {config.grad_clip:g})"
+                )
+            accelerator.backward(loss)
+            accelerator.clip_grad_norm_(lesson.parameters(), config.grad_clip)
+            optimizer.step()
+            schedule.step()
+            optimizer.zero_grad()
+            average.update()
+            reporter.add(step, parts, max(schedule.get_last_lr()))
+            last = step + 1 == config.steps
+            if last or (step + 1) % config.save_every == 0:
+                save_run(out, step + 1, accelerator, model, average, tokenizer, config)
+    finally:
+        lessons.close()
+        reporter.close()
+    return out / "checkpoint"

@@ -1,0 +1,298 @@
+"""An encoder with a feature pyramid whose every place guesses what stands there.
+
+A backbone's maps at strides 8, 16 and 32 are joined, top down and bottom up, to four maps of one
+width at strides 8 to 64 (PANet, arXiv 1803.01534). Every place of them guesses a class and the four
+edges of a box. All of that goes into one memory on the stride-16 grid: the features, and the surest
+guess of the places in each token, its edges as the same sin-cos codes that coordinate tokens are
+made of. So the decoder, which still writes every object token by token, need not work out an edge
+from a position and a distance: it can look it up.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cache
+from itertools import pairwise
+
+import timm
+import torch
+import torch.nn.functional as F
+from timm.layers import Conv2dSame, pad_same
+from torch import Tensor, nn
+
+from pix2seq.config import ConfigError, EncoderConfig
+from pix2seq.model.depthwise import DepthwiseConv, depthwise
+from pix2seq.model.layers import TransformerEncoder
+from pix2seq.model.positions import line_codes, line_codes_2d
+
+STRIDES = (8, 16, 32, 64)
+_BACKBONE_STRIDES = [8, 16, 32]
+_MEMORY_LEVEL = 1  # of STRIDES
+_EDGE_CODE = 48  # numbers per guessed edge
+_SLOPE = 0.1
+_FEATURES = 7.0  # deviation of an ImageNet backbone's features
+_JOIN = 0.7  # two maps of deviation 1 added and multiplied by this have deviation 1
+
+
+@dataclass(frozen=True, eq=False)
+class Places:
+    """What an encoder sees at every place of its pyramid, finest stride first.
+
+    Attributes:
+        maps: one (B, width, rows, columns) per stride.
+        class_logits: (B, P, classes), the places of all strides one after the other, row-major; a
+            class's probability is its sigmoid.
+        boxes: (B, P, 4) ``xyxy`` in pixels of the input.
+    """
+
+    maps: list[Tensor]
+    class_logits: Tensor
+    boxes: Tensor
+
+    def first(self, count: int) -> Places:
+        """Those of the first images of a batch."""
+        maps = [features[:count] for features in self.maps]
+        return Places(maps, self.class_logits[:count], self.boxes[:count])
+
+    def detach(self) -> Places:
+        """The same without a way back for gradients."""
+        maps = [features.detach() for features in self.maps]
+        return Places(maps, self.class_logits.detach(), self.boxes.detach())
+
+
+def place_grids(height: int, width: int) -> list[tuple[int, int]]:
+    """Rows and columns of each stride's map for an input of that size."""
+    return [(-(-height // stride), -(-width // stride)) for stride in STRIDES]
+
+
+@cache
+def token_places(size: tuple[int, int]) -> tuple[Tensor, Tensor]:
+    """Which places lie in each token of the memory; a coarse one in the token at its centre.
+
+    Returns:
+        (C, N) indices among all places, and bool (C, N): whether that candidate is one.
+    """
+    grids = place_grids(*size)
+    rows, columns = grids[_MEMORY_LEVEL]
+    row, column = torch.arange(rows)[:, None], torch.arange(columns)[None]
+    found, first = [], 0
+    for (height, width), stride in zip(grids, STRIDES, strict=True):
+        ratio = STRIDES[_MEMORY_LEVEL] / stride
+        cells = max(1, int(ratio))  # of this stride along a token's side
+        for y in range(cells):
+            for x in range(cells):
+                i, j = (row * ratio + y).long(), (column * ratio + x).long()
+                there = (i < height) & (j < width)
+                if ratio < 1:
+                    middle = int(1 / ratio) // 2
+                    there &= (row % int(1 / ratio) == middle) & (column % int(1 / ratio) == middle)
+                place = first + i.clamp(max=height - 1) * width + j.clamp(max=width - 1)
+                found.append((place.flatten(), there.flatten()))
+        first += height * width
+    index, there = zip(*found, strict=True)
+    return torch.stack(index), torch.stack(there)
+
+
+class Block(nn.Module):
+    """Depthwise 5 x 5, then 1 x 1, each with a leaky rectifier; perhaps around a shortcut."""
+
+    def __init__(self, width: int, stride: int = 1, shortcut: bool = True) -> None:
+        super().__init__()
+        self.depth = DepthwiseConv(width, 5, stride)
+        self.point = nn.Conv2d(width, width, 1)
+        self.shortcut = shortcut
+        for conv in (self.depth, self.point):
+            nn.init.kaiming_normal_(conv.weight, a=_SLOPE)
+            nn.init.zeros_(conv.bias)
+        if shortcut:
+            self.point.weight.data.mul_(0.5)
+
+    def forward(self, x: Tensor) -> Tensor:
+        y = F.leaky_relu(self.depth(x), _SLOPE)
+        y = F.leaky_relu(self.point(y), _SLOPE)
+        return x + y if self.shortcut else y
+
+
+class Pyramid(nn.Module):
+    """Maps of a backbone at strides 8, 16, 32 to maps of one width at strides 8 to 64."""
+
+    def __init__(self, channels: list[int], width: int) -> None:
+        super().__init__()
+        self.lateral = nn.ModuleList(nn.Conv2d(c, width, 1) for c in channels)
+        self.coarsest = Block(width, stride=2, shortcut=False)
+        self.top_down = nn.ModuleList(Block(width) for _ in channels)
+        self.shrink = nn.ModuleList(Block(width, stride=2, shortcut=False) for _ in channels)
+        self.bottom_up = nn.ModuleList(Block(width) for _ in channels)
+        self.heads = nn.ModuleList(
+            nn.Sequential(Block(width), Block(width, shortcut=False)) for _ in STRIDES
+        )
+        for conv in self.lateral:
+            nn.init.normal_(conv.weight, std=_FEATURES**-1 * conv.in_channels**-0.5)
+            nn.init.zeros_(conv.bias)
+
+    def forward(self, features: list[Tensor]) -> list[Tensor]:
+        maps = [lateral(x) for lateral, x in zip(self.lateral, features, strict=True)]
+        maps.append(self.coarsest(maps[-1]))
+        for i in reversed(range(len(maps) - 1)):
+            above = F.interpolate(maps[i + 1], size=maps[i].shape[-2:])
+            maps[i] = self.top_down[i](_JOIN * (maps[i] + above))
+        for i in range(1, len(maps)):
+            maps[i] = self.bottom_up[i - 1](_JOIN * (maps[i] + self.shrink[i - 1](maps[i - 1])))
+        return [head(x) for head, x in zip(self.heads, maps, strict=True)]
+
+
+class PyramidEncoder(nn.Module):
+    """Pixels to the memory described above.
+
+    The backbone's batch norms are folded into its convolutions: batches here are too small to
+    measure statistics, and without them a step takes two thirds of the time.
+    """
+
+    stride = STRIDES[_MEMORY_LEVEL]
+
+    def __init__(self, config: EncoderConfig) -> None:
+        super().__init__()
+        if config.pyramid is None:
+            raise ConfigError('encoder kind "pyramid" needs the settings "pyramid"')
+        dim, width, classes = config.transformer.dim, config.pyramid.width, config.pyramid.classes
+        self.classes = classes
+        self._name, self._indices = config.backbone, config.out_indices
+        self.backbone = self.create_backbone()
+        if self.backbone.feature_info.reduction() != _BACKBONE_STRIDES:
+            raise ConfigError(
+                f"out_indices {list(config.out_indices)} of {config.backbone} have strides "
+                f"{self.backbone.feature_info.reduction()}; choose those of {_BACKBONE_STRIDES}"
+            )
+        fold_batch_norms(self.backbone)
+        self.frozen_stages = config.frozen_stages
+        self.pyramid = Pyramid(self.backbone.feature_info.channels(), width)
+        self.guess = nn.ModuleList(nn.Conv2d(width, classes + 4, 1) for _ in STRIDES)
+        for conv in self.guess:
+            nn.init.normal_(conv.weight, std=0.01)
+            nn.init.zeros_(conv.bias)
+            nn.init.constant_(conv.bias[:classes], -4.6)  # a class stands in a place in a hundred
+        fine = self.stride // STRIDES[0]
+        self.fine = nn.Conv2d(width, dim, fine, fine, bias=False)
+        self.project = nn.ModuleList(nn.Conv2d(width, dim, 1) for _ in STRIDES[_MEMORY_LEVEL:])
+        self.from_guess = nn.Linear(classes + 4 * _EDGE_CODE, dim)
+        nn.init.normal_(self.from_guess.weight, std=0.15)  # a sure guess is as loud as the maps
+        nn.init.zeros_(self.from_guess.bias)
+        self.norm = nn.LayerNorm(dim)
+        self.from_code = nn.Linear(dim, dim)
+        self.transformer = TransformerEncoder(config.transformer)
+        self.freeze()
+
+    def create_backbone(self) -> nn.Module:
+        """The backbone as timm makes it, empty, its batch norms not yet folded."""
+        return timm.create_model(
+            self._name, features_only=True, out_indices=self._indices, pretrained=False
+        )
+
+    def freeze(self) -> None:
+        """Stop gradients of the stem, of the first ``frozen_stages`` stages and of the backbone's
+        depthwise kernels, a hundredth of its weights that would take a third of a step."""
+        for module in self.backbone.modules():
+            if isinstance(module, _FoldedDepthwise):
+                module.weight.requires_grad_(False)
+        if self.frozen_stages:
+            stem = [self.backbone.conv_stem, self.backbone.bn1]
+            for stage in [*stem, *self.backbone.blocks[: self.frozen_stages]]:
+                stage.requires_grad_(False)
+
+    def grid(self, height: int, width: int) -> tuple[int, int]:
+        """Rows and columns of the memory for an input of that size."""
+        return -(-height // self.stride), -(-width // self.stride)
+
+    def look(self, pixels: Tensor) -> Places:
+        """Pixels (B, 3, H, W) to what stands where."""
+        maps = self.pyramid(self.backbone(pixels))
+        logits, boxes = [], []
+        for features, guess, stride in zip(maps, self.guess, STRIDES, strict=True):
+            out = guess(features).float().flatten(2).transpose(1, 2)  # (B, places, classes + 4)
+            logits.append(out[..., : self.classes])
+            rows, columns = features.shape[-2:]
+            y = (torch.arange(rows, device=out.device) + 0.5)[:, None].expand(rows, columns)
+            x = (torch.arange(columns, device=out.device) + 0.5)[None].expand(rows, columns)
+            distance = F.softplus(out[..., self.classes :])  # left, top, right, bottom
+            centre = torch.stack([x, y], dim=-1).flatten(0, 1)
+            corners = centre - distance[..., :2], centre + distance[..., 2:]
+            boxes.append(torch.cat(corners, dim=-1) * stride)
+        return Places(maps, torch.cat(logits, 1), torch.cat(boxes, 1))
+
+    def gather(self, places: Places, size: tuple[int, int]) -> tuple[Tensor, Tensor]:
+        """Tokens before the transformer (B, N, D), and their position codes (N, D).
+
+        Args:
+            size: (height, width) of the input in pixels.
+        """
+        rows, columns = self.grid(*size)
+        side = self.fine.stride[0]
+        finest = places.maps[0]
+        missing = rows * side - finest.shape[-2], columns * side - finest.shape[-1]
+        fused = self.fine(F.pad(finest, (0, missing[1], 0, missing[0])))
+        for project, features in zip(self.project, places.maps[_MEMORY_LEVEL:], strict=True):
+            fused = fused + F.interpolate(project(features), size=(rows, columns))
+        tokens = fused.flatten(2).transpose(1, 2) + self.from_guess(self._guesses(places, size))
+        where = line_codes_2d(rows, columns, tokens.shape[-1]).to(tokens)
+        return self.norm(tokens) + self.from_code(where), where
+
+    def _guesses(self, places: Places, size: tuple[int, int]) -> Tensor:
+        """For every memory token the surest guess of the places in it: its classes'
+        probabilities and its edges' codes, fainter the less sure it is, (B, N, classes + codes)."""
+        probability = places.class_logits.sigmoid()
+        sure = probability.detach().amax(-1)  # (B, P)
+        index, there = (x.to(sure.device) for x in token_places(size))  # (candidates, N)
+        best = (sure[:, index] - (~there).float()).argmax(1)  # (B, N)
+        best = index.expand(len(best), -1, -1).gather(1, best[:, None])[:, 0]
+        picked = best[..., None]
+        edges = places.boxes.detach().take_along_dim(picked, 1)
+        edges = (edges / edges.new_tensor([size[1], size[0]] * 2)).clamp(0, 1)
+        codes = line_codes(edges.flatten(), _EDGE_CODE).view(*best.shape, -1)
+        surely = sure.take_along_dim(best, 1)[..., None].sqrt() * codes
+        return torch.cat([probability.take_along_dim(picked, 1), surely], dim=-1)
+
+    def remember(self, places: Places, size: tuple[int, int]) -> Tensor:
+        """The memory (B, N, D) of what was seen."""
+        tokens, where = self.gather(places, size)
+        return self.transformer(tokens) + where
+
+    def forward(self, pixels: Tensor) -> Tensor:
+        return self.remember(self.look(pixels), tuple(pixels.shape[-2:]))
+
+    def attention_weights(self, pixels: Tensor) -> Tensor:
+        """The transformer layers' self-attention, (B, layers, H, N, N)."""
+        tokens, _ = self.gather(self.look(pixels), tuple(pixels.shape[-2:]))
+        return self.transformer.attention_weights(tokens)
+
+
+class _FoldedDepthwise(nn.Module):
+    """A backbone's depthwise convolution, with TensorFlow's uneven padding where it has that."""
+
+    def __init__(self, conv: nn.Conv2d) -> None:
+        super().__init__()
+        self.weight, self.bias = conv.weight, conv.bias
+        self.stride, self.side = conv.stride[0], conv.kernel_size[0]
+        self.padding = None if isinstance(conv, Conv2dSame) else conv.padding[0]
+
+    def forward(self, x: Tensor) -> Tensor:
+        if self.padding is not None:
+            return depthwise(x, self.weight, self.bias, self.stride, self.padding)
+        padded = pad_same(x, (self.side, self.side), (self.stride, self.stride))
+        return depthwise(padded, self.weight, self.bias, self.stride)
+
+
+@torch.no_grad()
+def fold_batch_norms(backbone: nn.Module) -> None:
+    """Put every batch norm of an EfficientNet-Lite in eval mode into the convolution before it."""
+    for parent in list(backbone.modules()):
+        names = list(parent._modules)
+        for name, following in pairwise(names):
+            conv, norm = getattr(parent, name), getattr(parent, following)
+            if not isinstance(conv, nn.Conv2d) or not isinstance(norm, nn.BatchNorm2d):
+                continue
+            scale = norm.weight / (norm.running_var + norm.eps).sqrt()
+            conv.weight.mul_(scale[:, None, None, None])
+            conv.bias = nn.Parameter(norm.bias - norm.running_mean * scale)
+            setattr(parent, following, norm.act)
+            if conv.groups == conv.in_channels > 1:
+                setattr(parent, name, _FoldedDepthwise(conv))

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from pix2seq.checkpoints import available_checkpoints
     from pix2seq.config import ConfigError, SamplingOptions
     from pix2seq.detections import Detections
+    from pix2seq.many import Failure
     from pix2seq.predictor import ImageEncoding, Predictor, load
     from pix2seq.sampling import SamplingStep
 
@@ -23,6 +24,7 @@ __version__ = "0.1.0"
 _HOMES = {
     "ConfigError": "pix2seq.config",
     "Detections": "pix2seq.detections",
+    "Failure": "pix2seq.many",
     "ImageEncoding": "pix2seq.predictor",
     "Predictor": "pix2seq.predictor",
     "SamplingOptions": "pix2seq.config",
@@ -34,6 +36,7 @@ _HOMES = {
 __all__ = [
     "ConfigError",
     "Detections",
+    "Failure",
     "ImageEncoding",
     "Predictor",
     "SamplingOptions",

@@ -3,12 +3,19 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, fields
+from types import ModuleType
+from typing import TYPE_CHECKING
 
+import numpy as np
 import torch
 from torch import Tensor
 
 from pix2seq.boxes import xyxy_to_xywh
 from pix2seq.categories import Categories
+from pix2seq.config import ConfigError
+
+if TYPE_CHECKING:
+    import supervision
 
 
 def object_marks(name: str, written: str, forced: bool, again: int | None) -> tuple[str, ...]:
@@ -134,6 +141,63 @@ class Detections:
         marks = object_marks(name, word, bool(self.forced[row]), again if again >= 0 else None)
         return " · ".join((said, *marks))
 
+    def to_supervision(self, categories: Categories) -> supervision.Detections:
+        """The same objects for roboflow's supervision: its annotators, trackers and metrics.
+
+        ``class_id`` is the label, ``confidence`` the score; everything else travels in ``data``
+        (``class_name``, and this class's other arrays by name) and ``metadata``.
+
+        Raises:
+            ConfigError: supervision is not installed.
+        """
+        names = [categories.name(label) for label in self.labels.tolist()]
+        data = {name: getattr(self, name).numpy() for name in self._per_object()[3:]}
+        return _supervision().Detections(
+            xyxy=self.boxes.numpy(),
+            confidence=self.scores.numpy(),
+            class_id=self.labels.numpy(),
+            data={"class_name": np.array(names, dtype=str), **data},
+            metadata={"degenerate": self.degenerate},
+        )
+
+    @classmethod
+    def from_supervision(
+        cls, found: supervision.Detections, categories: Categories | None = None
+    ) -> Detections:
+        """Objects that supervision holds, whoever found them.
+
+        Args:
+            categories: the label space. Where ``found`` names its classes, they are looked up
+                there; otherwise, or without it, ``class_id`` is the label.
+
+        Raises:
+            ConfigError: there are no classes, or one has no label in ``categories``.
+        """
+        count = len(found.xyxy)
+        names = found.data.get("class_name")
+        if categories is not None and names is not None:
+            try:
+                labels = [categories.label_of_name(str(name)) for name in names]
+            except KeyError as error:
+                raise ConfigError(f"the label space has no class {error.args[0]!r}") from None
+        elif found.class_id is not None or not count:
+            labels = [] if found.class_id is None else found.class_id.tolist()
+        else:
+            raise ConfigError("the detections have no class_id; set it to the labels")
+        scores = np.ones(count) if found.confidence is None else found.confidence
+        extra = {
+            name: torch.from_numpy(np.array(found.data[name]))
+            for name in cls._per_object()[3:]
+            if name in found.data
+        }
+        return cls.of(
+            boxes=torch.from_numpy(np.array(found.xyxy)).reshape(-1, 4),
+            labels=torch.tensor(labels, dtype=torch.long),
+            scores=torch.from_numpy(np.array(scores)),
+            degenerate=int(found.metadata.get("degenerate", 0)),
+            **extra,
+        )
+
     def to_coco(self, image_id: int, categories: Categories) -> list[dict]:
         """COCO result records; labels without a class name are left out, as the official code
         does with its "nothing" class."""
@@ -154,3 +218,13 @@ class Detections:
                     }
                 )
         return records
+
+
+def _supervision() -> ModuleType:
+    try:
+        import supervision
+    except ImportError:
+        raise ConfigError(
+            "supervision is not installed; pip install 'pix2seq-explorer[supervision]'"
+        ) from None
+    return supervision

@@ -9,6 +9,7 @@ checked before any pixel is decoded, so a decompression bomb costs nothing. Only
 
 from __future__ import annotations
 
+import io
 import os
 import re
 import struct
@@ -53,6 +54,10 @@ _TURNS = {  # EXIF 2.32, "Orientation": what a viewer does to the stored rows
 _WARNINGS = threading.Lock()  # warnings.catch_warnings changes the whole process
 
 
+class NotAPicture(ConfigError):
+    """A file's content is none of ``FORMATS``."""
+
+
 def load_image(source: Image.Image | np.ndarray | str | Path | None) -> Image.Image:
     """Read an image.
 
@@ -77,8 +82,20 @@ def load_image(source: Image.Image | np.ndarray | str | Path | None) -> Image.Im
         raise ConfigError(
             f"the image is a {type(source).__name__}; give a file, a PIL image or an array"
         )
-    path, name = _local(source)
+    path, name = local_file(source)
     with _opened(path, name) as image:
+        return _upright_rgb(image, name)
+
+
+def decode_image(content: bytes, name: str) -> Image.Image:
+    """``load_image`` for an encoded file that is in memory.
+
+    Args:
+        name: what messages call it.
+    """
+    if not content:
+        raise ConfigError(f"{name} is empty (0 bytes); save or download it again")
+    with open_picture(io.BytesIO(content), name) as image:
         return _upright_rgb(image, name)
 
 
@@ -99,7 +116,7 @@ class Photo:
 
 def read_photo(path: str | Path) -> Photo:
     """``load_image`` for a file whose labels may have been made on the unturned rows."""
-    path, name = _local(path)
+    path, name = local_file(path)
     with _opened(path, name) as image:
         stored, orientation = _stored_size(image), _orientation(image)  # decoding may forget both
         return Photo(_upright_rgb(image, name), stored, orientation)
@@ -111,7 +128,7 @@ def upright_size(path: str | Path) -> tuple[int, int]:
     Raises:
         ConfigError: the file cannot be read as a picture.
     """
-    path, name = _local(path)
+    path, name = local_file(path)
     with _opened(path, name) as image:
         _check_size(image.width, image.height, name)
         height, width = _stored_size(image)
@@ -124,7 +141,7 @@ def check_image(path: str | Path) -> None:
     Raises:
         ConfigError: ``load_image`` would refuse it.
     """
-    path, name = _local(path)
+    path, name = local_file(path)
     with _opened(path, name) as image:
         _check_size(image.width, image.height, name)
         try:
@@ -152,7 +169,7 @@ def open_picture(source: Path | BinaryIO, name: str) -> Iterator[Image.Image]:
         pixels = re.search(r"\((\d+) pixels\)", str(error))
         raise _too_large(name, f"{int(pixels[1]):,}" if pixels else "too many") from None
     except UnidentifiedImageError:
-        raise ConfigError(f"{name} is not an image that can be read; use {_FORMATS}") from None
+        raise NotAPicture(f"{name} is not an image that can be read; use {_FORMATS}") from None
     except PermissionError:
         raise ConfigError(f"{name} may not be read; check its permissions") from None
     except _DAMAGE as error:
@@ -161,8 +178,12 @@ def open_picture(source: Path | BinaryIO, name: str) -> Iterator[Image.Image]:
         yield image
 
 
-def _local(source: str | Path) -> tuple[Path, str]:
-    """The file that is meant and what messages call it."""
+def local_file(source: str | Path) -> tuple[Path, str]:
+    """The file that is meant and what messages call it.
+
+    Raises:
+        ConfigError: it is a web address.
+    """
     text = str(source)
     name = f"image {text!r}"
     scheme, separator, _ = text.partition("://")

@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -25,51 +24,14 @@ from pix2seq.config import PreprocessConfig, SamplingOptions
 from pix2seq.convert import ensure
 from pix2seq.detections import Detections
 from pix2seq.device import inference
-from pix2seq.images import load_image
+from pix2seq.encoding import ImageEncoding, Written
+from pix2seq.many import Failure, Frame, Picture, detect_many, read_frame
 from pix2seq.model import Pix2Seq
 from pix2seq.reading import Reading, read_sentence
 from pix2seq.sampling import Job, SampledBatch, SamplingStep, sample_stream, write_many
 from pix2seq.tokenizer import Tokenizer
-from pix2seq.transforms import Letterbox
 
 ImageSource = Image.Image | np.ndarray | str | Path
-
-
-@dataclass(frozen=True, eq=False)
-class ImageEncoding:
-    """An image as the model sees it: all that writing about it needs.
-
-    Attributes:
-        memory: (1, N, D) on the model's device.
-        letterbox: the frame that leads back to the original image.
-        orig_size: (height, width) of the original image in pixels.
-        grid: rows and columns of the memory's image tokens, N = rows * columns (and a class token
-            before them in some models).
-        seconds: what encoding took, resizing included.
-    """
-
-    memory: Tensor
-    letterbox: Letterbox
-    orig_size: tuple[int, int]
-    grid: tuple[int, int]
-    seconds: float
-
-
-@dataclass(frozen=True, eq=False)
-class Written:
-    """A finished sentence of ``Predictor.write_many``.
-
-    Attributes:
-        index: place of its image among those that were handed over.
-        encoding: the image.
-        options: resolved; what it was written with, and what it is to be read with.
-        steps: one per token, EOS included.
-    """
-
-    index: int
-    encoding: ImageEncoding
-    options: SamplingOptions
-    steps: list[SamplingStep]
 
 
 class Predictor:
@@ -262,11 +224,15 @@ class Predictor:
     def encode_batch(self, images: Sequence[ImageSource]) -> list[ImageEncoding]:
         """Look at several images (at least one) in one pass; ``seconds`` is each one's share."""
         start = time.perf_counter()
-        frames, pixels = [], []
-        for image in map(load_image, images):
-            frames.append(Letterbox(self.preprocess, orig_size=(image.height, image.width)))
-            pixels.append(frames[-1].apply_image(image))
-        batch = torch.stack(pixels).to(self.device)  # (B, 3, H, W)
+        return self.encode_frames([read_frame(one, self.preprocess) for one in images], start)
+
+    def encode_frames(
+        self, frames: Sequence[Frame], start: float | None = None
+    ) -> list[ImageEncoding]:
+        """Look at images that are letterboxed already, in one pass; ``start`` is when their share
+        of ``seconds`` began."""
+        start = time.perf_counter() if start is None else start
+        batch = torch.stack([frame.pixels for frame in frames]).to(self.device)  # (B, 3, H, W)
         with inference(self.device):
             memory = self.model.encode_image(batch).float()
         memory = memory.clone()  # out of inference mode: autograd would refuse it elsewhere
@@ -275,7 +241,9 @@ class Predictor:
         seconds = (time.perf_counter() - start) / len(frames)
         grid = self.model.memory_grid(*self.preprocess.image_size)
         return [
-            ImageEncoding(memory[i : i + 1], frame, frame.orig_size, grid, seconds)
+            ImageEncoding(
+                memory[i : i + 1], frame.letterbox, frame.letterbox.orig_size, grid, seconds
+            )
             for i, frame in enumerate(frames)
         ]
 
@@ -297,6 +265,21 @@ class Predictor:
             )
             found.append(reading.detections())
         return found
+
+    def detect_many(
+        self,
+        pictures: Iterable[Picture],
+        options: SamplingOptions | None = None,
+        batch_size: int | str = "auto",
+        workers: int = 2,
+        on_error: str = "collect",
+        ordered: bool = True,
+        timeout: float = 30.0,
+    ) -> Iterator[tuple[str, Detections | Failure]]:
+        """Find the objects in any number of images, each with a seed of its own, read ahead in
+        ``workers`` processes: (name, detections or failure) of each; see ``many.detect_many``."""
+        options = self.resolve(options)
+        return detect_many(self, pictures, options, batch_size, workers, on_error, ordered, timeout)
 
     # ---- inside -----------------------------------------------------------------------------
 

@@ -441,7 +441,6 @@ def test_help_of_every_command_answers_without_loading_torch():
         "detect example:coffee --device gpu",
         "stream nowhere.jpg",
         "replay nowhere.json",
-        "bench --image nowhere.jpg",
         "evaluate --annotations nowhere.json --images .",
         "evaluate --scenes 1 --seed -3",
         "evaluate --scenes 1 --limit 0",

@@ -1,7 +1,9 @@
+import numpy as np
 import pytest
 import torch
 
 from pix2seq.categories import COCO_80, COCO_91
+from pix2seq.config import ConfigError
 from pix2seq.detections import Detections
 
 
@@ -83,3 +85,40 @@ def test_coco_records_leave_out_labels_without_a_class():
     labels = torch.tensor([1, 12, 500])  # person, a gap in COCO's ids, beyond the label space
     found = Detections.of(torch.zeros(3, 4), labels, torch.ones(3))
     assert [record["category_id"] for record in found.to_coco(1, COCO_91)] == [1]
+
+
+class TestSupervision:
+    """Needs supervision, which the development requirements bring."""
+
+    @pytest.mark.filterwarnings("ignore:OpenCV:UserWarning")
+    @pytest.mark.parametrize("found", [three(), Detections.empty(degenerate=4), three()[[1]]])
+    def test_there_and_back_is_the_same(self, found):
+        there = found.to_supervision(COCO_80)
+        assert list(there.data["class_name"]) == [COCO_80.name(i) for i in found.labels.tolist()]
+        for again in (
+            Detections.from_supervision(there),
+            Detections.from_supervision(there, COCO_80),
+        ):
+            for name in Detections._per_object():
+                ours, theirs = getattr(found, name), getattr(again, name)
+                assert torch.equal(ours, theirs) and ours.dtype == theirs.dtype, name
+            assert again.degenerate == found.degenerate
+
+    @pytest.mark.filterwarnings("ignore:OpenCV:UserWarning")
+    def test_what_another_detector_found_is_taken_by_the_names_of_its_classes(self):
+        import supervision as sv
+
+        theirs = sv.Detections(
+            xyxy=np.array([[1.0, 2, 3, 4]]),
+            class_id=np.array([55]),
+            data={"class_name": np.array(["dog"])},
+        )
+        found = Detections.from_supervision(theirs, COCO_80)
+        assert found.labels.tolist() == [COCO_80.label_of_name("dog")]
+        assert found.scores.tolist() == [1.0]
+        assert Detections.from_supervision(theirs).labels.tolist() == [55]
+        theirs.data["class_name"] = np.array(["unicorn"])
+        with pytest.raises(ConfigError, match="unicorn"):
+            Detections.from_supervision(theirs, COCO_80)
+        with pytest.raises(ConfigError, match="class_id"):
+            Detections.from_supervision(sv.Detections(xyxy=np.array([[1.0, 2, 3, 4]])))

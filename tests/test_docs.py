@@ -121,7 +121,8 @@ def test_requirements_are_the_libraries_that_are_imported():
         for path in [*MODULES, ROOT / "app.py"]
         for name in imported_modules(path.read_text())
     }
-    third_party = names - set(sys.stdlib_module_names) - {"pix2seq", "gdown"}  # gdown: optional
+    optional = {"gdown", "fsspec", "pyarrow", "ray", "supervision"}
+    third_party = names - set(sys.stdlib_module_names) - {"pix2seq"} - optional
     package = {"PIL": "pillow", "yaml": "pyyaml"}
     needed = {package.get(name, name).lower() for name in third_party}
     lines = (ROOT / "requirements.txt").read_text().splitlines()

@@ -41,7 +41,7 @@ from pix2seq.evaluate.quality import (
 )
 from pix2seq.predictor import Predictor
 from pix2seq.render.plots import plot_result, plot_trials
-from pix2seq.sampling import SampledBatch
+from pix2seq.sampling import sample_stream
 from tests import fakes
 
 PETS = Categories.contiguous(["dog", "cat"])
@@ -256,18 +256,21 @@ class TestCalibration:
 
 
 class TestViolations:
-    def test_only_tokens_before_and_at_eos_count(self, tokenizer):
-        coord, label, eos, pad = 10, tokenizer.class_ids[0], tokenizer.eos_id, tokenizer.pad_id
+    def test_every_token_up_to_and_with_eos_counts(self, tokenizer):
+        coord, label, eos = 10, tokenizer.class_ids[0], tokenizer.eos_id
         good = [coord] * 4 + [label]
-        ids = [
-            [*good, eos, pad, pad, pad, pad],  # fine
-            [label, coord, coord, coord, label, *good],  # a class where ymin belongs
-            [coord, coord, eos, pad, pad, pad, pad, pad, pad, pad],  # EOS inside an object
-        ]
-        batch = SampledBatch(
-            torch.tensor(ids), torch.zeros(3, 2, tokenizer.vocab_size), torch.tensor([5, 10, 2])
-        )
-        assert count_violations(batch, tokenizer) == (2, 6 + 10 + 3)
+
+        def broken(ids: list[int]) -> int:
+            model = fakes.ScriptedModel(fakes.script(ids, tokenizer.vocab_size))
+            options = SamplingOptions(grammar=False, temperature=0, max_objects=len(good) // 5 + 1)
+            memory = model.encode_image(torch.zeros(1, 3, 8, 8))
+            steps = list(sample_stream(model, memory, tokenizer, options))
+            assert [step.token_id for step in steps[: len(ids)]] == ids
+            return count_violations(steps[: len(ids)], tokenizer)
+
+        assert broken([*good, eos]) == 0
+        assert broken([label, coord, coord, coord, label, *good]) == 1  # a class in ymin's place
+        assert broken([coord, coord, eos]) == 1  # EOS inside an object
 
 
 @dataclass

@@ -13,7 +13,7 @@ import pytest
 import torch
 
 import pix2seq
-from pix2seq import checkpoints, train
+from pix2seq import checkpoints, reporter, states, train
 from pix2seq.config import AugmentConfig, ConfigError, DataConfig, TrainConfig
 from pix2seq.objective import SoftenedLosses, soft_coordinate_targets
 from tests import fakes
@@ -183,7 +183,7 @@ def test_an_interrupted_run_ends_where_the_whole_one_does(tmp_path, monkeypatch)
 @pytest.mark.parametrize("killed_at", [1, 3, 5])
 def test_a_run_killed_anywhere_goes_on_to_the_same_curve(tmp_path, monkeypatch, killed_at):
     """Reports every third step, saves every second: a kill falls between both."""
-    monkeypatch.setattr(train, "_REPORT_EVERY", 3)
+    monkeypatch.setattr(reporter, "_REPORT_EVERY", 3)
     settings = config(steps=6, save_every=2)
     train.run(settings, tmp_path / "whole")
 
@@ -231,7 +231,7 @@ def test_a_folder_with_a_run_in_it_is_not_overwritten(tmp_path):
 
 
 def test_the_log_tells_coordinates_and_classes_apart(tmp_path, monkeypatch):
-    monkeypatch.setattr(train, "_REPORT_EVERY", 2)
+    monkeypatch.setattr(reporter, "_REPORT_EVERY", 2)
     train.run(config(), tmp_path / "run")
     lines = [
         json.loads(row) for row in (tmp_path / "run" / "metrics.jsonl").read_text().split("\n")[:-1]
@@ -249,7 +249,7 @@ def test_a_tiny_model_learns_two_scenes_by_heart(tmp_path, monkeypatch):
     settings = config(
         steps=150, batch_size=4, lr=3e-3, save_every=150, warmup_steps=10, final_lr=0.1
     )
-    monkeypatch.setattr(train, "_REPORT_EVERY", 10)
+    monkeypatch.setattr(reporter, "_REPORT_EVERY", 10)
     train.run(settings, tmp_path / "run")
     rows = [json.loads(r) for r in (tmp_path / "run" / "metrics.jsonl").read_text().splitlines()]
     assert rows[-1]["loss"] < 0.6 * rows[0]["loss"]
@@ -271,7 +271,7 @@ def test_two_processes_share_the_batches_of_one_run(tmp_path):
         check=False,
     )
     assert done.returncode == 0, done.stderr[-2000:]
-    state = tmp_path / "run" / "state"
-    assert len(list(state.glob("random_states_*"))) == 2
-    assert json.loads((state / "step.json").read_text())["step"] == 4
+    state = states.latest_state(tmp_path / "run", pytest.fail)
+    assert state.step == 4
+    assert len(list(state.folder.glob("random_states_*"))) == 2
     assert weights(tmp_path / "run" / "checkpoint")

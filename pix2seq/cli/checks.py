@@ -34,8 +34,9 @@ def check_sampling_arguments(args: argparse.Namespace) -> None:
 def check_picture(text: str) -> None:
     """There is a file, or an example, of that name."""
     from pix2seq.examples import PREFIX, STANDARD_INPUT, example_image, example_of
+    from pix2seq.images import local_file
 
-    if text == STANDARD_INPUT or os.path.isfile(text) or example_of(text):
+    if text == STANDARD_INPUT or example_of(text) or os.path.isfile(local_file(text)[0]):
         return
     if text.startswith(PREFIX):
         example_image(text.removeprefix(PREFIX))  # says which examples there are

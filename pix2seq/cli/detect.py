@@ -1,4 +1,4 @@
-"""``detect`` and ``stream``: one image, at once or token by token."""
+"""``detect`` and ``stream``: one image, at once or token by token; ``many`` has the rest."""
 
 from __future__ import annotations
 
@@ -27,6 +27,13 @@ from pix2seq.cli.command import (
     write_json,
     write_text,
 )
+from pix2seq.cli.many import (
+    ALL_TOKENS,
+    add_many_arguments,
+    detect_many,
+    read_sources,
+    token_limit,
+)
 from pix2seq.config import ConfigError, SamplingOptions
 from pix2seq.files import write_bytes
 
@@ -38,10 +45,15 @@ if TYPE_CHECKING:
     from pix2seq.sampling import SamplingStep
 
 
-def _add_run_arguments(parser: argparse.ArgumentParser) -> None:
+def _add_stream_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "image", metavar="IMAGE", help="a picture, or example:NAME (astronaut, scene-7, ...)"
     )
+    _add_run_arguments(parser)
+    parser.add_argument("--tokens", type=int, metavar="N", help="stop after N tokens")
+
+
+def _add_run_arguments(parser: argparse.ArgumentParser) -> None:
     add_model_arguments(parser)
     add_sampling_arguments(parser)
     parser.add_argument("--prefix", metavar="ID,...", help="tokens that the sentence begins with")
@@ -51,17 +63,36 @@ def _add_run_arguments(parser: argparse.ArgumentParser) -> None:
         help="which tokens of the prefix you chose yourself, counted from 0, or all: they are "
         "certain, marked and always shown",
     )
-    parser.add_argument("--tokens", type=int, metavar="N", help="stop after N tokens")
 
 
 def _add_detect_arguments(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "sources",
+        metavar="SOURCE",
+        nargs="+",
+        help="pictures, example:NAME, folders, globs, @LIST, COCO .json, .tar, - (standard input: "
+        "a picture, or a list of names)",
+    )
     _add_run_arguments(parser)
+    parser.add_argument(
+        "--tokens",
+        type=token_limit,
+        nargs="?",
+        const=ALL_TOKENS,
+        metavar="N",
+        help="stop after N tokens; without N: tell every token in --jsonl and --parquet",
+    )
     group = parser.add_argument_group("output")
     group.add_argument("--json", metavar="FILE", help="detections, tokens and timing (- prints)")
-    group.add_argument("--save", metavar="FILE", help="figure with boxes: .png, .jpg, .pdf, .svg")
-    group.add_argument("--record", metavar="FILE", help="the whole run, to be replayed")
-    group.add_argument("--coco", metavar="FILE", help="COCO result records (image_id 0)")
+    group.add_argument(
+        "--save", metavar="FILE", help="figure with boxes: .png, .jpg, .pdf, .svg; many: a folder"
+    )
+    group.add_argument(
+        "--record", metavar="FILE", help="the whole run, to be replayed; many: a folder"
+    )
+    group.add_argument("--coco", metavar="FILE", help="COCO result records (one: image_id 0)")
     add_stage_arguments(group)
+    add_many_arguments(parser)
 
 
 def add_stage_arguments(parser: argparse._ArgumentGroup) -> None:
@@ -119,13 +150,23 @@ def as_lines(record: RunRecord) -> str:
     return "\n".join(lines)
 
 
-def _detect(args: argparse.Namespace) -> None:
-    check_picture(args.image)
+def _detect(args: argparse.Namespace) -> int | None:
+    asked = read_sources(args)
+    if asked.many:
+        return detect_many(args, asked)
+    args.image = asked.sources[0]
+    _detect_one(args, asked.picture)
+    return None
+
+
+def _detect_one(args: argparse.Namespace, picture: Image.Image | None) -> None:
+    if picture is None:
+        check_picture(args.image)
     check_output(args.save, "--save", FIGURE_ENDINGS)
     for name in ("json", "record", "coco"):
         check_output(getattr(args, name), f"--{name}")
     check_stage_arguments(args)
-    predictor, image, encoding, options, steps = _start(args)
+    predictor, image, encoding, options, steps = _start(args, picture)
     from pix2seq.examples import picture_name
     from pix2seq.render import RunRecord, draw_detections
 
@@ -162,7 +203,7 @@ def _stream(args: argparse.Namespace) -> None:
 
 
 def _start(
-    args: argparse.Namespace,
+    args: argparse.Namespace, picture: Image.Image | None = None
 ) -> tuple[Predictor, Image.Image, ImageEncoding, SamplingOptions, Iterator[SamplingStep]]:
     """Look at the picture and begin to write, as the arguments say: (predictor, picture, encoding,
     resolved options, steps). Raises ``ConfigError`` for what cannot be used."""
@@ -175,7 +216,7 @@ def _start(
     check_sampling_arguments(args)
     from pix2seq.examples import open_picture
 
-    image = open_picture(args.image)
+    image = open_picture(args.image) if picture is None else picture
     from pix2seq.predictor import load
 
     predictor = load(args.checkpoint, args.device)
@@ -187,5 +228,5 @@ def _start(
 
 DETECT = Command("detect", "Find the objects in an image.", _add_detect_arguments, _detect)
 STREAM = Command(
-    "stream", "Print one JSON line per token, as it is sampled.", _add_run_arguments, _stream
+    "stream", "Print one JSON line per token, as it is sampled.", _add_stream_arguments, _stream
 )

@@ -31,6 +31,7 @@ if TYPE_CHECKING:
     from pix2seq.evaluate import EncodedSamples
     from pix2seq.evaluate.run import Samples
     from pix2seq.predictor import Predictor
+    from pix2seq.processes import Processes
 
 
 def _add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -61,11 +62,20 @@ def _add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def _run(args: argparse.Namespace) -> None:
     _check(args)
+    from pix2seq.processes import joined
+
+    with joined() as processes:
+        if processes.count > 1 and args.sweep:
+            raise ConfigError("--sweep runs in one process; start it without torchrun")
+        _evaluate(args, processes)
+
+
+def _evaluate(args: argparse.Namespace, processes: Processes) -> None:
     from pix2seq.evaluate import as_table, encode_samples, evaluate
     from pix2seq.predictor import load
 
     samples = _samples(args)  # before the model, which takes longer to load
-    predictor = load(args.checkpoint, args.device)
+    predictor = load(args.checkpoint, processes.device(args.device))
     options = predictor.resolve(sampling_options(args, predictor.categories))
     if args.sweep:
         with progress_bar("looking") as show:
@@ -74,8 +84,17 @@ def _run(args: argparse.Namespace) -> None:
         return
     with progress_bar("evaluating") as show:
         result = evaluate(
-            predictor, samples, options, args.limit, args.batch_size, args.bootstrap, show
+            predictor,
+            samples,
+            options,
+            args.limit,
+            args.batch_size,
+            args.bootstrap,
+            show if processes.first else None,
+            processes,
         )
+    if not processes.first:
+        return
     if args.json:
         write_json(args.json, result.to_dict())
     if args.plot:

@@ -36,9 +36,13 @@ def _run(args: argparse.Namespace) -> None:
     if args.init is not None and args.init not in CHECKPOINTS:
         locate(args.init)
     config = _config(args)
+    from pix2seq.data.annotations import forget
     from pix2seq.train import run
 
-    folder = run(config, args.out, resume=args.resume)
+    try:
+        folder = run(config, args.out, resume=args.resume)
+    finally:
+        forget()  # settings, vocabulary and loader read the same file
     print(f"checkpoint in {folder}")
 
 

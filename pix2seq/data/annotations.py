@@ -88,6 +88,11 @@ def read_annotations(path: str | Path) -> Annotations:
     return _read(str(path), state.st_mtime_ns, state.st_size)
 
 
+def forget() -> None:
+    """Let go of what was read: a command that is done needs it no more."""
+    _read.cache_clear()
+
+
 @lru_cache(maxsize=4)
 def _read(path: str, changed_ns: int, size: int) -> Annotations:
     large = size >= _LARGE

@@ -11,6 +11,9 @@ from collections.abc import Iterator
 from itertools import islice
 from pathlib import Path, PureWindowsPath
 
+from pix2seq.config import ConfigError
+from pix2seq.images import SUFFIXES
+
 _MOST_FOLDERS = 2000  # looked into before giving up
 
 
@@ -40,6 +43,16 @@ def where_else(folder: Path, name: str) -> str:
             "the folder that they are relative to"
         )
     return f"{said}; check the path, or give the folder that the names are relative to"
+
+
+def pictures_in(folder: str | Path) -> list[Path]:
+    """The pictures in a folder, by their endings. Raises ``ConfigError`` if there is none."""
+    if not Path(folder).is_dir():
+        raise ConfigError(f"{folder} is not a folder; give one with photos")
+    found = sorted(path for path in Path(folder).iterdir() if path.suffix.lower() in SUFFIXES)
+    if not found:
+        raise ConfigError(f"{folder} has no photos in it ({', '.join(SUFFIXES)}); give another")
+    return found
 
 
 def _folders_in(folder: Path) -> Iterator[Path]:

@@ -21,8 +21,9 @@ from PIL import Image, ImageFilter
 
 from pix2seq.categories import COCO_80, Categories
 from pix2seq.config import ConfigError
+from pix2seq.data.places import pictures_in
 from pix2seq.data.sample import Sample
-from pix2seq.images import SUFFIXES, load_image, open_picture
+from pix2seq.images import load_image, open_picture
 from pix2seq.resources import ASSETS
 
 OBJECTS = ASSETS / "objects"
@@ -182,16 +183,6 @@ def _compose(
         torch.tensor([boxes[k] for k in kept], dtype=torch.float32).reshape(-1, 4),
         torch.tensor([labels[k] for k in kept], dtype=torch.long),
     )
-
-
-def pictures_in(folder: str | Path) -> list[Path]:
-    """The pictures in a folder, by their endings. Raises ``ConfigError`` if there is none."""
-    if not Path(folder).is_dir():
-        raise ConfigError(f"{folder} is not a folder; give one with photos")
-    found = sorted(path for path in Path(folder).iterdir() if path.suffix.lower() in SUFFIXES)
-    if not found:
-        raise ConfigError(f"{folder} has no photos in it ({', '.join(SUFFIXES)}); give another")
-    return found
 
 
 class Scenes:

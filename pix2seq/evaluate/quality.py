@@ -11,7 +11,7 @@ import torch
 from pix2seq.boxes import box_iou
 from pix2seq.detections import Detections
 from pix2seq.evaluate.coco import CocoScores
-from pix2seq.sampling import SampledBatch
+from pix2seq.sampling import SamplingStep
 from pix2seq.tokenizer import Tokenizer
 
 DUPLICATE_IOU = 0.8
@@ -91,17 +91,9 @@ def precision_recall_at(scores: CocoScores, threshold: float) -> tuple[float, fl
     return right / shown if shown else nan, right / objects if objects else nan
 
 
-def count_violations(batch: SampledBatch, tokenizer: Tokenizer) -> tuple[int, int]:
-    """Tokens that the grammar would not have let through, and all written tokens (EOS included)."""
-    broken = written = 0
-    eos = tokenizer.eos_id
-    width = batch.token_ids.shape[1]
-    for ids, length in zip(batch.token_ids, batch.lengths.tolist(), strict=True):
-        ended = length < width and int(ids[length]) == eos
-        for index in range(length + ended):
-            broken += not tokenizer.allowed(index)[ids[index]]
-        written += length + ended
-    return broken, written
+def count_violations(steps: Sequence[SamplingStep], tokenizer: Tokenizer) -> int:
+    """How many tokens of a sentence the grammar would not have let through."""
+    return sum(not tokenizer.allowed(step.index)[step.token_id] for step in steps)
 
 
 def objects_per_image(detections: Sequence[Detections]) -> float:

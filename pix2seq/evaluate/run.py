@@ -6,12 +6,9 @@ many settings, ``encode_samples`` keeps what was seen and ``evaluate_encoded`` w
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Protocol
-
-import torch
 
 from pix2seq.categories import Categories
 from pix2seq.config import ConfigError, SamplingOptions
@@ -20,8 +17,17 @@ from pix2seq.detections import Detections
 from pix2seq.evaluate.coco import Truth
 from pix2seq.evaluate.quality import count_violations
 from pix2seq.evaluate.result import Effort, EvalResult
+from pix2seq.many import (
+    Found,
+    Frame,
+    encode_frames,
+    read_ahead,
+    read_frame,
+    write_encoded,
+    write_many,
+)
 from pix2seq.predictor import ImageEncoding, Predictor
-from pix2seq.sampling import sample_batch
+from pix2seq.processes import Processes
 
 Progress = Callable[[int, int], None]
 """Called with (images done, images in all)."""
@@ -63,6 +69,7 @@ def evaluate(
     batch_size: int = 8,
     bootstrap_draws: int = 0,
     on_progress: Progress | None = None,
+    processes: Processes | None = None,
 ) -> EvalResult:
     """Score a predictor on labelled images.
 
@@ -72,27 +79,50 @@ def evaluate(
     Args:
         samples: labelled images; classes are matched by name.
         limit: only the first so many.
-        batch_size: images that are looked at and written about together.
+        batch_size: images that are written about together.
         bootstrap_draws: resamples for 95 % intervals; 0 for none.
-        on_progress: told after every batch.
+        on_progress: told after every batch, in the first process.
+        processes: who shares the work. Each takes whole batches, those that a lone process would
+            make, so that how many they are changes no digit; all of them get the result.
 
     Raises:
         ConfigError: there are no images, or no class in common.
     """
-    options = predictor.resolve(options)
+    options, processes = predictor.resolve(options), processes or Processes()
     total = _count(samples, limit, batch_size)
     label_map, missing = match_labels(samples.categories, predictor.categories)
-    truths: list[Truth] = []
-    detections: list[Detections] = []
+    mine = [i for i in range(total) if processes.mine(i // batch_size)]
+    truths: dict[int, Truth] = {}
+
+    def seen() -> Iterator[tuple[int, int, Frame]]:
+        for i, (frame, truth) in _read(predictor, samples, mine, label_map):
+            truths[i] = truth
+            yield i, options.seed + i, frame
+
+    detections: dict[int, Detections] = {}
     effort = Effort()
-    for some in _batches(predictor, samples, total, batch_size, label_map):
-        found, spent = _write(predictor, some.encodings, options, first=len(truths))
-        truths += some.truths
-        detections += found
-        effort += spent
-        if on_progress is not None:
-            on_progress(len(truths), total)
-    return EvalResult.of(predictor, options, truths, detections, effort, missing, bootstrap_draws)
+    everything = options.replace(score_threshold=0.0)
+    for written in write_many(predictor, seen(), everything, batch_size):
+        detections[written.key] = written.detections
+        effort += _effort(predictor, written)
+        done = len(detections)
+        if on_progress is not None and (done % batch_size == 0 or done == len(mine)):
+            on_progress(min(done * processes.count, total), total)
+    found = [(i, truths[i], detections[i]) for i in mine]
+    shares = processes.gather((found, effort))
+    result = None
+    if processes.first:
+        rows = sorted((row for found, _ in shares for row in found), key=lambda row: row[0])
+        result = EvalResult.of(
+            predictor,
+            options,
+            [truth for _, truth, _ in rows],
+            [found for _, _, found in rows],
+            sum((effort for _, effort in shares), Effort()),
+            missing,
+            bootstrap_draws,
+        )
+    return processes.agree(result)
 
 
 def encode_samples(
@@ -107,11 +137,15 @@ def encode_samples(
     label_map, missing = match_labels(samples.categories, predictor.categories)
     encodings: list[ImageEncoding] = []
     truths: list[Truth] = []
-    for some in _batches(predictor, samples, total, batch_size, label_map):
-        encodings += some.encodings
-        truths += some.truths
-        if on_progress is not None:
-            on_progress(len(truths), total)
+    frames: list[Frame] = []
+    for _, (frame, truth) in _read(predictor, samples, range(total), label_map):
+        frames.append(frame)
+        truths.append(truth)
+        if len(frames) == batch_size or len(truths) == total:
+            encodings += encode_frames(predictor, frames)
+            frames = []
+            if on_progress is not None:
+                on_progress(len(truths), total)
     return EncodedSamples(encodings, truths, missing)
 
 
@@ -124,13 +158,13 @@ def evaluate_encoded(
 ) -> EvalResult:
     """Write about encoded images and score it, exactly as ``evaluate`` does."""
     options = predictor.resolve(options)
-    detections: list[Detections] = []
-    effort = Effort()
-    for first in range(0, len(encoded), batch_size):
-        some = encoded.encodings[first : first + batch_size]
-        found, spent = _write(predictor, some, options, first)
-        detections += found
-        effort += spent
+    keyed = ((i, options.seed + i, one) for i, one in enumerate(encoded.encodings))
+    everything = options.replace(score_threshold=0.0)
+    written = sorted(
+        write_encoded(predictor, keyed, everything, batch_size), key=lambda one: one.key
+    )
+    detections = [one.detections for one in written]
+    effort = sum((_effort(predictor, one) for one in written), Effort())
     return EvalResult.of(
         predictor, options, encoded.truths, detections, effort, encoded.missing, bootstrap_draws
     )
@@ -165,35 +199,25 @@ def _count(samples: Samples, limit: int | None, batch_size: int) -> int:
     return total
 
 
-def _batches(
+def _read(
     predictor: Predictor,
     samples: Samples,
-    total: int,
-    batch_size: int,
+    places: Sequence[int],
     label_map: dict[int, int] | None,
-) -> Iterator[EncodedSamples]:
-    """The first ``total`` images, looked at."""
-    for first in range(0, total, batch_size):
-        batch = [samples[i] for i in range(first, min(first + batch_size, total))]
-        encodings = predictor.encode_batch([sample.image for sample in batch])
-        yield EncodedSamples(encodings, [Truth.of(sample, label_map) for sample in batch])
+) -> Iterator[tuple[int, tuple[Frame, Truth]]]:
+    """Images as the network takes them and what is in them, read while it works."""
+
+    def read(place: int) -> tuple[Frame, Truth]:
+        sample = samples[place]
+        return read_frame(sample.image, predictor.preprocess), Truth.of(sample, label_map)
+
+    return read_ahead(places, read, threads=1, ordered=True)
 
 
-def _write(
-    predictor: Predictor, encodings: Sequence[ImageEncoding], options: SamplingOptions, first: int
-) -> tuple[list[Detections], Effort]:
-    """All boxes, whatever their score, of images ``first``, ``first + 1`` and so on."""
-    options = options.replace(score_threshold=0.0)
-    start = time.perf_counter()
-    batch = sample_batch(
-        predictor.model,
-        torch.cat([one.memory for one in encodings]),
-        predictor.tokenizer,
-        options,
-        [options.seed + first + i for i in range(len(encodings))],
+def _effort(predictor: Predictor, written: Found) -> Effort:
+    return Effort(
+        encode_s=written.encoding.seconds,
+        decode_s=written.seconds,
+        tokens=len(written.steps),
+        violations=count_violations(written.steps, predictor.tokenizer),
     )
-    detections = predictor.read_batch(encodings, batch, options)
-    seconds = time.perf_counter() - start
-    violations, tokens = count_violations(batch, predictor.tokenizer)
-    looking = sum(one.seconds for one in encodings)
-    return detections, Effort(looking, seconds, tokens, violations)

@@ -1,0 +1,48 @@
+"""An image as the network sees it, and a sentence about it: what goes from step to step."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from torch import Tensor
+
+from pix2seq.config import SamplingOptions
+from pix2seq.sampling import SamplingStep
+from pix2seq.transforms import Letterbox
+
+
+@dataclass(frozen=True, eq=False)
+class ImageEncoding:
+    """An image as the model sees it: all that writing about it needs.
+
+    Attributes:
+        memory: (1, N, D) on the model's device.
+        letterbox: the frame that leads back to the original image.
+        orig_size: (height, width) of the original image in pixels.
+        grid: rows and columns of the memory's image tokens, N = rows * columns (and a class token
+            before them in some models).
+        seconds: what encoding took, resizing included.
+    """
+
+    memory: Tensor
+    letterbox: Letterbox
+    orig_size: tuple[int, int]
+    grid: tuple[int, int]
+    seconds: float
+
+
+@dataclass(frozen=True, eq=False)
+class Written:
+    """A finished sentence of ``Predictor.write_many``.
+
+    Attributes:
+        index: place of its image among those that were handed over.
+        encoding: the image.
+        options: resolved; what it was written with, and what it is to be read with.
+        steps: one per token, EOS included.
+    """
+
+    index: int
+    encoding: ImageEncoding
+    options: SamplingOptions
+    steps: list[SamplingStep]

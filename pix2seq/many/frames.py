@@ -1,0 +1,118 @@
+"""One picture on its way to the network: where its bytes are, and the frame they become."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from PIL import Image
+from torch import Tensor
+
+from pix2seq.config import ConfigError, PreprocessConfig
+from pix2seq.images import decode_image, load_image
+from pix2seq.transforms import Letterbox
+
+
+@dataclass(frozen=True)
+class Failure:
+    """A picture that could not be used.
+
+    Attributes:
+        reason: what is wrong and what to do about it, in one line.
+    """
+
+    reason: str
+
+
+@dataclass(frozen=True)
+class Span:
+    """A picture inside a larger file, such as a member of a tar.
+
+    Attributes:
+        path: a path, or a URL that fsspec opens.
+        offset, size: bytes.
+    """
+
+    path: str
+    offset: int
+    size: int
+
+
+@dataclass(frozen=True, eq=False)
+class Frame:
+    """A picture as the network takes it.
+
+    Attributes:
+        pixels: (3, H, W) float32, letterboxed and normalised.
+        letterbox: the way back to the original pixels.
+    """
+
+    pixels: Tensor
+    letterbox: Letterbox
+
+
+Source = str | os.PathLike | bytes | Span | Image.Image | np.ndarray
+"""Where a picture is: a path or URL, an encoded file's bytes, a part of a file, or its pixels."""
+
+
+def read_frame(source: Source, preprocess: PreprocessConfig) -> Frame:
+    """Read, decode and letterbox.
+
+    Raises:
+        ConfigError: the picture cannot be used; the message says why and what to do.
+    """
+    image = open_image(source)
+    letterbox = Letterbox(preprocess, orig_size=(image.height, image.width))
+    return Frame(letterbox.apply_image(image), letterbox)
+
+
+def open_image(source: Source) -> Image.Image:
+    """The upright RGB picture; raises ``ConfigError`` as ``read_frame`` does."""
+    if isinstance(source, Span):
+        content = _read(source.path, source.offset, source.size)
+        return decode_image(content, f"image {source.path!r}")
+    if isinstance(source, str) and is_url(source):
+        return decode_image(_read(source), f"image {source!r}")
+    if isinstance(source, bytes):
+        return decode_image(source, "the picture")
+    return load_image(source)
+
+
+def is_url(path: str) -> bool:
+    """Whether a path names something in a store that fsspec opens, such as ``s3://...``."""
+    scheme, found, _ = path.partition("://")
+    return bool(found) and scheme.isalnum()
+
+
+def is_web_address(path: str) -> bool:
+    """Web pages are not stores: nothing is downloaded from them."""
+    return path.startswith(("http://", "https://"))
+
+
+def _read(path: str, offset: int = 0, size: int = -1) -> bytes:
+    try:
+        with open_binary(path) as file:
+            file.seek(offset)
+            content = file.read(size)
+    except ConfigError:
+        raise
+    except Exception as error:  # every store that fsspec opens has errors of its own
+        raise ConfigError(f"{path} cannot be read: {error or type(error).__name__}") from None
+    if size > len(content):
+        raise ConfigError(f"{path} ends {size - len(content)} bytes early; copy it again")
+    return content
+
+
+def open_binary(path: str) -> Any:
+    """A file, or (``s3://...``) what fsspec finds under a URL, opened for reading."""
+    if not is_url(path):
+        return open(path, "rb")
+    if is_web_address(path):
+        raise ConfigError(f"{path} is a web address; download it and give the file")
+    try:
+        import fsspec
+    except ImportError:
+        raise ConfigError(f"{path} is a URL, which needs fsspec; pip install fsspec") from None
+    return fsspec.open(path, "rb").open()

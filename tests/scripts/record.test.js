@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 
+import { captionOf } from "#kit/naming.js";
 import { Record } from "#visit/record.js";
 
 const HEADER = {
@@ -82,6 +83,6 @@ test("an object says its name, what was written, whose it is and what it repeats
   lines.push(...five(10, 98), "B2 10.0 20.0 80.0 60.0 1 10 9900 9000 noise\n");
   lines.push(...five(15, 98), "B3 10.0 20.0 80.0 60.0 1 10 9900 9000 below\n");
   const record = read(lines.join(""));
-  const captions = [...record.objects.values()].map((found) => record.caption(found));
+  const captions = [...record.objects.values()].map((found) => captionOf(record, found));
   assert.deepEqual(captions, ["person 0.60 · written cup · yours", "person 0.70 · again 1", "noise", "noise"]);
 });

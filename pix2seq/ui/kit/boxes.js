@@ -3,6 +3,7 @@
 
 import { svg } from "#kit/elements.js";
 import { labelNode, labelPlace } from "#kit/labels.js";
+import { captionOf, nameOf } from "#kit/naming.js";
 
 export class Boxes {
   constructor(photo) {
@@ -57,8 +58,8 @@ export class Boxes {
       width: (x1 - x0) * photo.rect.scale,
       height: (y1 - y0) * photo.rect.scale,
     };
-    const name = record.name(found);
-    const caption = record.caption(found);
+    const name = nameOf(record, found);
+    const caption = captionOf(record, found);
     const key = JSON.stringify([box, caption, found.score, found.state]);
     let node = this.nodes.get(found.object);
     if (node && node.p2sKey === key) return;

@@ -1,7 +1,6 @@
 // Reading the record (`lines.js` reads a line of it). A record only grows, so `feed` parses the new
 // tail; a text that does not continue the old one starts over.
 
-import { probability } from "#kit/numbers.js";
 import { isVertical, SLOTS } from "#kit/roles.js";
 import { json, parseObject, parseToken } from "#visit/lines.js";
 
@@ -145,46 +144,6 @@ export class Record {
   /** @param {number} label */
   className(label) {
     return this.vocab.classes[label] || `class ${label}`;
-  }
-
-  /**
-   * What the class token of an object says.
-   * @param {Found} found
-   */
-  written(found) {
-    const token = this.tokensOf(found.object, Infinity).class;
-    return token ? this.text_of(token.id) : "";
-  }
-
-  /**
-   * What an object is called, in every view: noise is called noise.
-   * @param {Found} found
-   */
-  name(found) {
-    const asNoise = ["noise", "dropped", "below"].includes(found.state) && this.written(found) === "noise";
-    return asNoise ? "noise" : this.className(found.label);
-  }
-
-  /**
-   * What else there is to say about an object; the words are those of `object_marks` in Python.
-   * @param {Found} found
-   */
-  marks(found) {
-    const written = this.written(found);
-    return [
-      written && written !== this.name(found) ? `written ${written}` : "",
-      found.forced ? "yours" : "",
-      found.again === null ? "" : `again ${found.again + 1}`,
-    ].filter(Boolean);
-  }
-
-  /**
-   * Its name with the score and its marks; noise has no class, and so no score.
-   * @param {Found} found
-   */
-  caption(found) {
-    const name = this.name(found);
-    return [name === "noise" ? name : `${name} ${probability(found.score)}`, ...this.marks(found)].join(" · ");
   }
 
   /**

@@ -2,6 +2,7 @@
 // the grammar took away along the sentence, and how near the model was to stopping at each object.
 
 import { clear, h } from "#kit/elements.js";
+import { captionOf } from "#kit/naming.js";
 import { plural, probability } from "#kit/numbers.js";
 import { bars, shares } from "#kit/plots.js";
 
@@ -140,7 +141,7 @@ export class Lens {
 
   added(record, found) {
     const word = record.tokensOf(found.object, this.stage.shown).class;
-    const name = record.caption(found);
+    const name = captionOf(record, found);
     const fate = FATES[found.state];
     return h(
       "li",

@@ -1,6 +1,7 @@
 // What the stage says about its state: one line under the photo, and a message on it where there is
 // nothing else to see. Every state has words that say what to do next.
 
+import { nameOf } from "#kit/naming.js";
 import { plural, probability } from "#kit/numbers.js";
 
 const ENDINGS = {
@@ -42,9 +43,9 @@ const unsure = (stage) => {
   const { record } = stage;
   if (stage.visibleObjects().length || stage.shown < record.tokens.length) return "";
   const hidden = stage.hiddenObjects();
-  const below = hidden.filter((found) => found.state === "below" && record.name(found) !== "noise").length;
+  const below = hidden.filter((found) => found.state === "below" && nameOf(record, found) !== "noise").length;
   if (below) return `${plural(below, "object")} hidden: lower “Score at least”`;
-  const noise = hidden.filter((found) => record.name(found) === "noise").length;
+  const noise = hidden.filter((found) => nameOf(record, found) === "noise").length;
   return noise ? `nothing found: ${noise === 1 ? "the one box" : `all ${noise} boxes`} written as noise` : "";
 };
 

@@ -2,6 +2,7 @@
 // finished object.
 
 import { clear, h } from "#kit/elements.js";
+import { captionOf, marksOf, nameOf } from "#kit/naming.js";
 import { plural, probability } from "#kit/numbers.js";
 
 const LINES = 40; // announcements that are kept
@@ -48,7 +49,7 @@ export class Objects {
   draw() {
     const { record } = this.stage;
     const visible = this.stage.visibleObjects();
-    const key = `${record.run}:${visible.map((o) => `${o.object}${record.caption(o)}`).join()}`;
+    const key = `${record.run}:${visible.map((o) => `${o.object}${captionOf(record, o)}`).join()}`;
     if (key !== this.drawn) {
       clear(this.body);
       for (const found of visible) this.body.append(this.row(record, found));
@@ -63,8 +64,8 @@ export class Objects {
   }
 
   row(record, found) {
-    const name = record.name(found);
-    const marks = record.marks(found).join(" · ");
+    const name = nameOf(record, found);
+    const marks = marksOf(record, found).join(" · ");
     const score = name === "noise" ? "–" : probability(found.score);
     const mode = (this.stage.values || record.header.options || {}).score;
     const parts =
@@ -105,7 +106,7 @@ export class Objects {
     if (doubles) parts.push(`${doubles} of them again`);
     if (noise) parts.push(`${noise} shown as noise`);
     const { record } = this.stage;
-    const hiddenNoise = hidden.filter((found) => found.state === "below" && record.name(found) === "noise").length;
+    const hiddenNoise = hidden.filter((found) => found.state === "below" && nameOf(record, found) === "noise").length;
     const below = count("below") - hiddenNoise;
     if (below) parts.push(`${below} below the score`);
     if (hiddenNoise) parts.push(`${hiddenNoise} written as noise`);
@@ -134,7 +135,7 @@ export class Objects {
     for (const found of visible) {
       if (heard.has(found.object)) continue;
       heard.add(found.object);
-      this.say(`object ${found.object + 1}: ${record.caption(found)}`);
+      this.say(`object ${found.object + 1}: ${captionOf(record, found)}`);
     }
     if (this.stage.busy() || this.stage.playing || !record.end) return;
     this.followed = null;

@@ -18,9 +18,10 @@ export class Reply {
     this.node = h("p", { class: "p2s-reply", role: "status", "data-reply": "", hidden: "" });
   }
 
-  /** Ask once about a sentence that begins with a drawn box. */
-  async ask(record) {
-    if (this.known.has(record.run)) return;
+  /** Ask once about a sentence that begins with a drawn box, when its class is there. */
+  async ask(record, word) {
+    const box = record.tokens.slice(0, record.vocab.slots.length - 1);
+    if (word.forced || !box.every((token) => token.forced) || this.known.has(record.run)) return;
     this.known.set(record.run, "");
     const answer = await this.stage.ask("asked", { run: record.run });
     this.known.set(record.run, answer.first ? this.words(answer) : "");

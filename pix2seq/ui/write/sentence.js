@@ -2,6 +2,7 @@
 // the box that it names, its fill strength is the token's probability. Arrow keys walk the tokens.
 
 import { h, set } from "#kit/elements.js";
+import { marksOf, nameOf, writtenOf } from "#kit/naming.js";
 import { probability } from "#kit/numbers.js";
 import { ROLE_MEANING } from "#kit/roles.js";
 
@@ -164,21 +165,21 @@ export class Sentence {
 
   /** What became of a finished object, and how it reads where that is not what was written. */
   fate(record, found) {
-    const marks = record.marks(found);
+    const marks = marksOf(record, found);
     const yours = found.forced ? " · yours" : "";
     if (FATES[found.state]) {
       const [text, why] = FATES[found.state];
       return [text + yours, found.forced && found.state === "noise" ? "the model calls what you gave noise" : why];
     }
-    const name = record.name(found);
+    const name = nameOf(record, found);
     if (found.state === "below") {
       if (name === "noise") return [name, "written as noise; its likeliest class scores below “Score at least”"];
       const edges = found.edges === null ? "" : `; its edges were ${probability(found.edges)} sure`;
-      const renamed = record.written(found) === name ? "" : ` as ${name}`;
+      const renamed = writtenOf(record, found) === name ? "" : ` as ${name}`;
       return [`score ${probability(found.score)}${renamed}`, `hidden: below “Score at least”${edges}`];
     }
     if (!marks.length) return ["", ""];
-    const renamed = record.written(found) === name ? "" : `read as ${name} ${probability(found.score)}`;
+    const renamed = writtenOf(record, found) === name ? "" : `read as ${name} ${probability(found.score)}`;
     const words = [renamed, ...marks.filter((mark) => !mark.startsWith("written "))].filter(Boolean);
     const told = [
       renamed ? `the box is called ${name}, the likeliest class here, whatever was drawn (§2.3)` : "",

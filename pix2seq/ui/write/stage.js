@@ -101,15 +101,7 @@ export class Stage {
       },
       "Inspector"
     );
-    return h(
-      "div",
-      { class: "p2s-tools" },
-      this.status,
-      this.resume,
-      this.prompt.node,
-      this.drawer,
-      this.reply.node
-    );
+    return h("div", { class: "p2s-tools" }, this.status, this.resume, this.prompt.node, this.drawer, this.reply.node);
   }
 
   // ---- the record coming in ----------------------------------------------------------------
@@ -149,8 +141,7 @@ export class Stage {
     const answer = given && record.tokensOf(given.object, record.tokens.length).class;
     if (answer || !this.busy()) this.questioned = false;
     if (!answer) return;
-    const box = record.vocab.slots.slice(0, -1);
-    if (!answer.forced && record.tokens.slice(0, box.length).every((t) => t.forced)) this.reply.ask(record);
+    this.reply.ask(record, answer);
     this.select(answer.index);
     this.aside.scrollTop = 0;
   }

@@ -1,6 +1,6 @@
 """Gradio's own widgets in the page's clothes: system fonts, ink accent, hairline borders.
 
-Colours refer to the custom properties of ``static/theme.css``, which switches them between light
+Colours refer to the custom properties of ``theme.css`` beside this, which switches them between light
 and dark, so that both halves of the page stay in step.
 """
 

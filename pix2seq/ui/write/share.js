@@ -112,12 +112,14 @@ export class Share {
     const { record, values } = this.stage;
     const answer = await this.stage.ask("snippets", { run: record.run, values });
     if (answer.error) {
+      this.code.hidden = true;
       this.note.textContent = answer.error;
       return;
     }
     let content = answer[kind];
     if (kind === "link") {
       if (!content) {
+        this.code.hidden = true; // what was copied before is no answer to this
         this.note.textContent =
           "Only runs on our own examples can be linked: your picture stays on this server, and an " +
           "edited sentence is copied as Python.";

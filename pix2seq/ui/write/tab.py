@@ -192,8 +192,7 @@ def build_write_tab(context: AppContext) -> None:
         handlers.choose_checkpoint,
         [context.checkpoint, loaded],
         [context.checkpoint, loaded, *widgets],
-        show_progress="minimal",
-        show_progress_on=context.checkpoint,
+        show_progress="hidden",  # the stage says what it waits for; the menu keeps its name
         concurrency_id="load",
         api_visibility=_PRIVATE,
     ).then(None, js="() => P2S.call('loaded')", api_visibility=_PRIVATE)

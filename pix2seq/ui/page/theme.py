@@ -1,7 +1,7 @@
 """Gradio's own widgets in the page's clothes: system fonts, ink accent, hairline borders.
 
-Colours refer to the custom properties of ``theme.css`` beside this, which switches them between light
-and dark, so that both halves of the page stay in step.
+Colours refer to the custom properties of ``theme.css``, which switches them between light and dark,
+so that both halves of the page stay in step.
 """
 
 from __future__ import annotations

@@ -142,9 +142,9 @@ def test_each_finished_object_is_announced_once(page):
     page.wait_for_function("document.querySelector('[data-live]').innerText.includes('done')")
     said = [re.sub(r"[>\d.]+$", "", line) for line in announced(page)]
     assert said == [
-        "object 1: person, ",
-        "object 2: cat, ",
-        "object 3: dog, ",
+        "object 1: person ",
+        "object 2: cat ",
+        "object 3: dog ",
         "done: 3 objects",
     ]
     set_number(page, "score-threshold", "1")

@@ -1,7 +1,7 @@
 """Serve the page: what ``pix2seq app`` and ``python app.py`` do.
 
 A Space, or a container, is set up by variables instead of options: ``PIX2SEQ_CHECKPOINT``,
-``PIX2SEQ_DEVICE``, ``PIX2SEQ_CHECKPOINTS`` (what the menu offers), and Gradio's own
+``PIX2SEQ_DEVICE``, ``PIX2SEQ_CHECKPOINTS`` (folders to look for checkpoints in), and Gradio's own
 ``GRADIO_SERVER_NAME`` and ``GRADIO_SERVER_PORT``. Gradio is imported when the server starts, so
 that ``--help`` and a mistyped option answer at once.
 """

@@ -7,6 +7,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Literal, Protocol
 
+from pix2seq import files
 from pix2seq.boxes import box_area, xyxy_to_xywh
 from pix2seq.categories import Categories
 from pix2seq.config import ConfigError
@@ -83,7 +84,7 @@ def write_coco(
                 for label in named
             ],
         }
-        (Path(out) / "annotations.json").write_text(json.dumps(content))
+        files.write_text(Path(out) / "annotations.json", json.dumps(content))
     except OSError as error:
         raise ConfigError(f"cannot write to {out}: {error.strerror or error}") from None
     return len(annotations)

@@ -17,7 +17,7 @@ from pathlib import Path
 import numpy as np
 
 import pix2seq
-from pix2seq import checkpoints
+from pix2seq import checkpoints, files
 from pix2seq.checkpoints import WEIGHTS_FILE
 from pix2seq.config import ConfigError, SamplingOptions
 from pix2seq.data.scenes import Scenes
@@ -126,7 +126,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     recording = make_recording(predictor, checksum, arguments.images)
     path = recording_path(arguments.checkpoint, arguments.out)
     text = json.dumps(recording, separators=(",", ":"), allow_nan=False)
-    path.write_text(text + "\n", encoding="utf-8")
+    files.write_text(path, text + "\n")
     print(f"{path}: {', '.join(recording['sweeps'])}")
     return 0
 

@@ -15,6 +15,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import pix2seq
+from pix2seq import files
 from pix2seq.config import ConfigError, SamplingOptions
 from pix2seq.examples import FOLDER as EXAMPLES
 from pix2seq.examples import PHOTOS, scene_name
@@ -106,7 +107,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     for example in RECORDED:
         recording = make_recording(predictor, example, options)
         path = recording_path(example, arguments.out)
-        path.write_text(json.dumps(recording, separators=(",", ":")) + "\n", encoding="utf-8")
+        files.write_text(path, json.dumps(recording, separators=(",", ":")) + "\n")
         print(f"{path}: {len(recording['ids'])} tokens")
     return 0
 

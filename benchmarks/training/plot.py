@@ -45,15 +45,15 @@ def main(arguments: list[str]) -> None:
     *runs, out = map(Path, arguments)
     columns = {run.stem: read(run) for run in runs}
     panels = [key for key in _PANELS if any(key in one for one in columns.values())]
-    figure, axes = plt.subplots(1, len(panels), figsize=(5 * len(panels), 3.6), squeeze=False)
+    figure, axes = plt.subplots(1, len(panels), figsize=(4 * len(panels), 3.6), squeeze=False)
     figure.set_layout_engine("constrained")
     for axis, key in zip(axes[0], panels, strict=True):
-        for name, one in columns.items():
+        for number, (name, one) in enumerate(columns.items()):
             if key in one:
-                axis.plot(one["step"], smooth(one[key]), label=name)
+                axis.plot(one["step"], smooth(one[key]), f"C{number}", label=name)
         axis.set(title=_PANELS[key], xlabel="step")
         axis.grid(alpha=0.3)
-    axes[0, 0].legend(frameon=False)
+    figure.legend(*axes[0, 0].get_legend_handles_labels(), loc="outside lower center", ncols=6)
     figure.savefig(out, dpi=110)
 
 

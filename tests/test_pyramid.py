@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 import timm
 import torch
@@ -18,6 +20,8 @@ from pix2seq.model import Pix2Seq
 from pix2seq.model.depthwise import depthwise
 from pix2seq.model.pyramid import STRIDES, Places, fold_batch_norms, place_grids, token_places
 from tests import fakes
+
+ROOT = Path(__file__).parents[1]
 
 
 def pyramid_model(**changes) -> Pix2Seq:
@@ -207,6 +211,12 @@ def test_a_pyramid_starts_from_what_it_shares_with_an_older_model(tokenizer, tmp
         mine, whole = model.encoder.backbone(pixels)[1:], old.encoder.backbone(pixels)
     for a, b in zip(mine, whole, strict=True):
         assert torch.allclose(a, b, rtol=1e-3, atol=1e-4)
+
+
+def test_the_weights_to_go_on_from_are_a_pyramids():
+    source = checkpoints.load(ROOT / "benchmarks" / "training" / "encoder", device="cpu")
+    assert source.model.config.encoder.kind == "pyramid"
+    assert (ROOT / "benchmarks/training/encoder/model.safetensors").stat().st_size < 20e6
 
 
 def test_a_saved_pyramid_detects_as_before(tmp_path, picture):

@@ -244,7 +244,8 @@ def plain_errors(batches: Iterable) -> Iterator:
     try:
         yield from batches
     except ConfigError as error:
-        raise ConfigError(str(error).rpartition("ConfigError: ")[2].strip()) from None
+        *trace, last = str(error).rstrip().splitlines()
+        raise ConfigError(last.partition(": ")[2] if trace else last) from None
 
 
 def save_run(

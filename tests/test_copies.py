@@ -17,12 +17,13 @@ from pix2seq.ui.visit.runs import Run
 from pix2seq.ui.visit.shelf import ModelShelf
 from pix2seq.ui.visit.writer import write
 from pix2seq.ui.write.answers import Answers
-from pix2seq.ui.write.edits import edited_prompt
+from pix2seq.ui.write.edits import Prompt, edited_prompt
 from pix2seq.ui.write.exports import options_of_link
 
 pytestmark = pytest.mark.slow
 
 SHORT = {"max_objects": 4, "eos": "delay", "seed": 3}
+NOTHING = Prompt((), frozenset())
 
 
 @pytest.fixture(scope="module")
@@ -35,8 +36,9 @@ def context(mini) -> AppContext:
     return AppContext(ModelShelf(lambda _: mini), "mini", [("mini", "mini")])
 
 
-def written(context, mini, picture, limit=None, prompt=(), **options) -> Run:
-    run = Run(picture, mini, mini.resolve(SamplingOptions(**SHORT | options)), prompt=prompt)
+def written(context, mini, picture, limit=None, prompt=NOTHING, **options) -> Run:
+    options = mini.resolve(SamplingOptions(**SHORT | options))
+    run = Run(picture, mini, options, prompt=prompt.ids, forced=prompt.forced)
     for _ in write(run, limit=limit):
         pass
     return context.runs.add(run)

@@ -97,5 +97,6 @@ def joined() -> Iterator[Processes]:
         ) from None
     try:
         yield Processes(rank, count)
+        dist.barrier()  # who leaves while others still talk can abort their process
     finally:
         dist.destroy_process_group()

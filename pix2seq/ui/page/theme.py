@@ -60,7 +60,7 @@ def explorer_theme() -> gr.themes.Base:
         "checkbox_label_border_color": "var(--p2s-line-strong)",
         "checkbox_label_text_color": "var(--p2s-ink)",
         "checkbox_label_text_color_selected": "var(--p2s-ink)",
-        "slider_color": "var(--p2s-accent)",
+        "slider_color": "var(--p2s-focus)",
         "button_primary_background_fill": "var(--p2s-accent)",
         "button_primary_background_fill_hover": "var(--p2s-accent-hover)",
         "button_primary_text_color": "var(--p2s-on-accent)",

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import os
 import sys
-import tempfile
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -16,7 +15,7 @@ from typing import TYPE_CHECKING
 from PIL import Image
 
 from pix2seq.config import ConfigError
-from pix2seq.images import load_image
+from pix2seq.images import decode_image, load_image
 from pix2seq.resources import ASSETS
 
 if TYPE_CHECKING:
@@ -111,14 +110,7 @@ def _piped_picture() -> Image.Image:
     content = b"" if sys.stdin is None else sys.stdin.buffer.read()
     if not content:
         raise ConfigError("standard input is empty; send a picture: detect - < photo.jpg")
-    with tempfile.TemporaryDirectory() as folder:
-        path = Path(folder) / "picture"
-        path.write_bytes(content)
-        try:
-            return load_image(path)
-        except ConfigError as error:
-            name = picture_name(STANDARD_INPUT)
-            raise ConfigError(str(error).replace(f"image {str(path)!r}", name)) from None
+    return decode_image(content, picture_name(STANDARD_INPUT))
 
 
 def _scene_seed(name: str | None) -> int | None:

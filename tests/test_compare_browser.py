@@ -73,6 +73,17 @@ def test_two_sentences_stand_beside_each_other_and_the_divergence_is_explained(p
     assert page.locator("[data-token]:visible").count() == 0, "handles of Write are Write's"
 
 
+def test_pointing_at_an_object_lights_it_on_both_sides(page):
+    compare(page)
+    page.locator("[data-aligned='0'] .p2s-line-number").hover()
+    for side in "ab":
+        page.wait_for_selector(f"[data-side='{side}'] [data-box='0'].focus")
+    page.wait_for_selector("[data-aligned='0'].focus")
+    assert page.locator("[data-compare] [data-box].dim").count() > 0
+    page.mouse.move(0, 0)
+    page.wait_for_function("!document.querySelector('[data-compare] .focus, [data-compare] .dim')")
+
+
 @pytest.mark.parametrize("width", [1440, 720])
 def test_writing_both_sides_moves_nothing(page, width):
     open_tab(page, "Write")

@@ -4,7 +4,7 @@
 
 import { AlignedSentences } from "#compare/sentences.js";
 import { Verdict } from "#compare/verdict.js";
-import { h, set } from "#kit/elements.js";
+import { h, partOf, set } from "#kit/elements.js";
 import { plural, probability } from "#kit/numbers.js";
 import { Photo } from "#kit/photo.js";
 import { onceAFrame } from "#kit/timing.js";
@@ -12,29 +12,56 @@ import { PictureFollower } from "#visit/follower.js";
 import { ask } from "#visit/questions.js";
 import { Record } from "#visit/record.js";
 
+/** @import {Found} from "#kit/boxes.js" */
+/** @import {Message} from "#kit/photo.js" */
+/** @import {Bridge} from "#visit/questions.js" */
+
+/** @typedef {"a" | "b"} SideName */
+/** @typedef {number | string | boolean} Setting */
+/** @typedef {{token: number, below: number, prob: number, segments: Segment[]}} Bar of one side's distribution */
+/** @typedef {[first: number, last: number, prob: number]} Segment token ids that share a part of the bar */
+/** @typedef {{index: number, number: number, a: Bar, b: Bar}} Why one number, two tokens */
+
+/**
+ * What there is to say when both have ended.
+ * @typedef {object} Outcome
+ * @property {[relation: string, shift: number | null][]} pairs token by token
+ * @property {number | null} parted
+ * @property {Why | null} why
+ * @property {[a: number, b: number, iou: number][]} matches objects that both sides have
+ */
+
+/** @type {{[name: string]: (value: Setting) => string | undefined}} */
 const SETTING_WORDS = {
   temperature: (v) => (v === 0 ? "argmax" : `temperature ${v}`),
   top_p: (v) => (v === 1 ? "no top-p" : `top-p ${v}`),
   top_k: (v) => `top-k ${v}`,
   num_bins: (v) => `${v} bins`,
-  max_objects: (v) => `${plural(v, "object")} at most`,
+  max_objects: (v) => `${plural(Number(v), "object")} at most`,
   eos: (v) => (v === "delay" ? "keeps going" : "stops at EOS"),
-  noise: (v) => ({ paper: "noise hidden", drop: "noise dropped", show: "noise shown" })[v],
+  noise: (v) => ({ paper: "noise hidden", drop: "noise dropped", show: "noise shown" })[String(v)],
   grammar: (v) => (v ? "grammar" : "no grammar"),
   score: (v) => (v === "box" ? "scored by class and edges" : "scored by class"),
   score_threshold: (v) => `score at least ${v}`,
 };
 
+/** @type {(name: string, value: Setting) => string} */
 export const settingWords = (name, value) =>
-  (SETTING_WORDS[name] || ((v) => `${name} ${v}`))(value) || `${name} ${value}`;
+  SETTING_WORDS[name]?.(value) || `${name} ${value}`;
 
 /** One side: what `Photo` asks of a stage, read-only. */
-class Side {
+export class Side {
+  /**
+   * @param {Comparison} comparison
+   * @param {SideName} name
+   */
   constructor(comparison, name) {
     this.comparison = comparison;
     this.name = name;
     this.record = new Record();
+    /** @type {number | null} */
     this.selected = null;
+    /** @type {number | null} */
     this.hovered = null;
     this.changed = comparison.changed;
     this.photo = new Photo(this);
@@ -63,10 +90,12 @@ class Side {
     return this.record.tokens.length;
   }
 
+  /** @type {(name: string, question: object) => Promise<any>} */
   ask(name, question) {
     return this.comparison.ask(name, question);
   }
 
+  /** @param {string} text */
   notice(text) {
     this.status.textContent = text;
   }
@@ -75,20 +104,26 @@ class Side {
     return this.hovered;
   }
 
+  /** @type {(object: number) => Found | null} */
+  objectOnView(object) {
+    return this.record.objects.get(object) ?? null;
+  }
+
   visibleObjects() {
     const found = [...this.record.objects.values()];
     return found.filter((object) => object.state === "ok" || object.state === "noise");
   }
 
+  /** @returns {Message | null} */
   stateMessage() {
     const { record } = this;
     if (record.state === "error") {
-      return { tone: "error", title: "This did not work", text: record.end.message };
+      return { tone: "error", title: "This did not work", text: record.end?.message };
     }
     if (!record.image) {
       return { title: "No picture yet", text: "Choose one in Write; both sides look at it." };
     }
-    if (record.state === "done" && record.tokens.length === 1 && record.end.reason === "eos") {
+    if (record.state === "done" && record.tokens.length === 1 && record.end?.reason === "eos") {
       const p = probability(record.tokens[0].raw);
       return { tone: "note", title: `EOS at once: p = ${p}.` };
     }
@@ -128,6 +163,10 @@ class Side {
 }
 
 export class Comparison {
+  /**
+   * @param {HTMLElement} root
+   * @param {Bridge} bridge
+   */
   constructor(root, bridge) {
     this.root = root;
     this.bridge = bridge;
@@ -151,16 +190,22 @@ export class Comparison {
   }
 
   reset() {
+    /** @type {string} */
     this.text = "";
+    /** @type {[name: string, a: Setting, b: Setting][]} */
     this.differ = [];
+    /** @type {number | null} */
     this.parted = null;
+    /** @type {Outcome | null} */
     this.verdict = null;
+    /** @type {{[side in SideName]: Map<number, number>} | null} the twin of an object */
     this.shared = null;
     this.a.record.reset();
     this.b.record.reset();
     this.sentences.restart();
   }
 
+  /** @param {string} text */
   receive(text) {
     if (typeof text !== "string" || text === this.text) return;
     if (!this.text || !text.startsWith(this.text)) this.reset();
@@ -172,6 +217,7 @@ export class Comparison {
     if (this.follower) this.follower.check();
   }
 
+  /** @param {string} line */
   line(line) {
     const rest = line.slice(1);
     if (line[0] === "a") this.a.record.line(rest);
@@ -179,30 +225,38 @@ export class Comparison {
     else if (line[0] === "P") this.parted = Number(rest);
     else if (line[0] === "C") this.differ = JSON.parse(rest).differ;
     else if (line[0] === "V") {
-      this.verdict = JSON.parse(rest);
-      this.parted = this.verdict.parted;
+      /** @type {Outcome} */
+      const outcome = JSON.parse(rest);
+      this.verdict = outcome;
+      this.parted = outcome.parted;
       this.shared = {
-        a: new Map(this.verdict.matches.map(([a, b]) => [a, b])),
-        b: new Map(this.verdict.matches.map(([a, b]) => [b, a])),
+        a: new Map(outcome.matches.map(([a, b]) => [a, b])),
+        b: new Map(outcome.matches.map(([a, b]) => [b, a])),
       };
     }
   }
 
+  /** @type {(name: string, question: object) => Promise<any>} */
   ask(name, question) {
     return ask(this.bridge.server, name, question);
   }
 
+  /** @param {Side} side */
   other(side) {
     return side === this.a ? this.b : this.a;
   }
 
-  /** Point at an object of one side; the same object of the other side is pointed at, too. */
+  /**
+   * Point at an object of one side; the same object of the other side is pointed at, too.
+   * @type {(side: Side, object: number | null) => void}
+   */
   hover(side, object) {
     const twin = this.shared && object !== null ? this.shared[side.name].get(object) : null;
     this.point(side, object);
     this.point(this.other(side), twin ?? null);
   }
 
+  /** @type {(side: Side, object: number | null) => void} */
   point(side, object) {
     if (side.hovered === object) return;
     side.hovered = object;
@@ -228,7 +282,7 @@ export class Comparison {
       const { temperature } = side.record.header.options || {};
       const words = this.differ
         .filter(([name]) => temperature !== 0 || !["top_p", "top_k"].includes(name)) // argmax cuts nothing
-        .map((item) => settingWords(item[0], item[1 + place]));
+        .map(([name, a, b]) => settingWords(name, place === 0 ? a : b));
       side.settings.textContent = words.join(" · ");
       side.draw();
     });
@@ -237,8 +291,9 @@ export class Comparison {
   }
 }
 
+/** @type {(element: Element, bridge: Bridge) => void} */
 export const mountCompare = (element, bridge) => {
-  const comparison = new Comparison(element.querySelector("[data-compare]"), bridge);
+  const comparison = new Comparison(partOf(element, "[data-compare]"), bridge);
   comparison.receive(bridge.props.value);
   bridge.watch("value", () => comparison.receive(bridge.props.value));
 };

@@ -5,6 +5,10 @@ import { clear, h, set, svg } from "#kit/elements.js";
 import { plural } from "#kit/numbers.js";
 
 const HEIGHT = 150;
+/** @typedef {{objects: number, recall: number[]}} Truth of a scene */
+/** @typedef {{curve?: number[], truth?: Truth}} Discovery mean counts by number of samples */
+/** @typedef {{x: (k: number) => number, y: (v: number) => number}} Places of the chart's values */
+
 const FRAME = { left: 34, right: 40, top: 10, bottom: 26 };
 
 export class DiscoveryCurve {
@@ -18,21 +22,25 @@ export class DiscoveryCurve {
       this.chart,
       this.legend
     );
+    /** @type {Discovery | null} */
+    this.data = null;
     new ResizeObserver(() => this.data && this.draw(this.data, true)).observe(this.node);
   }
 
+  /** @type {(data: Discovery, stale?: boolean) => void} */
   draw(data, stale = false) {
-    this.node.hidden = !data.curve || data.curve.length < 2;
-    if (this.node.hidden || (data === this.data && !stale)) return;
+    const { curve, truth } = data;
+    this.node.hidden = !curve || curve.length < 2;
+    if (!curve || this.node.hidden || (data === this.data && !stale)) return;
     this.data = data;
     const width = this.node.clientWidth;
     if (!width) return;
-    const { curve, truth } = data;
-    const most = Math.max(...curve, 1);
+    /** @type {Places} */
     const at = {
       x: (k) => FRAME.left + ((k - 1) / (curve.length - 1)) * (width - FRAME.left - FRAME.right),
       y: (v) => FRAME.top + (1 - v) * (HEIGHT - FRAME.top - FRAME.bottom),
     };
+    const most = Math.max(...curve, 1);
     set(clear(this.chart), {
       viewBox: `0 0 ${width} ${HEIGHT}`,
       width,
@@ -45,11 +53,12 @@ export class DiscoveryCurve {
     this.legend.textContent = this.words(curve, truth);
   }
 
+  /** @type {(curve: number[], truth: Truth | undefined) => string} */
   words(curve, truth) {
     const [one, all] = [curve[0], curve[curve.length - 1]];
     const found = `One sample holds ${one.toFixed(1)} objects, ${curve.length} together ${all.toFixed(0)}.`;
     if (!truth) return found;
-    const percent = (share) => `${Math.round(100 * share)} %`;
+    const percent = (/** @type {number} */ share) => `${Math.round(100 * share)} %`;
     const [first, last] = [truth.recall[0], truth.recall[truth.recall.length - 1]];
     return (
       `${found} Recall of this scene's ${plural(truth.objects, "true object")} (dashed): ` +
@@ -57,8 +66,10 @@ export class DiscoveryCurve {
     );
   }
 
+  /** @type {(at: Places, samples: number, width: number, most: number) => void} */
   axis(at, samples, width, most) {
     const [y0, y1] = [at.y(0), at.y(1)];
+    /** @type {(x: number, y: number, anchor: string, words: string) => SVGTextElement} */
     const text = (x, y, anchor, words) =>
       svg("text", { x, y, "text-anchor": anchor, class: "p2s-curve-text" }, words);
     this.chart.append(
@@ -69,7 +80,7 @@ export class DiscoveryCurve {
       text(at.x(samples), y0 + 15, "middle", String(samples)),
       text((at.x(1) + at.x(samples)) / 2, y0 + 15, "middle", "samples")
     );
-    if (this.data.truth) {
+    if (this.data?.truth) {
       this.chart.append(
         text(width - FRAME.right + 5, y1 + 4, "start", "100 %"),
         text(width - FRAME.right + 5, y0 + 4, "start", "0 %")
@@ -77,6 +88,7 @@ export class DiscoveryCurve {
     }
   }
 
+  /** @type {(at: Places, values: number[], name: string) => void} */
   line(at, values, name) {
     const points = values.map((v, k) => `${at.x(k + 1).toFixed(1)} ${at.y(v).toFixed(1)}`);
     this.chart.append(svg("path", { class: `p2s-curve-line ${name}`, d: `M${points.join(" L")}` }));

@@ -2,7 +2,7 @@
 // is their mean; its weight is the share of samples that agree.
 
 import { DiscoveryCurve } from "#compare/curve.js";
-import { clear, h, set, svg } from "#kit/elements.js";
+import { clear, h, partOf, set, svg } from "#kit/elements.js";
 import { labelNode, labelPlace, labelsIn } from "#kit/labels.js";
 import { plural, probability } from "#kit/numbers.js";
 import { Photo } from "#kit/photo.js";
@@ -12,29 +12,62 @@ import { followJson } from "#visit/json.js";
 import { ask } from "#visit/questions.js";
 import { Record } from "#visit/record.js";
 
+/** @import {Discovery} from "#compare/curve.js" */
+/** @import {Found} from "#kit/boxes.js" */
+/** @import {Attributes} from "#kit/elements.js" */
+/** @import {Frame, Message} from "#kit/photo.js" */
+/** @import {Bridge} from "#visit/questions.js" */
+
+/**
+ * An object that samples agree on.
+ * @typedef {object} Cluster
+ * @property {string} label
+ * @property {number} count samples that hold it
+ * @property {number} score
+ * @property {Frame} box their mean
+ * @property {Frame} spread standard deviation of each side
+ * @property {[sample: number, ...box: Frame][]} members
+ */
+
+/** @typedef {Cluster & {number: number}} Listed a cluster and its place in the list */
+
+/**
+ * The panel's value; what is written about comes with `record`.
+ * @typedef {object} Sampled
+ * @property {string} state
+ * @property {string} [record]
+ * @property {string} [message] of an error
+ * @property {number} [wanted]
+ * @property {{temperature: number}} [options]
+ * @property {number} [done]
+ * @property {number[]} [objects] in each sample
+ * @property {Cluster[]} [clusters]
+ */
+
 /** The photo's owner: read-only, with ghosts instead of objects. */
 export class Samples {
+  /**
+   * @param {HTMLElement} root
+   * @param {Bridge} bridge
+   */
   constructor(root, bridge) {
     this.root = root;
     this.bridge = bridge;
     this.record = new Record();
-    this.data = { state: "idle", clusters: [] };
+    /** @type {Sampled & Discovery & {clusters: Cluster[], objects: number[], done: number}} */
+    this.data = { state: "idle", clusters: [], objects: [], done: 0 };
+    /** @type {number | null} */
     this.selected = null;
     this.shown = 0;
     this.least = 1;
+    /** @type {number | null} */
     this.hovered = null;
     this.changed = onceAFrame(() => this.draw());
-    this.build();
-    this.follower = new PictureFollower(root, {
-      shown: () => this.record.image && this.record.image.id,
-      busy: () => ["encoding", "writing"].includes(this.data.state),
-      look: () => bridge.trigger("look", {}),
-    });
-    new ResizeObserver(() => this.changed()).observe(root);
-  }
-
-  build() {
     this.photo = new Photo(this);
+    /** @type {string | undefined} */
+    this.ghostKey = undefined;
+    /** @type {string | undefined} */
+    this.rowKey = undefined;
     this.status = h("p", { class: "p2s-samples-status", role: "status" });
     this.slider = h("input", {
       type: "range",
@@ -51,7 +84,7 @@ export class Samples {
     this.sliderText = h("span", { class: "p2s-small" });
     this.body = h("tbody");
     this.curve = new DiscoveryCurve();
-    this.root.replaceChildren(
+    root.replaceChildren(
       h("div", { class: "p2s-samples-main" }, this.photo.node, this.status),
       h(
         "div",
@@ -66,6 +99,12 @@ export class Samples {
         this.curve.node
       )
     );
+    this.follower = new PictureFollower(root, {
+      shown: () => this.record.image && this.record.image.id,
+      busy: () => ["encoding", "writing"].includes(this.data.state),
+      look: () => bridge.trigger("look", {}),
+    });
+    new ResizeObserver(() => this.changed()).observe(root);
   }
 
   table() {
@@ -79,28 +118,32 @@ export class Samples {
     );
   }
 
+  /** @param {Sampled} data */
   receive(data) {
     if (!data.record) return;
-    const fresh = data.record !== this.data.record || !(data.done > 0);
+    const { done = 0 } = data;
+    const fresh = data.record !== this.data.record || !(done > 0);
     if (fresh) {
       this.record.reset();
       for (const line of data.record.split("\n")) this.record.line(line);
       this.hovered = null;
     }
     const all = this.least <= 1;
-    this.data = { clusters: [], objects: [], ...data };
+    this.data = { clusters: [], objects: [], ...data, done };
     this.record.state = data.state === "encoding" ? "encoding" : "idle";
-    if (all || this.least > data.done) this.least = 1;
+    if (all || this.least > done) this.least = 1;
     this.changed();
     if (this.follower) this.follower.check();
   }
 
   // ---- what Photo asks for ---------------------------------------------------------------
 
+  /** @type {(name: string, question: object) => Promise<any>} */
   ask(name, question) {
     return ask(this.bridge.server, name, question);
   }
 
+  /** @param {string} text */
   notice(text) {
     this.status.textContent = text;
   }
@@ -109,10 +152,16 @@ export class Samples {
     return null;
   }
 
+  objectOnView() {
+    return null;
+  }
+
+  /** @returns {Found[]} */
   visibleObjects() {
     return [];
   }
 
+  /** @returns {Message | null} */
   stateMessage() {
     if (this.data.state === "error") {
       return { tone: "error", title: "This did not work", text: this.data.message };
@@ -131,10 +180,10 @@ export class Samples {
 
   draw() {
     const { data } = this;
+    const { done } = data;
     this.root.dataset.state = data.state;
     this.photo.draw();
     this.status.textContent = this.words();
-    const done = data.done || 0;
     set(this.slider, { max: Math.max(done, 1) });
     this.slider.value = String(this.least);
     this.slider.disabled = done < 2;
@@ -155,7 +204,7 @@ export class Samples {
     const { data } = this;
     if (data.state === "idle" || data.state === "error") return "";
     if (data.state === "encoding") return "Looking at the picture…";
-    const done = data.done || 0;
+    const { done } = data;
     const head = { writing: "Writing", stopped: "Stopped", done: "Wrote" }[data.state];
     const count = data.state === "done" ? plural(done, "sample") : `${done} of ${data.wanted} samples`;
     if (!done) return `${head}: ${count}`;
@@ -163,7 +212,7 @@ export class Samples {
     const always = data.clusters.filter((found) => found.count === done).length;
     const once = data.clusters.filter((found) => found.count === 1).length;
     const argmax =
-      data.options.temperature === 0 && done > 1
+      data.options?.temperature === 0 && done > 1
         ? " Temperature is 0 in Write, so every seed writes the same sentence."
         : "";
     return (
@@ -188,12 +237,13 @@ export class Samples {
     }
     this.ghostKey = key;
     for (const node of layer.children) {
-      const here = Number(node.dataset.cluster) === this.hovered;
+      const here = Number(node.getAttribute("data-cluster")) === this.hovered;
       node.classList.toggle("focus", here);
       node.classList.toggle("dim", this.hovered !== null && !here);
     }
   }
 
+  /** @type {(box: Frame, attributes: Attributes) => SVGRectElement} */
   shape(box, attributes) {
     const [x0, y0, x1, y1] = box;
     const { photo } = this;
@@ -206,6 +256,7 @@ export class Samples {
     });
   }
 
+  /** @param {Listed} found */
   ghost(found) {
     const { photo } = this;
     const share = found.count / Math.max(this.data.done, 1);
@@ -233,6 +284,7 @@ export class Samples {
     );
   }
 
+  /** @param {number | null} number */
   hover(number) {
     if (this.hovered === number) return;
     this.hovered = number;
@@ -252,6 +304,7 @@ export class Samples {
     }
   }
 
+  /** @param {Listed} found */
   row(found) {
     const { done } = this.data;
     const share = (100 * found.count) / done;
@@ -283,7 +336,8 @@ export class Samples {
   }
 }
 
+/** @type {(element: Element, bridge: Bridge) => void} */
 export const mountSamples = (element, bridge) => {
-  const samples = new Samples(element.querySelector("[data-samples]"), bridge);
-  followJson(bridge, (data) => samples.receive(data));
+  const samples = new Samples(partOf(element, "[data-samples]"), bridge);
+  followJson(bridge, (/** @type {Sampled} */ data) => samples.receive(data));
 };

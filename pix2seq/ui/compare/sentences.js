@@ -4,6 +4,16 @@
 import { clear, h } from "#kit/elements.js";
 import { probability } from "#kit/numbers.js";
 
+/** @import {Comparison, Side, SideName} from "#compare/comparison.js" */
+/** @import {Token} from "#kit/roles.js" */
+
+/** @typedef {{node: HTMLElement, note: HTMLElement}} Half of a line */
+/** @typedef {{row: HTMLElement, mark: HTMLElement, a: Half, b: Half}} Line an object on both sides */
+/** @typedef {{a: Side, b: Side, parted: number | null, shared: Comparison["shared"]}} Known */
+
+/** @type {{[state: string]: string}} */
+const FATES = { dropped: "noise", below: "low score", flat: "no area" };
+
 /**
  * How two tokens at one place relate: nothing is known beyond the shorter sentence until the two have
  * parted; from there on a place is the same only where the tokens are equal.
@@ -19,6 +29,7 @@ export const relationAt = (index, { parted, together, equal }) => {
 };
 
 export class AlignedSentences {
+  /** @param {Comparison} comparison */
   constructor(comparison) {
     this.comparison = comparison;
     this.lines = h("div", { class: "p2s-aligned-lines" });
@@ -38,8 +49,11 @@ export class AlignedSentences {
 
   restart() {
     clear(this.lines);
+    /** @type {Line[]} */
     this.rows = [];
+    /** @type {{[side in SideName]: HTMLElement[]}} */
     this.chips = { a: [], b: [] };
+    /** @type {string | null} */
     this.key = null;
     this.headed = false;
   }
@@ -74,9 +88,11 @@ export class AlignedSentences {
     this.headed = true;
   }
 
+  /** @param {number} object */
   row(object) {
     while (this.rows.length <= object) {
       const number = this.rows.length;
+      /** @param {SideName} name */
       const half = (name) => {
         const note = h("span", { class: "p2s-note" });
         const node = h("span", { class: "p2s-aligned-half", "data-half": name }, note);
@@ -100,11 +116,13 @@ export class AlignedSentences {
     return this.rows[object];
   }
 
+  /** @param {number | null} object */
   pointAt(object) {
     const { comparison } = this;
     for (const side of [comparison.a, comparison.b]) comparison.point(side, object);
   }
 
+  /** @type {(side: Side, token: Token) => void} */
   add(side, token) {
     const { record, name } = side;
     const end = token.slot === "eos";
@@ -137,22 +155,24 @@ export class AlignedSentences {
     for (let index = 0; index < count; index += 1) {
       const relation = relationAt(index, { parted, together, equal: this.equal(index) });
       const shift = verdict && verdict.pairs[index] ? verdict.pairs[index][1] : null;
-      for (const name of ["a", "b"]) {
-        const chip = this.chips[name][index];
+      for (const chips of [this.chips.a, this.chips.b]) {
+        const chip = chips[index];
         if (!chip) continue;
         chip.dataset.relation = relation;
-        if (shift) chip.dataset.shift = shift;
+        if (shift) chip.dataset.shift = String(shift);
       }
     }
     this.rows.forEach((row, object) => this.mark(row, object, { a, b, parted, shared }));
   }
 
+  /** @param {number} index */
   equal(index) {
     const { a, b } = this.comparison;
     const [left, right] = [a.record.tokens[index], b.record.tokens[index]];
     return Boolean(left && right && left.id === right.id);
   }
 
+  /** @type {(line: Line, object: number, known: Known) => void} */
   mark({ row, mark, a: left, b: right }, object, { a, b, parted, shared }) {
     const width = a.record.vocab.slots.length;
     const here = parted !== null && Math.floor(parted / width) === object;
@@ -165,17 +185,23 @@ export class AlignedSentences {
     this.note(right.note, b, object, shared && shared.b, "A");
   }
 
-  /** Which object of the other side this is, after the sentences have parted. */
+  /**
+   * Which object of the other side this is, after the sentences have parted.
+   * @param {HTMLElement} node
+   * @param {Side} side
+   * @param {number} object
+   * @param {Map<number, number> | null} twins
+   * @param {string} other
+   */
   note(node, side, object, twins, other) {
     const found = side.record.objects.get(object);
     const seen = found && (found.state === "ok" || found.state === "noise");
+    const twin = twins && twins.get(object);
     let text = "";
-    if (found && !seen) text = { dropped: "noise", below: "low score", flat: "no area" }[found.state];
-    else if (twins && seen && !twins.has(object)) text = `not in ${other}`;
-    else if (twins && seen && twins.get(object) !== object) {
-      text = `${other} has it as ${twins.get(object) + 1}`;
-    }
+    if (found && !seen) text = FATES[found.state];
+    else if (twins && seen && twin === undefined) text = `not in ${other}`;
+    else if (twins && seen && twin !== object) text = `${other} has it as ${Number(twin) + 1}`;
     node.textContent = text;
-    node.classList.toggle("only", Boolean(twins && seen && !twins.has(object)));
+    node.classList.toggle("only", Boolean(twins && seen && twin === undefined));
   }
 }

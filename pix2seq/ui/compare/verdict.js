@@ -4,12 +4,16 @@
 import { clear, h, set, svg } from "#kit/elements.js";
 import { plural, probability } from "#kit/numbers.js";
 
+/** @import {Comparison, Outcome, Side, SideName, Why} from "#compare/comparison.js" */
+/** @import {Written} from "#kit/photo.js" */
+
 const BAR = 26;
 const GAP = 20;
 const TOP = 20;
 const LETTER = 7; // px of a digit at 12 px mono
 
 export class Verdict {
+  /** @param {Comparison} comparison */
   constructor(comparison) {
     this.comparison = comparison;
     this.title = h("p", { class: "p2s-verdict-title", role: "status" });
@@ -22,6 +26,8 @@ export class Verdict {
       this.text,
       this.chart
     );
+    /** @type {Outcome | null | undefined} */
+    this.drawn = undefined;
     new ResizeObserver(() => this.drawBars(true)).observe(this.node);
   }
 
@@ -48,6 +54,7 @@ export class Verdict {
       return [this.place(parted), "Each sentence now follows its own past."];
     }
     const both = verdict.matches.length;
+    /** @type {(side: Side, noise: boolean) => number} */
     const count = (side, noise) => side.visibleObjects().filter((o) => (o.state === "noise") === noise).length;
     const [onlyA, onlyB] = [a, b].map((side) => count(side, false) - both);
     const noise = ["A", "B"].flatMap((name, i) => {
@@ -79,6 +86,7 @@ export class Verdict {
     ];
   }
 
+  /** @type {(index: number) => string} */
   place(index) {
     const { a, b } = this.comparison;
     const token = a.record.tokens[index] || b.record.tokens[index];
@@ -88,6 +96,7 @@ export class Verdict {
     return `The sentences part at token ${index + 1}: ${slot} of object ${object}`;
   }
 
+  /** @param {boolean} stale */
   drawBars(stale) {
     const { verdict } = this.comparison;
     const why = verdict && verdict.why;
@@ -100,7 +109,7 @@ export class Verdict {
     if (span <= 0) return;
     const label = this.text.textContent;
     set(clear(this.chart), { viewBox: `0 0 ${width} ${height}`, width, height, "aria-label": label });
-    ["a", "b"].forEach((name, row) => {
+    /** @type {SideName[]} */ (["a", "b"]).forEach((name, row) => {
       const y = TOP + row * (BAR + GAP);
       this.chart.append(
         svg("text", { class: "p2s-cdf-name", x: 4, y: y + BAR / 2 + 4 }, name.toUpperCase())
@@ -123,6 +132,12 @@ export class Verdict {
     );
   }
 
+  /**
+   * @param {Written & {kind: (id: number) => string}} record
+   * @param {Why} why
+   * @param {SideName} name
+   * @param {{left: number, span: number, y: number}} at
+   */
   bar(record, why, name, { left, span, y }) {
     const side = why[name];
     const slots = record.vocab.slots;
@@ -160,7 +175,10 @@ export class Verdict {
     });
   }
 
-  /** The middle of a label in a segment, moved aside where the drawn number's line would cross it. */
+  /**
+   * The middle of a label in a segment, moved aside where the drawn number's line would cross it.
+   * @type {(line: number, x: number, width: number, text: string) => number}
+   */
   beside(line, x, width, text) {
     const half = (LETTER * text.length) / 2 + 5;
     const middle = x + width / 2;
@@ -169,6 +187,7 @@ export class Verdict {
     return sides.length ? sides[0] : middle;
   }
 
+  /** @type {(record: Written, first: number, last: number, prob: number) => string} */
   meaning(record, first, last, prob) {
     const p = probability(prob);
     if (first === last) return `${record.text_of(first)}: ${p}`;

@@ -5,11 +5,31 @@ import { svg } from "#kit/elements.js";
 import { labelNode, labelPlace } from "#kit/labels.js";
 import { captionOf, nameOf } from "#kit/naming.js";
 
+/** @import {Place} from "#kit/labels.js" */
+/** @import {Frame, Photo, PhotoOwner, Point, Written} from "#kit/photo.js" */
+
+/**
+ * @typedef {object} Found a finished object; `box` is xyxy in pixels of the original picture
+ * @property {number} object
+ * @property {Frame} box
+ * @property {number} label
+ * @property {number} score
+ * @property {number} noise
+ * @property {number | null} edges
+ * @property {string} state `ok`, `noise`, `dropped`, `below` or `flat`
+ * @property {boolean} forced a person gave at least one of its tokens
+ * @property {number | null} again the earlier object that it repeats
+ */
+
 export class Boxes {
+  /** @param {Photo} photo */
   constructor(photo) {
     this.photo = photo;
+    /** @type {Map<number, SVGGElement & {p2sKey?: string}>} */
     this.nodes = new Map();
-    this.places = new Map(); // object -> where its name stands
+    /** @type {Map<number, Place>} object -> where its name stands */
+    this.places = new Map();
+    /** @type {string | null} */
     this.run = null;
     this.stale = true;
     const hatch = svg(
@@ -20,6 +40,7 @@ export class Boxes {
     photo.svg.prepend(svg("defs", {}, hatch));
   }
 
+  /** @param {Written} record */
   draw(record) {
     const { stage } = this.photo;
     if (record.run !== this.run) {
@@ -42,13 +63,17 @@ export class Boxes {
     this.stale = false;
   }
 
-  /** An object that the filters hide, as long as somebody looks at its tokens. */
+  /**
+   * An object that the filters hide, as long as somebody looks at its tokens.
+   * @type {(stage: PhotoOwner) => Found[]}
+   */
   peek(stage) {
     const focus = stage.focus();
     const found = focus === null ? null : stage.objectOnView(focus);
     return found && ["below", "dropped"].includes(found.state) ? [found] : [];
   }
 
+  /** @type {(record: Written, found: Found) => void} */
   place(record, found) {
     const [x0, y0, x1, y1] = found.box;
     const { photo } = this;
@@ -61,13 +86,14 @@ export class Boxes {
     const name = nameOf(record, found);
     const caption = captionOf(record, found);
     const key = JSON.stringify([box, caption, found.score, found.state]);
-    let node = this.nodes.get(found.object);
-    if (node && node.p2sKey === key) return;
-    if (node) node.remove();
+    const old = this.nodes.get(found.object);
+    if (old && old.p2sKey === key) return;
+    if (old) old.remove();
     const peeked = ["below", "dropped"].includes(found.state);
     const fate = peeked ? " · hidden" : "";
     const text = `${found.object + 1}  ${caption}${fate}`;
-    node = svg(
+    /** @type {SVGGElement & {p2sKey?: string}} */
+    const node = svg(
       "g",
       {
         class: `p2s-box ${found.state}${found.forced ? " yours" : ""}`,
@@ -85,6 +111,7 @@ export class Boxes {
     this.nodes.set(found.object, node);
   }
 
+  /** @type {(text: string, box: Place, object: number) => SVGGElement} */
   label(text, box, object) {
     const { x, y, w, h } = this.photo.rect;
     const taken = [...this.places].filter(([other]) => other !== object).map(([, place]) => place);
@@ -93,7 +120,10 @@ export class Boxes {
     return labelNode(text, place, "p2s-box-label");
   }
 
-  /** Dim all but one object; `null` shows all alike. */
+  /**
+   * Dim all but one object; `null` shows all alike.
+   * @param {number | null} object
+   */
   focus(object) {
     for (const [key, node] of this.nodes) {
       node.classList.toggle("focus", key === object);
@@ -102,8 +132,12 @@ export class Boxes {
     }
   }
 
-  /** The smallest box under a point of the picture, so that nested objects stay reachable. */
+  /**
+   * The smallest box under a point of the picture, so that nested objects stay reachable.
+   * @param {Point} point
+   */
   at(point) {
+    /** @type {number | null} */
     let best = null;
     let least = Infinity;
     for (const found of this.photo.stage.visibleObjects()) {

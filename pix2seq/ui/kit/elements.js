@@ -3,14 +3,18 @@
 
 const SVG_NS = "http://www.w3.org/2000/svg";
 
-/** @typedef {{[key: string]: unknown} | null | undefined} Attributes */
+/**
+ * Properties and attributes by name; `onclick` and its like get their event.
+ * @typedef {{[key: string]: unknown} & {[On in keyof GlobalEventHandlersEventMap as `on${On}`]?:
+ *   (event: GlobalEventHandlersEventMap[On]) => unknown}} Attributes
+ */
 /** @typedef {unknown[]} Children nodes, texts, numbers, lists of them; what is absent is left out. */
 
 /**
  * Keys that may be set as properties or attributes; markup never passes through here.
  * @template {Element} T
  * @param {T} node
- * @param {Attributes} attributes
+ * @param {Attributes} [attributes]
  */
 function apply(node, attributes) {
   for (const [key, value] of Object.entries(attributes || {})) {
@@ -62,6 +66,17 @@ export const svg = (tag, attributes, ...children) =>
 
 /** Set attributes of an element that exists. */
 export const set = apply;
+
+/**
+ * The part of a component's template that is ours to fill.
+ * @param {Element} element
+ * @param {string} selector
+ */
+export const partOf = (element, selector) => {
+  const part = element.querySelector(selector);
+  if (!(part instanceof HTMLElement)) throw new Error(`this component holds no ${selector}`);
+  return part;
+};
 
 /**
  * @template {Element} T

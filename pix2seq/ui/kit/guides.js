@@ -3,49 +3,70 @@
 // far as the other coordinates are known. They slide to their place and fade when the class is there.
 
 import { set, svg } from "#kit/elements.js";
-import { isVertical } from "#kit/roles.js";
+import { COORDINATES, isVertical } from "#kit/roles.js";
 import { EDGE_OF } from "#kit/rulers.js";
 
+/** @import {Photo, Rect, Written} from "#kit/photo.js" */
+/** @import {Coordinate, TokensBySlot} from "#kit/roles.js" */
+
+/** @typedef {{guide: SVGRectElement, edge: SVGRectElement, tag: CoordinateTag}} Guide of a coordinate */
+
 const THICK = 3;
-const COORDINATES = ["ymin", "xmin", "ymax", "xmax"];
 
 /** A coordinate's number beside the photo, at the edge on which that coordinate is read. */
 export class CoordinateTag {
+  /** @param {Coordinate} slot */
   constructor(slot) {
     this.box = svg("rect", { rx: 2, height: 16 });
     this.words = svg("text", { "text-anchor": "middle", y: 12 });
     this.node = svg("g", { class: "p2s-tag", "data-slot": slot }, this.box, this.words);
   }
 
-  /** Show `text` at `at`, a place along the edge, of a photo that fills `rect`. */
+  /**
+   * Show `text` at `at`, a place along the edge, of a photo that fills `rect`.
+   * @type {(rect: Rect, at: number, text: string) => void}
+   */
   place(rect, at, text) {
     const width = 8 + 7 * text.length;
     set(this.box, { width });
     set(this.words, { x: width / 2 });
     this.words.textContent = text;
-    const edge = EDGE_OF[this.node.dataset.slot];
-    const x = { left: rect.x - width - 2, right: rect.x + rect.w + 2 }[edge] ?? at - width / 2;
-    const y = { top: rect.y - 18, bottom: rect.y + rect.h + 2 }[edge] ?? at - 8;
+    const edge = EDGE_OF[/** @type {Coordinate} */ (this.node.dataset.slot)];
+    const middle = { x: at - width / 2, y: at - 8 };
+    const { x, y } = {
+      left: { ...middle, x: rect.x - width - 2 },
+      right: { ...middle, x: rect.x + rect.w + 2 },
+      top: { ...middle, y: rect.y - 18 },
+      bottom: { ...middle, y: rect.y + rect.h + 2 },
+    }[edge];
     set(this.node, { transform: `translate(${x} ${y})` });
   }
 }
 
 export class Guides {
+  /** @param {Photo} photo */
   constructor(photo) {
     this.photo = photo;
-    this.parts = {};
-    for (const slot of COORDINATES) {
-      this.parts[slot] = {
-        guide: svg("rect", { class: "p2s-guide", "data-slot": slot }),
-        edge: svg("rect", { class: "p2s-edge", "data-slot": slot }),
-        tag: new CoordinateTag(slot),
-      };
-      const { guide, edge, tag } = this.parts[slot];
-      photo.layers.guides.append(guide, edge, tag.node);
-    }
+    this.parts = {
+      ymin: this.guide("ymin"),
+      xmin: this.guide("xmin"),
+      ymax: this.guide("ymax"),
+      xmax: this.guide("xmax"),
+    };
+    /** @type {string | null} */
     this.object = null;
   }
 
+  /** @type {(slot: Coordinate) => Guide} */
+  guide(slot) {
+    const guide = svg("rect", { class: "p2s-guide", "data-slot": slot });
+    const edge = svg("rect", { class: "p2s-edge", "data-slot": slot });
+    const tag = new CoordinateTag(slot);
+    this.photo.layers.guides.append(guide, edge, tag.node);
+    return { guide, edge, tag };
+  }
+
+  /** @type {(record: Written, shown: number) => void} */
   draw(record, shown) {
     const last = record.tokens[shown - 1];
     const open = last && last.slot !== "class" && last.slot !== "eos" && record.frame;
@@ -57,12 +78,12 @@ export class Guides {
     for (const slot of COORDINATES) this.place(record, slot, tokens, fresh);
   }
 
+  /** @type {(record: Written, slot: Coordinate, tokens: TokensBySlot, fresh: boolean) => void} */
   place(record, slot, tokens, fresh) {
     const { guide, edge, tag } = this.parts[slot];
     const token = tokens[slot];
-    const visible = Boolean(token);
-    for (const node of [guide, edge, tag.node]) node.classList.toggle("on", visible);
-    if (!visible) return;
+    for (const node of [guide, edge, tag.node]) node.classList.toggle("on", Boolean(token));
+    if (!token) return;
     const { photo } = this;
     const { rect } = photo;
     const pixel = record.tokenPixel(token);
@@ -70,9 +91,11 @@ export class Guides {
     const at = isVertical(slot) ? photo.y(pixel) : photo.x(pixel);
     if (fresh || !guide.dataset.shown) this.jump(slot); // slide in from the photo's edge
     guide.classList.toggle("closed", closed);
+    /** @type {(name: Coordinate, fallback: number) => number} */
     const known = (name, fallback) => {
-      if (!tokens[name]) return fallback;
-      const value = record.tokenPixel(tokens[name]);
+      const other = tokens[name];
+      if (!other) return fallback;
+      const value = record.tokenPixel(other);
       return isVertical(name) ? photo.y(value) : photo.x(value);
     };
     if (isVertical(slot)) {
@@ -90,6 +113,7 @@ export class Guides {
     tag.place(rect, at, record.text_of(token.id));
   }
 
+  /** @type {(node: SVGElement, x: number, y: number, width: number, height: number) => void} */
   shape(node, x, y, width, height) {
     const style = { x, y, width, height };
     for (const [name, value] of Object.entries(style)) {
@@ -97,6 +121,7 @@ export class Guides {
     }
   }
 
+  /** @param {Coordinate} slot */
   jump(slot) {
     const { guide, edge } = this.parts[slot];
     const { rect } = this.photo;

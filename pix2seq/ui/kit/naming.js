@@ -3,10 +3,13 @@
 
 import { probability } from "#kit/numbers.js";
 
+/** @import {Found} from "#kit/boxes.js" */
+/** @import {Written} from "#kit/photo.js" */
+
 /**
  * What the class token of an object says.
- * @param {any} record
- * @param {any} found
+ * @param {Written} record
+ * @param {Found} found
  */
 export const writtenOf = (record, found) => {
   const token = record.tokensOf(found.object, Infinity).class;
@@ -15,8 +18,8 @@ export const writtenOf = (record, found) => {
 
 /**
  * Its name: noise is called noise, whatever its likeliest class.
- * @param {any} record
- * @param {any} found
+ * @param {Written} record
+ * @param {Found} found
  */
 export const nameOf = (record, found) => {
   const asNoise = ["noise", "dropped", "below"].includes(found.state);
@@ -25,8 +28,8 @@ export const nameOf = (record, found) => {
 
 /**
  * What else there is to say: another word was written, a person gave it, it repeats another one.
- * @param {any} record
- * @param {any} found
+ * @param {Written} record
+ * @param {Found} found
  */
 export const marksOf = (record, found) => {
   const written = writtenOf(record, found);
@@ -39,8 +42,8 @@ export const marksOf = (record, found) => {
 
 /**
  * Its name with the score and its marks; noise has no class, and so no score.
- * @param {any} record
- * @param {any} found
+ * @param {Written} record
+ * @param {Found} found
  */
 export const captionOf = (record, found) => {
   const name = nameOf(record, found);

@@ -8,20 +8,67 @@ import { Guides } from "#kit/guides.js";
 import { plural } from "#kit/numbers.js";
 import { Rulers } from "#kit/rulers.js";
 
+/** @import {Found} from "#kit/boxes.js" */
+/** @import {Token, TokensBySlot, Vocabulary} from "#kit/roles.js" */
+
+/** @typedef {[number, number, number, number]} Frame xyxy in pixels of the original picture */
+/** @typedef {{x: number, y: number}} Point in pixels of the original picture */
+/** @typedef {{x: number, y: number, w: number, h: number, scale: number}} Rect in the browser's pixels */
+/** @typedef {{id: string, w: number, h: number, example?: string | null, src?: string}} Picture */
+/** @typedef {{title: string, text?: string, tone?: string, quiet?: boolean}} Message over the photo */
+
+/**
+ * What is drawn of a sentence and its picture; the record is one.
+ * @typedef {object} Written
+ * @property {string | null} run
+ * @property {string} state
+ * @property {Picture | null} image
+ * @property {Frame | null} frame where coordinates 0 and 1 lie
+ * @property {Vocabulary} vocab
+ * @property {Token[]} tokens
+ * @property {(object: number, shown: number) => TokensBySlot} tokensOf
+ * @property {(id: number) => string} text_of
+ * @property {(label: number) => string} className
+ * @property {(value: number, slot: string) => number} pixel
+ * @property {(token: Pick<Token, "id" | "slot">) => number} tokenPixel
+ */
+
+/**
+ * Who shows a photo, and what the photo asks of it.
+ * @typedef {object} PhotoOwner
+ * @property {Written} record
+ * @property {number} shown tokens on view
+ * @property {number | null} selected
+ * @property {() => void} changed
+ * @property {() => number | null} focus the object that the eye should be on
+ * @property {() => Found[]} visibleObjects
+ * @property {(object: number) => Found | null} objectOnView
+ * @property {() => Message | null} stateMessage
+ * @property {(text: string) => void} notice
+ * @property {(name: string, question: object) => Promise<{src?: string, error?: string}>} ask
+ */
+
 const RULER = 30; // px on each side of the photo
 
 export class Photo {
+  /** @param {PhotoOwner} stage */
   constructor(stage) {
     this.stage = stage;
     this.rect = { x: RULER, y: RULER, w: 1, h: 1, scale: 1 };
     this.image = h("img", { class: "p2s-photo-image", alt: "", draggable: "false" });
     this.attention = h("canvas", { class: "p2s-attention", "aria-hidden": "true" });
-    this.layers = {};
+    const layer = (/** @type {string} */ name) => svg("g", { class: `p2s-layer-${name}` });
+    this.layers = {
+      strips: layer("strips"),
+      rulers: layer("rulers"),
+      density: layer("density"),
+      ghosts: layer("ghosts"),
+      boxes: layer("boxes"),
+      guides: layer("guides"),
+      prompt: layer("prompt"),
+    };
     this.svg = svg("svg", { class: "p2s-photo-svg", role: "img", "aria-label": "" });
-    for (const name of ["strips", "rulers", "density", "ghosts", "boxes", "guides", "prompt"]) {
-      this.layers[name] = svg("g", { class: `p2s-layer-${name}` });
-      this.svg.append(this.layers[name]);
-    }
+    this.svg.append(...Object.values(this.layers));
     this.message = h("div", { class: "p2s-photo-message", role: "status" });
     this.node = h(
       "div",
@@ -35,7 +82,12 @@ export class Photo {
     this.boxes = new Boxes(this);
     this.guides = new Guides(this);
     new ResizeObserver(() => this.resize()).observe(this.node);
+    /** @type {string | null} */
     this.loaded = null;
+    /** @type {Picture | null} */
+    this.lastImage = null;
+    /** @type {string | undefined} */
+    this.shownMessage = undefined;
   }
 
   /** Fit the picture into the space there is, rulers around it. */
@@ -71,16 +123,23 @@ export class Photo {
     this.stage.changed();
   }
 
-  /** Original pixels to the browser's. */
+  /**
+   * Original pixels to the browser's.
+   * @param {number} pixel
+   */
   x(pixel) {
     return this.rect.x + pixel * this.rect.scale;
   }
 
+  /** @param {number} pixel */
   y(pixel) {
     return this.rect.y + pixel * this.rect.scale;
   }
 
-  /** A pointer event to original pixels, clipped to the picture. */
+  /**
+   * A pointer event to original pixels, clipped to the picture.
+   * @type {(event: MouseEvent) => Point & {inside: boolean}}
+   */
   pointer(event) {
     const at = this.svg.getBoundingClientRect();
     const image = this.stage.record.image || { w: 1, h: 1 };
@@ -94,16 +153,17 @@ export class Photo {
     };
   }
 
+  /** @param {Picture | null} image */
   async load(image) {
-    const id = image ? image.id : null;
+    const id = image && image.id;
     if (this.loaded === id) return;
     this.loaded = id;
     this.lastImage = image;
     this.image.style.visibility = "hidden";
     this.image.removeAttribute("src");
     this.resize();
-    if (!id) return;
-    const answer = image.src ? { src: image.src } : await this.stage.ask("picture", { id });
+    if (!image) return;
+    const answer = image.src ? { src: image.src, error: "" } : await this.stage.ask("picture", { id });
     if (this.loaded !== id) return; // another picture came meanwhile
     if (answer.src && answer.src.startsWith("data:image/")) {
       this.image.src = answer.src;

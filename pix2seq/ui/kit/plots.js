@@ -3,7 +3,10 @@
 
 import { h, svg } from "#kit/elements.js";
 
-/** Points of a filled curve: the largest value in each pixel column, so that no peak is lost. */
+/**
+ * Points of a filled curve: the largest value in each pixel column, so that no peak is lost.
+ * @type {(values: number[], width: number) => number[]}
+ */
 function columns(values, width) {
   const count = Math.max(Math.min(Math.floor(width), values.length), 1);
   const best = new Array(count).fill(0);
@@ -14,6 +17,7 @@ function columns(values, width) {
   return best;
 }
 
+/** @type {(values: number[], width: number, height: number, peak: number) => string} */
 export const areaPath = (values, width, height, peak) => {
   const best = columns(values, width);
   const step = width / best.length;
@@ -24,7 +28,10 @@ export const areaPath = (values, width, height, peak) => {
   return `M0 ${height} ${points.join(" ")} L${width} ${height} Z`;
 };
 
-/** A sparkline of one stage of the pipeline. */
+/**
+ * A sparkline of one stage of the pipeline.
+ * @type {(values: number[], slot: string, width?: number, height?: number) => SVGSVGElement}
+ */
 export const spark = (values, slot, width = 120, height = 22) =>
   svg(
     "svg",
@@ -32,7 +39,10 @@ export const spark = (values, slot, width = 120, height = 22) =>
     svg("path", { d: areaPath(values, width, height, Math.max(...values, 1e-9)) })
   );
 
-/** Horizontal stacked bar of shares. */
+/**
+ * Horizontal stacked bar of shares.
+ * @type {(parts: {label: string, role: string, value: number}[]) => HTMLDivElement}
+ */
 export const shares = (parts) =>
   h(
     "div",
@@ -49,7 +59,10 @@ export const shares = (parts) =>
       )
   );
 
-/** Bars over a list of values in [0, 1]; `marks` are indices to emphasise. */
+/**
+ * Bars over a list of values in [0, 1]; `marks` are indices to emphasise.
+ * @type {(values: number[], role: string, marks?: number[]) => SVGSVGElement}
+ */
 export const bars = (values, role, marks = []) => {
   const width = Math.max(values.length * 8, 40);
   const chart = svg("svg", {

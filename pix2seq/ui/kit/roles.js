@@ -1,13 +1,59 @@
 // What a token says about its object: its place in the sentence, as the page shows and names it.
 
-export const SLOTS = ["ymin", "xmin", "ymax", "xmax", "class"];
+/** @typedef {"ymin" | "xmin" | "ymax" | "xmax"} Coordinate */
+/** @typedef {Coordinate | "class" | "eos"} Slot */
+
+/**
+ * @typedef {object} Vocabulary
+ * @property {Slot[]} slots the five places of an object, in this model's order
+ * @property {(string | null)[]} classes names by label
+ * @property {number} bins
+ * @property {number} coord id of the first bin
+ * @property {number} cls id of the first class
+ * @property {number} [eos]
+ * @property {number | null} [noise]
+ * @property {string} [quantizer]
+ * @property {number} [maxObjects]
+ */
+
+/** @typedef {{id: number, prob: number, final: number}} Candidate before and after the settings */
+
+/**
+ * @typedef {object} Token probabilities in 0 to 1, `entropy` in nats
+ * @property {number} index in the sentence
+ * @property {number} id in the vocabulary
+ * @property {Slot} slot
+ * @property {number} logprob
+ * @property {number} raw what the model itself gave it
+ * @property {number} prob after the settings
+ * @property {number} entropy
+ * @property {number} kept tokens that could be drawn
+ * @property {number} keptMass
+ * @property {number} grammarMass
+ * @property {number} eosProb
+ * @property {boolean} forced given by a person
+ * @property {Candidate[]} candidates
+ * @property {number} object
+ */
+
+/** @typedef {{[slot in Slot]?: Token}} TokensBySlot of one object */
+
+/** @type {Coordinate[]} */
+export const COORDINATES = ["ymin", "xmin", "ymax", "xmax"];
+
+/** @type {Slot[]} */
+export const SLOTS = [...COORDINATES, "class"];
+
 /** @param {string} slot */
 export const isVertical = (slot) => slot === "ymin" || slot === "ymax"; // measures along y
 
-/** @param {string} slot */
-export const isCoordinate = (slot) => SLOTS.indexOf(slot) >= 0 && slot !== "class";
+/**
+ * @param {string} slot
+ * @returns {slot is Coordinate}
+ */
+export const isCoordinate = (slot) => COORDINATES.some((name) => name === slot);
 
-/** @type {{[slot: string]: string}} */
+/** @type {{[slot in Slot]: string}} */
 export const ROLE_MEANING = {
   ymin: "top edge",
   xmin: "left edge",

@@ -4,23 +4,34 @@
 import { clear, set, svg } from "#kit/elements.js";
 import { isCoordinate } from "#kit/roles.js";
 
+/** @import {Photo, Written} from "#kit/photo.js" */
+/** @import {Coordinate, Token} from "#kit/roles.js" */
+/** @typedef {"x" | "y"} Axis */
+
 const STEPS = [1, 2, 5, 10, 20, 50, 100, 200, 250, 500, 1000, 2000];
 export const STRIP = 6; // px of the strip on each edge that collects the marks
 const LABEL_SPACE = 46; // px between two tick labels
 
+/** @type {{[slot in Coordinate]: "left" | "right" | "top" | "bottom"}} */
 export const EDGE_OF = { ymin: "left", ymax: "right", xmin: "top", xmax: "bottom" };
 
 export class Rulers {
+  /** @param {Photo} photo */
   constructor(photo) {
     this.photo = photo;
     this.stale = true;
+    /** @type {string | undefined} */
+    this.key = undefined;
+    /** @type {string | undefined} */
+    this.drawnMarks = undefined;
   }
 
+  /** @type {(record: Written, shown: number) => void} */
   draw(record, shown) {
     const key = [record.run, record.frame, record.image && record.image.id].join();
     if (this.stale || key !== this.key) {
       this.drawTicks(record);
-      this.drawnMarks = -1;
+      this.drawnMarks = undefined;
     }
     this.key = key;
     this.stale = false;
@@ -30,6 +41,7 @@ export class Rulers {
     this.drawnMarks = marks;
   }
 
+  /** @param {Written} record */
   drawTicks(record) {
     const layer = clear(this.photo.layers.rulers);
     const { x, y, w, h } = this.photo.rect;
@@ -38,19 +50,26 @@ export class Rulers {
     if (!record.frame) return;
     const { bins } = record.vocab;
     const spans = { x: record.frame[2] - record.frame[0], y: record.frame[3] - record.frame[1] };
-    for (const axis of ["x", "y"]) {
+    for (const axis of /** @type {Axis[]} */ (["x", "y"])) {
       const perBin = (spans[axis] * this.photo.rect.scale) / (bins - 1);
       const step = STEPS.find((s) => s * perBin >= LABEL_SPACE) || STEPS[STEPS.length - 1];
-      for (let bin = 0; bin < bins; bin += step) this.tick(layer, record, axis, bin);
+      const limit = axis === "y" ? record.image.h : record.image.w;
+      for (let bin = 0; bin < bins; bin += step) this.tick(layer, record, axis, bin, limit);
     }
   }
 
-  tick(layer, record, axis, bin) {
+  /**
+   * @param {SVGGElement} layer
+   * @param {Written} record
+   * @param {Axis} axis
+   * @param {number} bin
+   * @param {number} limit of the picture
+   */
+  tick(layer, record, axis, bin, limit) {
     const { photo } = this;
     const { x, y, w, h } = photo.rect;
     const value = bin / (record.vocab.bins - 1);
     const pixel = record.pixel(value, axis === "y" ? "ymin" : "xmin");
-    const limit = axis === "y" ? record.image.h : record.image.w;
     if (pixel > limit + 0.5) return; // the padding beyond the picture
     const from = STRIP + 2;
     if (axis === "x") {
@@ -74,7 +93,10 @@ export class Rulers {
     }
   }
 
-  /** A short bar per sampled coordinate on its role's edge; the current token's is bright. */
+  /**
+   * A short bar per sampled coordinate on its role's edge; the current token's is bright.
+   * @type {(record: Written, shown: number, selected: number | null) => void}
+   */
   drawMarks(record, shown, selected) {
     const layer = clear(this.photo.layers.strips);
     if (!record.frame) return;
@@ -87,11 +109,13 @@ export class Rulers {
     );
     const current = selected === null ? shown - 1 : selected;
     for (const token of record.tokens.slice(0, shown)) {
-      if (!isCoordinate(token.slot)) continue;
-      layer.append(this.mark(record, token, token.index === current));
+      const { slot } = token;
+      if (!isCoordinate(slot)) continue;
+      layer.append(this.mark(record, { ...token, slot }, token.index === current));
     }
   }
 
+  /** @type {(record: Written, token: Token & {slot: Coordinate}, current: boolean) => SVGRectElement} */
   mark(record, token, current) {
     const { photo } = this;
     const { x, y, w, h } = photo.rect;

@@ -53,7 +53,7 @@ class PairControls {
       h("span", {}, "Classes in the input"),
       h(
         "select",
-        { class: "p2s-select", onchange: (event) => change("class_corruption", event.target.value) },
+        { class: "p2s-select", onchange: (event) => change("class_corruption", /** @type {HTMLSelectElement} */ (event.target).value) },
         [
           ["rand_n_fake", "½ random, ½ noise (official)"],
           ["rand", "random"],

@@ -4,11 +4,13 @@
 
 /**
  * Follow a component whose value is one JSON text; a text that cannot be read changes nothing.
+ * @template Data what the Python side of the component writes
  * @param {Bridge} bridge
- * @param {(data: any) => void} take
+ * @param {(data: Data) => void} take
  */
 export const followJson = (bridge, take) => {
   const read = () => {
+    /** @type {Data} */
     let data;
     try {
       data = JSON.parse(bridge.props.value);

@@ -4,9 +4,9 @@
 import { isVertical, SLOTS } from "#kit/roles.js";
 import { json, parseObject, parseToken } from "#visit/lines.js";
 
-/** @import {Found, Token, Vocabulary} from "#visit/lines.js" */
-
-/** @typedef {{id: string, w: number, h: number, example?: string | null, src?: string}} RecordImage */
+/** @import {Found} from "#kit/boxes.js" */
+/** @import {Frame, Picture} from "#kit/photo.js" */
+/** @import {Token, TokensBySlot, Vocabulary} from "#kit/roles.js" */
 
 export class Record {
   constructor() {
@@ -20,10 +20,11 @@ export class Record {
     this.header = {};
     /** @type {Vocabulary} */
     this.vocab = { slots: SLOTS, classes: [], bins: 2, coord: 0, cls: 0 };
+    /** @type {string} */
     this.state = "idle";
-    /** @type {{seconds: number, frame?: number[]} | null} */
+    /** @type {{seconds: number, frame?: Frame, remark?: string} | null} */
     this.encoder = null;
-    /** @type {number[] | null} where coordinates 0 and 1 lie: xyxy in pixels of the picture */
+    /** @type {Frame | null} where coordinates 0 and 1 lie: xyxy in pixels of the picture */
     this.frame = null;
     /** @type {Token[]} */
     this.tokens = [];
@@ -104,7 +105,7 @@ export class Record {
     return this.header.run || null;
   }
 
-  /** @returns {RecordImage | null} */
+  /** @returns {Picture | null} */
   get image() {
     return this.header.image || null;
   }
@@ -199,7 +200,7 @@ export class Record {
       for (const token of this.tokens) (this.groups[token.object] ||= []).push(token);
       this.grouped = this.tokens.length;
     }
-    /** @type {{[slot: string]: Token}} */
+    /** @type {TokensBySlot} */
     const bySlot = {};
     for (const token of this.groups[object] || []) {
       if (token.index < shown && token.slot !== "eos") bySlot[token.slot] = token;

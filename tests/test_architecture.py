@@ -50,6 +50,7 @@ ORDER = [
     "examples",
     "evaluate",
     "sweep",
+    "argument",
     "finetune",
     "optim",
     "reporter",

@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 from gradio.blocks import Blocks
 
+from pix2seq.checkpoints import weights_checksum
 from pix2seq.config import TrainConfig
 from pix2seq.data.scenes import Scenes
 from pix2seq.sweep import KNOBS, Bench, Curve, Outcome, plan_sweep, run_sweep
@@ -23,7 +24,6 @@ from pix2seq.ui.lab.recordings import (
     make_recording,
     recorded_outcomes,
     recording_path,
-    weights_checksum,
 )
 from pix2seq.ui.lab.sheet import Sheet, idle_text
 from pix2seq.ui.lab.tab import Benches, LabHandlers

@@ -24,6 +24,7 @@ from pix2seq.checkpoints.registry import (
     home,
     locate,
     menu_title,
+    weights_checksum,
 )
 
 if TYPE_CHECKING:
@@ -60,6 +61,7 @@ __all__ = [
     "menu_title",
     "read_info",
     "save",
+    "weights_checksum",
 ]
 
 _IN_FOLDER = ("FORMAT", "Checkpoint", "CheckpointConfig", "load", "read_info", "save")

@@ -6,7 +6,9 @@ bundled ``checkpoints/``, then in the cache of downloads.
 
 from __future__ import annotations
 
+import hashlib
 import os
+from functools import lru_cache
 from pathlib import Path
 
 from pix2seq.checkpoints.info import CheckpointInfo
@@ -126,3 +128,13 @@ def locate(name_or_path: str | Path) -> Path:
         f"there is no checkpoint {name!r}; use a folder or one of "
         f"{', '.join(available_checkpoints())}"
     )
+
+
+@lru_cache(maxsize=16)
+def weights_checksum(name: str) -> str:
+    """SHA-256 of a checkpoint's weights, empty if it is not on this machine."""
+    try:
+        path = locate(name) / WEIGHTS_FILE
+    except ConfigError:
+        return ""
+    return hashlib.sha256(path.read_bytes()).hexdigest() if path.is_file() else ""

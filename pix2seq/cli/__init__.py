@@ -14,6 +14,7 @@ import sys
 from collections.abc import Sequence
 
 from pix2seq.cli.app import APP
+from pix2seq.cli.argument import ARGUMENT
 from pix2seq.cli.bench import BENCH
 from pix2seq.cli.checkpoints import LIST
 from pix2seq.cli.command import Command
@@ -43,6 +44,7 @@ COMMANDS: tuple[Command, ...] = (
     DISTILL,
     SNAPSHOTS,
     EVALUATE,
+    ARGUMENT,
     BENCH,
     LIST,
     CONVERT,

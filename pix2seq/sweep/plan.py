@@ -31,7 +31,7 @@ class Knob:
     Attributes:
         title: for menus.
         question: what the sweep answers, with the paper's section.
-        expect: what to look for in the result.
+        expect: what to look for; it claims nothing that the result might refute.
     """
 
     title: str
@@ -43,35 +43,38 @@ KNOBS: dict[str, Knob] = {
     "argument": Knob(
         "EOS and the noise class",
         "Does writing on past EOS find more, and does the noise class keep it clean? (§2.3)",
-        "Keep going moves the curve to the right: more recall. Without the noise class the extra "
-        "objects cost precision; with it they sink to the bottom of the ranking.",
+        "This is one model, trained with noise objects. Leaving its noise class out afterwards "
+        "does not show what a model without noise training does: that takes the twins above.",
     ),
     "top_p": Knob(
         "Top-p (nucleus)",
         "How much of the distribution should a token be drawn from? (§2.2)",
-        "The paper's models find most with a nucleus of 0.4: argmax finds less, a wide nucleus "
-        "loses precision. A small model need not agree about argmax.",
+        "The paper's models find most with a nucleus of 0.4. Compare AP, which asks for tight "
+        "boxes, with AP50: what a wide nucleus costs may be names, or only edges.",
     ),
     "max_objects": Knob(
         "Objects at most",
         "How long must a sentence be when the model may not stop? (§2.3)",
-        "Recall rises with every further object until all are found; AP stops rising first.",
+        "Does recall still rise where AP does not?",
     ),
     "eos": Knob(
         "End of sentence",
         "Stop when the model says so, or keep going? (§2.3)",
-        "Models stop early, because annotators did; keep going finds what was left out.",
+        "The paper guesses that models stop early for two reasons: annotators leave objects out, "
+        "and what comes next is uncertain. These scenes are labelled by their generator, which "
+        "leaves nothing out, so only the second is left.",
     ),
     "noise": Knob(
         "Noise objects",
         "What to do with a box that the model itself calls noise? (§2.3)",
         "The paper keeps the box and scores it by its likeliest real class, which puts it last; "
-        "dropping it gives up the recall at the end of the curve.",
+        "dropping it ends the curve earlier.",
     ),
     "num_bins": Knob(
         "Coordinate bins",
         "How fine must coordinates be? (§2.1)",
-        "AP50 forgives coarse bins, AP does not: it also asks for an overlap of 0.95.",
+        "AP50 asks for an overlap of one half, AP for up to 0.95. Which of them needs fine bins, "
+        "and from how many on does the other forgive?",
     ),
 }
 """What the lab can sweep, in menu order."""

@@ -7,18 +7,16 @@ bundled checkpoint changes).
 
 from __future__ import annotations
 
-import hashlib
 import json
 import sys
 from collections.abc import Sequence
-from functools import lru_cache
 from pathlib import Path
 
 import numpy as np
 
 import pix2seq
-from pix2seq import checkpoints, files
-from pix2seq.checkpoints import WEIGHTS_FILE
+from pix2seq import files
+from pix2seq.checkpoints import weights_checksum
 from pix2seq.config import ConfigError, SamplingOptions
 from pix2seq.data.scenes import Scenes
 from pix2seq.examples import FOLDER as EXAMPLES
@@ -32,16 +30,6 @@ LAB_SEED = 73_110
 FOLDER = EXAMPLES.parent / "lab"
 _METRICS = ("AP", "AP50", "AR100")
 _DIGITS = 4
-
-
-@lru_cache(maxsize=16)
-def weights_checksum(name: str) -> str:
-    """SHA-256 of a checkpoint's weights, empty if it is not on this machine."""
-    try:
-        path = checkpoints.locate(name) / WEIGHTS_FILE
-    except ConfigError:
-        return ""
-    return hashlib.sha256(path.read_bytes()).hexdigest() if path.is_file() else ""
 
 
 def recording_path(name: str, folder: Path | None = None) -> Path:

@@ -15,11 +15,22 @@ const COLUMNS = [
   ["seconds", "writing about all images; – means: the sentences were there already"],
 ];
 
+/** What the table holds, in a sentence: its first setting against its last. */
+export const finding = (rows) => {
+  if (rows.length < 2) return "";
+  const [first, last] = [rows[0], rows[rows.length - 1]];
+  const told = ["AP", "AP50", "precision", "recall"]
+    .filter((name) => first[name] !== null && last[name] !== null)
+    .map((name) => `${name} ${first[name].toFixed(3)} → ${last[name].toFixed(3)}`);
+  return told.length ? `From “${first.name}” to “${last.name}”: ${told.join(", ")}.` : "";
+};
+
 export class Lab {
   constructor(root) {
     this.root = root;
     this.question = h("p", { class: "p2s-lab-question" });
     this.expect = h("p", { class: "p2s-soft p2s-lab-expect" });
+    this.finding = h("p", { class: "p2s-lab-finding", "data-lab-finding": "" });
     this.status = h("p", { class: "p2s-small p2s-lab-status", role: "status" });
     this.bar = h("progress", { max: 1, value: 0, "aria-label": "Progress of the sweep" });
     this.body = h("tbody");
@@ -50,6 +61,7 @@ export class Lab {
     root.replaceChildren(
       this.question,
       this.expect,
+      this.finding,
       this.bar,
       h("div", { class: "p2s-lab-progress" }, this.status, this.save),
       this.table
@@ -67,6 +79,7 @@ export class Lab {
     this.root.dataset.state = data.state;
     this.question.textContent = data.question;
     this.expect.textContent = data.expect;
+    this.finding.textContent = busy ? "" : finding(data.rows);
     this.status.textContent = this.words();
     this.status.classList.toggle("error", data.state === "error");
     this.bar.value = this.share();
@@ -111,10 +124,6 @@ export class Lab {
   drawRows(busy) {
     const { data } = this;
     clear(this.body);
-    const best = {};
-    for (const name of ["AP", "AP50", "AR100", "precision", "recall"]) {
-      best[name] = Math.max(...data.rows.map((row) => row[name] ?? 0));
-    }
     data.settings.forEach((name, place) => {
       const row = data.rows[place];
       if (!row && !busy) return;
@@ -123,21 +132,20 @@ export class Lab {
           "tr",
           { "data-lab-row": row ? name : null, class: row ? "" : "waiting" },
           h("th", { scope: "row" }, name),
-          ...COLUMNS.map(([column]) => this.cell(row, column, data.rows.length > 1 && best))
+          ...COLUMNS.map(([column]) => this.cell(row, column))
         )
       );
     });
   }
 
-  cell(row, column, best) {
+  cell(row, column) {
     if (!row) return h("td", { class: "p2s-mono" }, "·");
     const value = row[column];
     const digits = column === "objects" || column === "seconds" ? 1 : 3;
     const empty = value === null || (column === "seconds" && value === 0);
-    const highest = best && column in best && value === best[column] && value > 0;
     return h(
       "td",
-      { class: highest ? "p2s-mono best" : "p2s-mono", title: empty ? null : value },
+      { class: "p2s-mono", title: empty ? null : value },
       empty ? "–" : value.toFixed(digits)
     );
   }

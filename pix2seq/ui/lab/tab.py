@@ -1,4 +1,5 @@
-"""The *P-R lab*: sweep a setting over labelled scenes and watch precision, recall and AP.
+"""The *P-R lab*: the paper's argument for noise objects, then a sweep of any setting over labelled
+scenes, with precision, recall and AP.
 
 The scenes are generated, so their true boxes are known and nothing has to be downloaded. Their
 seed is not one that training uses.
@@ -18,6 +19,7 @@ from pix2seq.data.scenes import Scenes
 from pix2seq.predictor import Predictor
 from pix2seq.sweep import KNOBS, Bench, Outcome, plan_sweep, run_sweep
 from pix2seq.ui.kit.controls import named_values, options_from_values
+from pix2seq.ui.lab.argument import place_argument
 from pix2seq.ui.lab.recordings import LAB_SEED, load_recording
 from pix2seq.ui.lab.sheet import Sheet, empty_figures, idle_text
 from pix2seq.ui.visit.context import AppContext
@@ -132,6 +134,13 @@ def build_lab_tab(context: AppContext) -> None:
     handlers = LabHandlers(context)
     first = next(iter(KNOBS))
     opening, *figures = handlers.describe(first, context.default_checkpoint)
+    place_argument()
+    gr.HTML(
+        '<h2 class="p2s p2s-lab-heading">One setting at a time</h2>',
+        apply_default_css=False,
+        js_on_load=None,
+        padding=False,
+    )
     with gr.Row(elem_classes="p2s-toolbar p2s-compact"):
         knob = gr.Dropdown(
             [(known.title, name) for name, known in KNOBS.items()],

@@ -6,6 +6,7 @@ import { mountCompare } from "#compare/comparison.js";
 import { mountSamples } from "#compare/samples.js";
 import { toggleSheet } from "#kit/actions.js";
 import { emit, on } from "#kit/bus.js";
+import { mountArgument } from "#lab/argument.js";
 import { mountLab } from "#lab/sheet.js";
 import { mountLearn } from "#learn/lesson.js";
 import { mountActions } from "#page/header.js";
@@ -20,6 +21,7 @@ on("tour", openTour);
 export const hooks = {
   mountAbout,
   mountActions,
+  mountArgument,
   mountCompare,
   mountLab,
   mountLearn,

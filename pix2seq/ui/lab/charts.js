@@ -1,0 +1,111 @@
+// The argument page's figures: precision against recall with a dot at one threshold, scores against
+// hits, and the same by place in the sentence.
+
+import { svg } from "#kit/elements.js";
+
+const W = 520;
+const H = 380;
+const PAD = { left: 52, right: 14, top: 12, bottom: 46 };
+
+const scaleX = (width, value, most = 1) => PAD.left + (value / most) * (width - PAD.left - PAD.right);
+const scaleY = (height, value) => height - PAD.bottom - value * (height - PAD.top - PAD.bottom);
+
+const frame = (width, height, x, y, ticks, most = 1) => {
+  const chart = svg("svg", { class: "p2s-chart", viewBox: `0 0 ${width} ${height}`, role: "img" });
+  for (const tick of [0, 0.25, 0.5, 0.75, 1]) {
+    const at = scaleY(height, tick);
+    chart.append(
+      svg("line", { class: "grid", x1: PAD.left, x2: width - PAD.right, y1: at, y2: at }),
+      svg("text", { x: PAD.left - 8, y: at + 4, "text-anchor": "end" }, tick)
+    );
+  }
+  for (const tick of ticks) {
+    const at = scaleX(width, tick, most);
+    chart.append(svg("text", { x: at, y: height - PAD.bottom + 18, "text-anchor": "middle" }, tick));
+  }
+  const middle = (PAD.top + height - PAD.bottom) / 2;
+  chart.append(
+    svg("text", { class: "axis", x: (PAD.left + width) / 2, y: height - 6, "text-anchor": "middle" }, x),
+    svg("text", { class: "axis", transform: `translate(13 ${middle}) rotate(-90)`, "text-anchor": "middle" }, y)
+  );
+  return chart;
+};
+
+const path = (points) => points.map(([x, y], i) => `${i ? "L" : "M"}${x.toFixed(1)} ${y.toFixed(1)}`).join(" ");
+
+/** Precision against recall, one line per side; `move(at)` puts the dots. */
+export const curves = (record, set) => {
+  const chart = frame(W, H, "recall", "precision", [0, 0.25, 0.5, 0.75, 1]);
+  chart.setAttribute("aria-label", "Precision against recall of the three ways to write");
+  const dots = record.sides.map(({ name, title }) => {
+    const { recall, precision } = set.sides[name];
+    const points = recall[0]
+      .map((value, at) => [value, precision[0][at]])
+      .filter(([, y]) => y !== null)
+      .map(([x, y]) => [scaleX(W, x), scaleY(H, y)]);
+    const dot = svg("g", { class: "dot", "data-side": name }, svg("path", {}), svg("circle", { r: 6.5 }));
+    chart.append(svg("path", { class: "curve", "data-side": name, d: path(points) }, svg("title", {}, title)), dot);
+    return { name, dot };
+  });
+  const move = (at) => {
+    for (const { name, dot } of dots) {
+      const [recall, precision] = ["recall", "precision"].map((what) =>
+        set.sides[name][what].map((row) => row[at])
+      );
+      dot.toggleAttribute("hidden", precision[0] === null);
+      dot.style.display = precision[0] === null ? "none" : "";
+      if (precision[0] === null) continue;
+      const [x, left, right] = recall.map((value) => scaleX(W, value));
+      const [y, low, high] = precision.map((value) => scaleY(H, value ?? precision[0]));
+      const [cross, circle] = /** @type {SVGElement[]} */ ([...dot.children]);
+      cross.setAttribute("d", `M${left} ${y} H${right} M${x} ${low} V${high}`);
+      circle.setAttribute("cx", String(x));
+      circle.setAttribute("cy", String(y));
+    }
+  };
+  return { node: chart, move };
+};
+
+/** Score against the share that is right; on the diagonal a score means what it says. */
+export const calibration = (record, set) => {
+  const chart = frame(W, H, "score", "share that is right", [0, 0.25, 0.5, 0.75, 1]);
+  chart.setAttribute("aria-label", "How often boxes of a score are right");
+  chart.append(
+    svg("line", { class: "diagonal", x1: scaleX(W, 0), y1: scaleY(H, 0), x2: scaleX(W, 1), y2: scaleY(H, 1) })
+  );
+  for (const { name } of record.sides) {
+    const points = set.sides[name].calibration.map(([score, right, boxes]) => ({
+      at: [scaleX(W, score), scaleY(H, right)],
+      words: `score ${score.toFixed(2)}: ${(100 * right).toFixed(0)} % of ${boxes} boxes are right`,
+      boxes,
+    }));
+    chart.append(
+      svg("path", { class: "curve", "data-side": name, d: path(points.map((one) => one.at)) }),
+      ...points.map(({ at: [cx, cy], words, boxes }) =>
+        svg(
+          "circle",
+          { class: "mark", "data-side": name, cx, cy, r: Math.min(2 + Math.sqrt(boxes) / 6, 8) },
+          svg("title", {}, words)
+        )
+      )
+    );
+  }
+  return chart;
+};
+
+/** By place in the sentence: the share that is right (thick), what the score says (thin). */
+export const byPlace = (record, set) => {
+  const most = Math.max(...record.sides.map(({ name }) => set.sides[name].by_place.length), 2);
+  const ticks = [1, Math.round(most / 2), most];
+  const chart = frame(W, H, "place in the sentence", "share that is right, mean score", ticks, most);
+  chart.setAttribute("aria-label", "Hits and scores by place in the sentence");
+  for (const { name } of record.sides) {
+    const rows = set.sides[name].by_place;
+    const line = (which) => path(rows.map((row, i) => [scaleX(W, i + 1, most), scaleY(H, row[which])]));
+    chart.append(
+      svg("path", { class: "curve thin", "data-side": name, d: line(0) }),
+      svg("path", { class: "curve", "data-side": name, d: line(1) })
+    );
+  }
+  return chart;
+};

@@ -1,0 +1,134 @@
+// The very boxes that the argument page counts: crops of one verdict of one side, and behind each the
+// whole picture with the sentence that it comes from.
+
+import { clear, h, svg } from "#kit/elements.js";
+import { plural, probability } from "#kit/numbers.js";
+
+const MOST = 24;
+const WORDS = {
+  right: "right",
+  double: "a double",
+  wrong: "wrong",
+  crowd: "in a crowd",
+};
+
+/** The boxes, or the missed objects, of one kind that a threshold leaves: [{picture, row | truth}]. */
+export const chosenBoxes = (set, side, kind, threshold) =>
+  set.gallery.flatMap((picture, number) => {
+    const rows = picture.sides[side].filter((row) => row.score >= threshold);
+    if (kind !== "missed") {
+      return rows.filter((row) => row.verdict === kind).map((row) => ({ number, box: row.box, name: row.name, row }));
+    }
+    const found = new Set(rows.filter((row) => row.verdict === "right").map((row) => row.object));
+    return picture.truth
+      .map(([box, name], object) => ({ number, box, name, object }))
+      .filter((one) => !found.has(one.object));
+  });
+
+const rect = ([x0, y0, x1, y1], attributes) =>
+  svg("rect", { x: x0, y: y0, width: Math.max(x1 - x0, 1), height: Math.max(y1 - y0, 1), ...attributes });
+
+const shown = (picture, view, ...more) => {
+  const [height, width] = picture.size;
+  return svg(
+    "svg",
+    { viewBox: view.join(" "), preserveAspectRatio: "xMidYMid meet", "aria-hidden": "true" },
+    svg("image", { href: picture.image, width, height, preserveAspectRatio: "none" }),
+    ...more
+  );
+};
+
+/** A square around a box, with half of its side again on each side, inside the picture's plane. */
+const around = ([x0, y0, x1, y1], [height, width]) => {
+  const side = Math.min(Math.max(x1 - x0, y1 - y0, 16) * 1.8, Math.max(width, height));
+  return [(x0 + x1 - side) / 2, (y0 + y1 - side) / 2, side, side];
+};
+
+export class Gallery {
+  constructor() {
+    this.key = "";
+    this.set = null;
+    this.title = h("h3", {});
+    this.crops = h("div", { class: "p2s-crops" });
+    this.detail = h("div", { class: "p2s-crop-detail", hidden: "" });
+    this.node = h("section", { class: "p2s-gallery" }, this.title, this.crops, this.detail);
+  }
+
+  /** Show one kind of one side. */
+  show(set, side, kind, threshold) {
+    const boxes = chosenBoxes(set, side.name, kind, threshold);
+    const key = JSON.stringify([side.name, kind, boxes.map((one) => [one.number, one.box])]);
+    this.node.hidden = !set.gallery.length;
+    if (key === this.key && set === this.set) return;
+    [this.key, this.set] = [key, set];
+    const what = kind === "missed" ? "missed objects" : kind === "double" ? "doubles" : `${kind} boxes`;
+    const more = boxes.length > MOST ? `, the first ${MOST} here` : "";
+    this.title.textContent = `${side.title}: ${boxes.length} ${what} in the first ${plural(set.gallery.length, "picture")}${more}`;
+    clear(this.crops).append(...boxes.slice(0, MOST).map((one) => this.crop(set, side, kind, one)));
+    this.detail.hidden = true;
+  }
+
+  crop(set, side, kind, one) {
+    const picture = set.gallery[one.number];
+    const words = one.row ? `${one.name} ${probability(one.row.score)}` : one.name;
+    return h(
+      "button",
+      {
+        type: "button",
+        class: "p2s-crop",
+        "data-verdict": kind,
+        "aria-label": `${words}, picture ${one.number + 1}: show its sentence`,
+        onclick: (event) => this.open(set, side, one, event.currentTarget),
+      },
+      shown(picture, around(one.box, picture.size), rect(one.box, { class: "p2s-verdict-box", "data-verdict": kind })),
+      h("span", {}, words)
+    );
+  }
+
+  /** The whole picture and the sentence, with this box in it. */
+  open(set, side, one, button) {
+    for (const other of this.crops.children) other.setAttribute("aria-pressed", String(other === button));
+    const picture = set.gallery[one.number];
+    const rows = picture.sides[side.name];
+    const [height, width] = picture.size;
+    const boxes = rows.map((row) =>
+      rect(row.box, {
+        class: "p2s-verdict-box",
+        "data-verdict": row.verdict,
+        "data-row": row.place,
+        "data-focus": String(row === one.row),
+      })
+    );
+    if (!one.row) boxes.push(rect(one.box, { class: "p2s-verdict-box", "data-verdict": "missed", "data-focus": "true" }));
+    const lines = rows.map((row) =>
+      h(
+        "tr",
+        { "data-row": row.place, "data-focus": String(row === one.row), "data-verdict": row.verdict },
+        h("th", { scope: "row" }, row.place + 1),
+        ...row.words.map((word) => h("td", { class: "p2s-mono" }, word)),
+        h("td", { class: "p2s-mono" }, probability(row.score)),
+        h("td", {}, WORDS[row.verdict])
+      )
+    );
+    const about = one.row
+      ? `Object ${one.row.place + 1} of the sentence about picture ${one.number + 1} is ${WORDS[one.row.verdict]}.`
+      : `Nothing in the sentence about picture ${one.number + 1} is this ${one.name}.`;
+    const heads = ["ymin", "xmin", "ymax", "xmax", "class", "score", "verdict"];
+    clear(this.detail).append(
+      h("figure", {}, shown(picture, [0, 0, width, height], ...boxes)),
+      h(
+        "div",
+        { class: "p2s-crop-sentence", tabindex: 0, role: "region", "aria-label": "Its sentence" },
+        h("p", { role: "status" }, about),
+        h(
+          "table",
+          { class: "p2s-table" },
+          h("thead", {}, h("tr", {}, ["#", ...heads].map((name) => h("th", { scope: "col", "data-slot": name }, name)))),
+          h("tbody", {}, lines)
+        )
+      )
+    );
+    this.detail.hidden = false;
+    this.detail.querySelector("tr[data-focus=true]")?.scrollIntoView({ block: "nearest" });
+  }
+}

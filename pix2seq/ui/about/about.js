@@ -1,16 +1,49 @@
 // About the loaded checkpoint: facts, the picture of its vocabulary, and the table of all checkpoints.
 
-import { clear, h, set, svg } from "#kit/elements.js";
+import { clear, h, partOf, set, svg } from "#kit/elements.js";
 import { followJson } from "#visit/json.js";
 
+/** @import {Bridge} from "#visit/questions.js" */
+
+/** @typedef {{kind: string, first: number, count: number, text: string}} Stretch of ids of one kind */
+
+/**
+ * A row of the table; `ap` is in percent.
+ * @typedef {object} Checkpoint
+ * @property {string} name
+ * @property {string} title
+ * @property {string} family
+ * @property {number | null} ap
+ * @property {string} note
+ * @property {number | null} megabytes
+ * @property {string} licence
+ * @property {boolean} here
+ */
+
+/**
+ * The page's value, one JSON text.
+ * @typedef {object} Facts
+ * @property {string | null} loaded
+ * @property {string} problem why no checkpoint is loaded
+ * @property {[term: string, text: string][]} facts
+ * @property {{size: number, slots: string[], stretches: Stretch[]} | null} vocabulary
+ * @property {Checkpoint[]} checkpoints
+ */
+
+/** @type {{[kind: string]: string}} */
+const NAMES = { coord: "bins", class: "classes" };
+/** @type {{[kind: string]: string}} */
 const ROLE = { coord: "ymin", class: "class", noise: "noise", eos: "eos", bos: "eos", pad: "eos", other: "" };
 const BAR = 34;
 const LEAST = 7; // px of the narrowest stretch, so that a single id can be seen
 const LINE = 20;
 
 export class About {
+  /** @param {HTMLElement} root */
   constructor(root) {
     this.root = root;
+    /** @type {Facts | null} */
+    this.data = null;
     this.facts = h("dl", { class: "p2s-facts" });
     this.ribbon = svg("svg", { class: "p2s-ribbon", role: "img" });
     this.legend = h("ul", { class: "p2s-ribbon-legend" });
@@ -56,16 +89,12 @@ export class About {
         )
       )
     );
-    new ResizeObserver(() => this.data && this.drawRibbon()).observe(this.ribbonFrame);
+    new ResizeObserver(() => this.data && this.drawRibbon(this.data)).observe(this.ribbonFrame);
   }
 
+  /** @param {Facts} data */
   receive(data) {
     this.data = data;
-    this.draw();
-  }
-
-  draw() {
-    const { data } = this;
     this.problem.textContent = data.problem ? `No checkpoint is loaded: ${data.problem}` : "";
     this.problem.hidden = !data.problem;
     this.model.hidden = !data.facts.length;
@@ -73,12 +102,13 @@ export class About {
     clear(this.facts).append(
       ...data.facts.map(([term, text]) => h("div", {}, h("dt", {}, term), h("dd", {}, text)))
     );
-    clear(this.body).append(...data.checkpoints.map((row) => this.row(row)));
-    this.drawRibbon();
+    clear(this.body).append(...data.checkpoints.map((row) => this.row(row, data.loaded)));
+    this.drawRibbon(data);
   }
 
-  row(one) {
-    const loaded = one.name === this.data.loaded;
+  /** @type {(one: Checkpoint, inUse: string | null) => HTMLTableRowElement} */
+  row(one, inUse) {
+    const loaded = one.name === inUse;
     return h(
       "tr",
       { class: loaded ? "focus" : "", "data-checkpoint": one.name },
@@ -93,8 +123,8 @@ export class About {
     );
   }
 
-  drawRibbon() {
-    const { vocabulary } = this.data;
+  /** @param {Facts} data */
+  drawRibbon({ vocabulary }) {
     const width = this.ribbonFrame.clientWidth;
     if (!vocabulary || !width) return;
     const { stretches, size } = vocabulary;
@@ -127,8 +157,9 @@ export class About {
     clear(this.legend).append(...stretches.map((stretch) => this.legendItem(stretch)));
   }
 
+  /** @type {(stretch: Stretch, x: number, wide: number) => SVGGElement} */
   stretch(stretch, x, wide) {
-    const label = { coord: "bins", class: "classes", other: "" }[stretch.kind] ?? "";
+    const label = NAMES[stretch.kind] ?? "";
     const node = svg(
       "g",
       { class: `p2s-ribbon-part ${stretch.kind}`, "data-role": ROLE[stretch.kind] || null },
@@ -141,6 +172,7 @@ export class About {
     return node;
   }
 
+  /** @param {Stretch} stretch */
   legendItem(stretch) {
     const last = stretch.first + stretch.count - 1;
     const ids = stretch.count === 1 ? `${stretch.first}` : `${stretch.first}–${last}`;
@@ -154,7 +186,8 @@ export class About {
   }
 }
 
+/** @type {(element: Element, bridge: Bridge) => void} */
 export const mountAbout = (element, bridge) => {
-  const about = new About(element.querySelector("[data-about]"));
-  followJson(bridge, (data) => about.receive(data));
+  const about = new About(partOf(element, "[data-about]"));
+  followJson(bridge, (/** @type {Facts} */ data) => about.receive(data));
 };

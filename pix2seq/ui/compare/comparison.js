@@ -15,9 +15,9 @@ import { Record } from "#visit/record.js";
 /** @import {Found} from "#kit/boxes.js" */
 /** @import {Message} from "#kit/photo.js" */
 /** @import {Bridge} from "#visit/questions.js" */
+/** @import {Setting} from "#visit/record.js" */
 
 /** @typedef {"a" | "b"} SideName */
-/** @typedef {number | string | boolean} Setting */
 /** @typedef {{token: number, below: number, prob: number, segments: Segment[]}} Bar of one side's distribution */
 /** @typedef {[first: number, last: number, prob: number]} Segment token ids that share a part of the bar */
 /** @typedef {{index: number, number: number, a: Bar, b: Bar}} Why one number, two tokens */

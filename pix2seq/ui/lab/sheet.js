@@ -1,10 +1,35 @@
 // The lab's sheet: the question, how far the sweep is, and one row per finished setting. The curves
 // beside it are plotly's.
 
-import { clear, h } from "#kit/elements.js";
+import { clear, h, partOf } from "#kit/elements.js";
 import { download } from "#kit/files.js";
 import { followJson } from "#visit/json.js";
 
+/** @import {Bridge} from "#visit/questions.js" */
+
+/** @typedef {"AP" | "AP50" | "AR100" | "precision" | "recall" | "objects" | "seconds"} Column */
+/** @typedef {{[column in Column]: number | null} & {name: string}} Row of a finished setting */
+
+/**
+ * The sheet's value, one JSON text; the numbers are there once a sweep has begun.
+ * @typedef {object} Sweep
+ * @property {string} state
+ * @property {string} knob the setting that is swept
+ * @property {string} question
+ * @property {string} expect
+ * @property {string[]} settings
+ * @property {string} setting at work
+ * @property {Row[]} rows
+ * @property {number} images
+ * @property {number} done of them
+ * @property {number} objects
+ * @property {number} threshold
+ * @property {string} checkpoint
+ * @property {string[]} [missing] classes of the scenes that the checkpoint does not know
+ * @property {string} [message] of an error
+ */
+
+/** @type {[name: Column, title: string][]} */
 const COLUMNS = [
   ["AP", "average precision over IoU 0.50 to 0.95, as COCO defines it"],
   ["AP50", "average precision at IoU 0.5"],
@@ -15,17 +40,24 @@ const COLUMNS = [
   ["seconds", "writing about all images; – means: the sentences were there already"],
 ];
 
-/** What the table holds, in a sentence: its first setting against its last. */
+/**
+ * What the table holds, in a sentence: its first setting against its last.
+ * @param {Row[]} rows
+ */
 export const finding = (rows) => {
   if (rows.length < 2) return "";
   const [first, last] = [rows[0], rows[rows.length - 1]];
-  const told = ["AP", "AP50", "precision", "recall"]
-    .filter((name) => first[name] !== null && last[name] !== null)
-    .map((name) => `${name} ${first[name].toFixed(3)} → ${last[name].toFixed(3)}`);
+  /** @type {Column[]} */
+  const columns = ["AP", "AP50", "precision", "recall"];
+  const told = columns.flatMap((name) => {
+    const [from, to] = [first[name], last[name]];
+    return from === null || to === null ? [] : [`${name} ${from.toFixed(3)} → ${to.toFixed(3)}`];
+  });
   return told.length ? `From “${first.name}” to “${last.name}”: ${told.join(", ")}.` : "";
 };
 
 export class Lab {
+  /** @param {HTMLElement} root */
   constructor(root) {
     this.root = root;
     this.question = h("p", { class: "p2s-lab-question" });
@@ -68,7 +100,9 @@ export class Lab {
     );
   }
 
+  /** @param {Sweep} data */
   receive(data) {
+    /** @type {Sweep} */
     this.data = data;
     this.draw();
   }
@@ -115,12 +149,13 @@ export class Lab {
       case "recorded":
         return `Recorded with ${data.checkpoint} on ${scenes} (${data.objects} true objects), at the settings that it recommends. Run the sweep to measure it here, at yours. A dot on a curve is what Write shows (score at least ${data.threshold}).`;
       case "error":
-        return data.message;
+        return data.message ?? "";
       default:
         return "Everything else is as in Write. The scenes are generated, so their true boxes are known.";
     }
   }
 
+  /** @param {boolean} busy */
   drawRows(busy) {
     const { data } = this;
     clear(this.body);
@@ -138,6 +173,7 @@ export class Lab {
     });
   }
 
+  /** @type {(row: Row | undefined, column: Column) => HTMLTableCellElement} */
   cell(row, column) {
     if (!row) return h("td", { class: "p2s-mono" }, "·");
     const value = row[column];
@@ -146,13 +182,13 @@ export class Lab {
     return h(
       "td",
       { class: "p2s-mono", title: empty ? null : value },
-      empty ? "–" : value.toFixed(digits)
+      value === null || empty ? "–" : value.toFixed(digits)
     );
   }
 
   download() {
     const { data } = this;
-    const quote = (text) => `"${String(text).replaceAll('"', '""')}"`;
+    const quote = (/** @type {string} */ text) => `"${String(text).replaceAll('"', '""')}"`;
     const names = COLUMNS.map(([name]) => name);
     const lines = [["setting", ...names].join(",")];
     for (const row of data.rows) {
@@ -163,7 +199,8 @@ export class Lab {
   }
 }
 
+/** @type {(element: Element, bridge: Bridge) => void} */
 export const mountLab = (element, bridge) => {
-  const lab = new Lab(element.querySelector("[data-lab]"));
-  followJson(bridge, (data) => lab.receive(data));
+  const lab = new Lab(partOf(element, "[data-lab]"));
+  followJson(bridge, (/** @type {Sweep} */ data) => lab.receive(data));
 };

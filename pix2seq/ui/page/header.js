@@ -1,7 +1,8 @@
 // The header's switch between light and dark.
 
-import { h } from "#kit/elements.js";
+import { h, partOf } from "#kit/elements.js";
 
+/** @param {Element} element */
 export const mountActions = (element) => {
   const dark = () => document.body.classList.contains("dark");
   const theme = h("button", { type: "button", class: "p2s-button", "data-theme-switch": "" });
@@ -25,5 +26,5 @@ export const mountActions = (element) => {
     // as above
   }
   show();
-  element.querySelector("[data-actions]").replaceChildren(theme);
+  partOf(element, "[data-actions]").replaceChildren(theme);
 };

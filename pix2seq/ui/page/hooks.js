@@ -27,7 +27,7 @@ export const hooks = {
   mountLearn,
   mountSamples,
   ...stage,
-  checkpoint: (name) => emit("checkpoint", name),
+  checkpoint: (/** @type {string} */ name) => emit("checkpoint", name),
   toggleSheet,
 };
 

@@ -13,8 +13,11 @@
     urls.set(name, url);
     import(url); // read now, not when what needs it has been read
   }
-  const page = import(urls.get("page/hooks.js"));
-  /** Call one of the hooks; those that come early wait for the modules. */
+  const page = import(urls.get("page/hooks.js") ?? "");
+  /**
+   * Call one of the hooks; those that come early wait for the modules.
+   * @type {Window["P2S"]["call"]}
+   */
   const call = async (hook, ...given) => (await page).hooks[hook](...given);
   window.P2S = { call };
   page.then(({ windows }) =>

@@ -1,12 +1,23 @@
 // What is on the page now: the stage of *Write* and the lesson of *Learn*, for the rooms that look at
 // them (Compare, Learn, the tour) without knowing the rooms that they live in.
 
+/** @import {Picture} from "#kit/photo.js" */
 /** @import {Record} from "#visit/record.js" */
-/** @typedef {{record: Record, [more: string]: any}} StageOnView */
+
+/**
+ * What other rooms ask of the stage.
+ * @typedef {object} StageOnView
+ * @property {Record} record
+ * @property {boolean} drawerOpen
+ * @property {() => boolean} busy
+ * @property {() => void} changed
+ * @property {(index: number | null) => void} select
+ */
+/** @typedef {{state: {picture: Picture | null}}} LessonOnView */
 
 /** @type {StageOnView | null} */
 let stage = null;
-/** @type {any} */
+/** @type {LessonOnView | null} */
 let lesson = null;
 
 export const currentStage = () => stage;
@@ -22,7 +33,7 @@ export const enterStage = (one) => {
 };
 
 /**
- * @template T
+ * @template {LessonOnView} T
  * @param {T} one
  */
 export const enterLesson = (one) => {

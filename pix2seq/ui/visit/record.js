@@ -8,6 +8,39 @@ import { json, parseObject, parseToken } from "#visit/lines.js";
 /** @import {Frame, Picture} from "#kit/photo.js" */
 /** @import {Token, TokensBySlot, Vocabulary} from "#kit/roles.js" */
 
+/** @typedef {number | string | boolean} Setting */
+/** @typedef {{[control: string]: Setting | null}} Settings of the page, by the controls' names */
+
+/**
+ * What a sentence was written with, as far as the page speaks of it.
+ * @typedef {object} Options
+ * @property {number} [temperature]
+ * @property {number} [top_p]
+ * @property {number} [top_k]
+ * @property {number} [seed]
+ * @property {number} [max_objects]
+ * @property {string} [eos]
+ * @property {boolean} [grammar]
+ * @property {string} [score]
+ * @property {number[]} [forbidden_labels]
+ */
+
+/**
+ * A record's first line; without a run it shows a picture, or says why there is none.
+ * @typedef {object} Header
+ * @property {string | null} [run]
+ * @property {Picture | null} [image]
+ * @property {string} [message]
+ * @property {string} [checkpoint]
+ * @property {Vocabulary} [vocab]
+ * @property {Options} [options]
+ * @property {string | null} [parent] the run that it was edited from
+ * @property {number} [fork] the token from which on it is its own
+ * @property {boolean} [replay] written earlier, or elsewhere
+ */
+
+/** @typedef {{reason: string, message?: string, rate?: number, seconds?: number}} Ending */
+
 export class Record {
   constructor() {
     this.reset();
@@ -16,7 +49,7 @@ export class Record {
   reset() {
     /** @type {string} */
     this.text = "";
-    /** @type {{[name: string]: any}} */
+    /** @type {Header} */
     this.header = {};
     /** @type {Vocabulary} */
     this.vocab = { slots: SLOTS, classes: [], bins: 2, coord: 0, cls: 0 };
@@ -34,7 +67,7 @@ export class Record {
     this.groups = [];
     /** @type {Map<number, Found>} */
     this.objects = new Map();
-    /** @type {{reason: string, [detail: string]: any} | null} */
+    /** @type {Ending | null} */
     this.end = null;
   }
 

@@ -1,7 +1,7 @@
 """Serve the page: what ``pix2seq app`` and ``python app.py`` do.
 
 A Space, or a container, is set up by variables instead of options: ``PIX2SEQ_CHECKPOINT``,
-``PIX2SEQ_DEVICE``, ``PIX2SEQ_CHECKPOINTS`` (folders to look for checkpoints in), and Gradio's own
+``PIX2SEQ_DEVICE``, ``PIX2SEQ_CHECKPOINTS`` (what the menu offers, by commas), and Gradio's own
 ``GRADIO_SERVER_NAME`` and ``GRADIO_SERVER_PORT``. Gradio is imported when the server starts, so
 that ``--help`` and a mistyped option answer at once.
 """
@@ -16,8 +16,9 @@ import threading
 import time
 from typing import Any
 
-from pix2seq.checkpoints.registry import CHECKPOINTS, default_name, locate
+from pix2seq.checkpoints.registry import default_name
 from pix2seq.config import ConfigError
+from pix2seq.hub import check_name
 
 LAST_WORDS_SECONDS = 1.0
 """What sentences that are being written get to end with a line, once the server is told to end."""
@@ -47,8 +48,7 @@ def serve(args: argparse.Namespace) -> None:
     if args.port is not None and not 1 <= args.port <= 65535:
         raise ConfigError(f"--port is {args.port}; use 1 to 65535")
     os.environ.setdefault("GRADIO_ANALYTICS_ENABLED", "False")  # no request leaves the machine
-    if args.checkpoint not in CHECKPOINTS:  # those may come later, by download
-        locate(args.checkpoint)
+    check_name(args.checkpoint)  # what is not here may come later, by download
     from pix2seq.device import pick_device
 
     pick_device(args.device)

@@ -18,6 +18,7 @@ from pix2seq.categories import Categories
 from pix2seq.checkpoints import Checkpoint
 from pix2seq.config import SLOTS_PER_OBJECT, ConfigError, DataConfig, TokenizerConfig, TrainConfig
 from pix2seq.data import CocoDetection
+from pix2seq.hub.fetch import folder_of
 from pix2seq.model import Pix2Seq
 from pix2seq.model.pretrained import load_unfolded
 from pix2seq.tokenizer import Tokenizer
@@ -41,7 +42,7 @@ def finetune_config(
     Raises:
         ConfigError: the checkpoint or the data set cannot be used.
     """
-    source = checkpoints.load(init, device="cpu")
+    source = checkpoints.load(folder_of(init), device="cpu")
     photos = CocoDetection(annotations, images)
     classes = photos.categories
     old = source.tokenizer.config

@@ -9,7 +9,7 @@ holds no state of a run, so many visitors may share one.
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -20,11 +20,13 @@ from torch import Tensor
 from pix2seq import checkpoints
 from pix2seq.categories import Categories
 from pix2seq.checkpoints import CheckpointInfo, Progress
-from pix2seq.config import PreprocessConfig, SamplingOptions
-from pix2seq.convert import ensure
+from pix2seq.config import ConfigError, PreprocessConfig, SamplingOptions
 from pix2seq.detections import Detections
 from pix2seq.device import inference
 from pix2seq.encoding import ImageEncoding, Written
+from pix2seq.hub import repo_of
+from pix2seq.hub.fetch import fetch, folder_of
+from pix2seq.hub.publish import publish
 from pix2seq.many import Failure, Frame, Picture, detect_many, read_frame
 from pix2seq.model import Pix2Seq
 from pix2seq.reading import Reading, read_sentence
@@ -43,6 +45,7 @@ class Predictor:
         preprocess: its image transform.
         defaults: the options that it recommends.
         info: what people are told about it.
+        card: the longer text about it, Markdown.
     """
 
     def __init__(
@@ -52,12 +55,14 @@ class Predictor:
         preprocess: PreprocessConfig,
         defaults: SamplingOptions | None = None,
         info: CheckpointInfo | None = None,
+        card: str = "",
     ) -> None:
         self.model = model
         self.tokenizer = tokenizer
         self.preprocess = preprocess
         self.defaults = defaults or SamplingOptions()
         self.info = info or CheckpointInfo(name="unnamed")
+        self.card = card
 
     @property
     def name(self) -> str:
@@ -281,6 +286,31 @@ class Predictor:
         options = self.resolve(options)
         return detect_many(self, pictures, options, batch_size, workers, on_error, ordered, timeout)
 
+    def push_to_hub(
+        self,
+        repo: str,
+        metrics: Mapping[str, float] | None = None,
+        private: bool = False,
+        half: bool = True,
+    ) -> str:
+        """Publish this checkpoint as ``user/name`` on the Hugging Face Hub, with a card.
+
+        Args:
+            metrics: for the card, in [0, 1], as ``evaluate --json`` writes them.
+            private: whether a new repository is; an existing one stays as it is.
+            half: store weights in fp16; see ``checkpoints.save``.
+
+        Returns:
+            The address of its page.
+
+        Raises:
+            ConfigError: nobody is logged in, or the hub refuses or cannot be reached.
+        """
+        parts = checkpoints.Checkpoint(
+            self.model, self.tokenizer, self.preprocess, self.defaults, self.info, self.card
+        )
+        return publish(parts, repo, metrics, private, half)
+
     # ---- inside -----------------------------------------------------------------------------
 
     def _read_all(self, sentences: Iterable[Written]) -> list[Detections]:
@@ -292,17 +322,27 @@ def load(
     name_or_path: str | Path = "mini",
     device: str | torch.device = "auto",
     progress: Progress | None = None,
+    revision: str | None = None,
 ) -> Predictor:
     """Load a checkpoint by name or folder; ``device`` is auto, cpu, cuda or mps.
 
     A published checkpoint that is not on this machine yet is downloaded and converted first.
+    ``user/my-detector`` and ``hf://user/my-detector@v2`` are repositories on the Hugging Face Hub.
 
     Args:
         progress: ``progress(file, bytes_done, bytes_in_all)`` during a download; by default a bar
             on the terminal.
+        revision: branch, tag or commit of a repository on the hub.
 
     Raises:
         ConfigError: it does not exist, is damaged or cannot be fetched, or the device is not there.
     """
-    parts = checkpoints.load(ensure(name_or_path, progress), device)
-    return Predictor(parts.model, parts.tokenizer, parts.preprocess, parts.defaults, parts.info)
+    repo = repo_of(name_or_path, revision)
+    if repo is None and revision is not None:
+        raise ConfigError(f"revision is {revision!r}, but {name_or_path} is not on the hub")
+    folder = folder_of(name_or_path, progress) if repo is None else fetch(repo, progress)
+    parts = checkpoints.load(folder, device)
+    info = parts.info if repo is None else parts.info.replace(name=str(repo))
+    return Predictor(
+        parts.model, parts.tokenizer, parts.preprocess, parts.defaults, info, parts.card
+    )

@@ -30,6 +30,7 @@ from pix2seq.data.survey import survey
 from pix2seq.dense import DenseReader
 from pix2seq.device import pick_device
 from pix2seq.finetune import initialise
+from pix2seq.hub.fetch import folder_of
 from pix2seq.model import Pix2Seq
 from pix2seq.model.encoders import FeatureEncoder
 from pix2seq.model.pretrained import load_backbone
@@ -85,7 +86,7 @@ def build_model(config: TrainConfig, tokenizer: Tokenizer) -> Pix2Seq:
     torch.manual_seed(config.seed)
     model = Pix2Seq(config.model)
     if config.init is not None:
-        initialise(model, tokenizer, checkpoints.load(config.init, device="cpu"))
+        initialise(model, tokenizer, checkpoints.load(folder_of(config.init), device="cpu"))
     elif isinstance(model.encoder, FeatureEncoder | PyramidEncoder):
         load_backbone(model.encoder, config.model.encoder.backbone or "", config.backbone_weights)
     elif config.backbone_weights != "none":

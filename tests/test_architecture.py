@@ -40,6 +40,7 @@ ORDER = [
     "encoding",
     "checkpoints",
     "convert",
+    "hub",
     "many",
     "predictor",
     "asking",

@@ -15,12 +15,14 @@ from pix2seq.categories import COCO_80, VOC_20, Categories
 from pix2seq.checkpoints import (
     CHECKPOINTS,
     CONFIG_FILE,
-    ROOT_VARIABLE,
+    OFFER_VARIABLE,
     WEIGHTS_FILE,
     CheckpointInfo,
     available_checkpoints,
+    find,
     load,
     locate,
+    offered,
     read_info,
     save,
 )
@@ -39,7 +41,7 @@ def elsewhere(monkeypatch, tmp_path: Path) -> Path:
     """An empty folder in which checkpoints are looked up by name."""
     root = tmp_path / "root"
     root.mkdir()
-    monkeypatch.setenv(ROOT_VARIABLE, str(root))
+    monkeypatch.setenv(OFFER_VARIABLE, str(root))
     return root
 
 
@@ -291,3 +293,16 @@ def test_the_package_says_the_same_names_as_the_front_door():
     import pix2seq
 
     assert pix2seq.available_checkpoints is checkpoints.available_checkpoints
+
+
+def test_the_menu_offers_the_registry_or_what_the_variable_lists(monkeypatch, tiny_checkpoint):
+    monkeypatch.delenv(OFFER_VARIABLE, raising=False)
+    assert offered() == list(CHECKPOINTS)
+    listed = f"google-coco-vit-b-640, user/det ,{tiny_checkpoint}"
+    monkeypatch.setenv(OFFER_VARIABLE, listed)
+    assert offered() == ["google-coco-vit-b-640", "user/det", str(tiny_checkpoint)]
+
+
+def test_a_listed_folder_of_checkpoints_offers_them_by_name(elsewhere, folder):
+    shutil.copytree(folder, elsewhere / "ours")
+    assert offered() == ["ours"] and find("ours") == elsewhere / "ours"

@@ -11,10 +11,11 @@ from typing import TYPE_CHECKING, Any
 from pix2seq.checkpoints.download import DownloadError, Progress, download_file
 from pix2seq.checkpoints.info import CheckpointInfo
 from pix2seq.checkpoints.registry import (
+    CARD_FILE,
     CHECKPOINTS,
     CONFIG_FILE,
     HOME_VARIABLE,
-    ROOT_VARIABLE,
+    OFFER_VARIABLE,
     WEIGHTS_FILE,
     available_checkpoints,
     cached_folder,
@@ -24,6 +25,7 @@ from pix2seq.checkpoints.registry import (
     home,
     locate,
     menu_title,
+    offered,
     weights_checksum,
 )
 
@@ -33,16 +35,18 @@ if TYPE_CHECKING:
         Checkpoint,
         CheckpointConfig,
         load,
+        read_card,
         read_info,
         save,
     )
 
 __all__ = [
+    "CARD_FILE",
     "CHECKPOINTS",
     "CONFIG_FILE",
     "FORMAT",
     "HOME_VARIABLE",
-    "ROOT_VARIABLE",
+    "OFFER_VARIABLE",
     "WEIGHTS_FILE",
     "Checkpoint",
     "CheckpointConfig",
@@ -59,12 +63,22 @@ __all__ = [
     "load",
     "locate",
     "menu_title",
+    "offered",
+    "read_card",
     "read_info",
     "save",
     "weights_checksum",
 ]
 
-_IN_FOLDER = ("FORMAT", "Checkpoint", "CheckpointConfig", "load", "read_info", "save")
+_IN_FOLDER = (
+    "FORMAT",
+    "Checkpoint",
+    "CheckpointConfig",
+    "load",
+    "read_card",
+    "read_info",
+    "save",
+)
 
 
 def __getattr__(name: str) -> Any:

@@ -47,12 +47,14 @@ def download_file(
     size: int | None = None,
     progress: Progress | None = None,
     timeout: float = 30.0,
+    token: str | None = None,
 ) -> Path:
     """Fetch ``url`` to ``path`` unless it is there already.
 
     Args:
         size: bytes that the file must have, if known beforehand.
         timeout: seconds without an answer after which a connection counts as broken.
+        token: an ``Authorization`` header for this address; where it redirects to is not told.
 
     Raises:
         DownloadError: no network, an error from the server, a wrong size, or no room on the disk.
@@ -64,7 +66,7 @@ def download_file(
     failures, furthest = 0, _size(part)
     while True:
         try:
-            _receive(url, part, tag, size, progress, timeout)
+            _receive(url, part, tag, size, progress, timeout, token)
             break
         except urllib.error.HTTPError as error:
             if error.code not in _RETRIED:
@@ -98,6 +100,7 @@ def _receive(
     size: int | None,
     progress: Progress | None,
     timeout: float,
+    token: str | None,
 ) -> None:
     """One connection's worth of bytes into ``part``, until it is whole.
 
@@ -110,6 +113,8 @@ def _receive(
     if start and start == size:
         return
     request = urllib.request.Request(url, headers={"User-Agent": "pix2seq-explorer"})
+    if token:
+        request.add_unredirected_header("Authorization", token)
     if start:
         request.add_header("Range", f"bytes={start}-")
         request.add_header("If-Range", tag.read_text())

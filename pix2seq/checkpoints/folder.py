@@ -19,7 +19,13 @@ from torch import Tensor
 
 from pix2seq.categories import LABEL_SPACES, Categories
 from pix2seq.checkpoints.info import CheckpointInfo
-from pix2seq.checkpoints.registry import CHECKPOINTS, CONFIG_FILE, WEIGHTS_FILE, locate
+from pix2seq.checkpoints.registry import (
+    CARD_FILE,
+    CHECKPOINTS,
+    CONFIG_FILE,
+    WEIGHTS_FILE,
+    locate,
+)
 from pix2seq.config import (
     Config,
     ConfigError,
@@ -92,13 +98,18 @@ class CheckpointConfig(Config):
 
 @dataclass(frozen=True, eq=False)
 class Checkpoint:
-    """A loaded checkpoint's parts: the network in eval mode on its device, and what it needs."""
+    """A loaded checkpoint's parts: the network in eval mode on its device, and what it needs.
+
+    Attributes:
+        card: its ``README.md``; empty if there is none.
+    """
 
     model: Pix2Seq
     tokenizer: Tokenizer
     preprocess: PreprocessConfig
     defaults: SamplingOptions
     info: CheckpointInfo
+    card: str = ""
 
 
 def load(name_or_path: str | Path = "mini", device: str | torch.device = "auto") -> Checkpoint:
@@ -118,7 +129,14 @@ def load(name_or_path: str | Path = "mini", device: str | torch.device = "auto")
         preprocess=config.preprocess,
         defaults=config.sampling,
         info=read_info(folder),
+        card=read_card(folder),
     )
+
+
+def read_card(folder: Path) -> str:
+    """The text of a checkpoint's ``README.md``; empty if there is none."""
+    path = folder / CARD_FILE
+    return path.read_text(encoding="utf-8", errors="replace") if path.is_file() else ""
 
 
 def read_info(folder: Path) -> CheckpointInfo:

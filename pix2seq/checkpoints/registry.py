@@ -1,6 +1,7 @@
 """Which checkpoints exist, and where their folders are.
 
-Names are looked up in ``$PIX2SEQ_CHECKPOINTS`` (folders, separated like ``$PATH``), then in the
+``$PIX2SEQ_CHECKPOINTS`` says what is offered here, separated by commas: names, checkpoint folders,
+repositories on the hub, and folders of checkpoint folders. Names are looked up there, then in the
 bundled ``checkpoints/``, then in the cache of downloads.
 """
 
@@ -18,7 +19,8 @@ from pix2seq.resources import CHECKPOINTS_FOLDER
 
 CONFIG_FILE = "config.json"
 WEIGHTS_FILE = "model.safetensors"
-ROOT_VARIABLE = "PIX2SEQ_CHECKPOINTS"
+CARD_FILE = "README.md"
+OFFER_VARIABLE = "PIX2SEQ_CHECKPOINTS"
 HOME_VARIABLE = "PIX2SEQ_HOME"
 DEFAULT_VARIABLE = "PIX2SEQ_CHECKPOINT"
 
@@ -61,9 +63,35 @@ def cached_folder(name: str) -> Path:
 
 def checkpoint_roots() -> list[Path]:
     """Folders in which checkpoints are looked up by name, first match wins."""
-    listed = os.environ.get(ROOT_VARIABLE, "").split(os.pathsep)
     cache = cached_folder("any").parent
-    return [*(Path(root).expanduser() for root in listed if root), CHECKPOINTS_FOLDER, cache]
+    listed = (_root_of(entry) for entry in _entries())
+    return [*(root for root in listed if root is not None), CHECKPOINTS_FOLDER, cache]
+
+
+def offered() -> list[str]:
+    """What a menu offers: every name of the registry, or what ``$PIX2SEQ_CHECKPOINTS`` lists, with
+    the checkpoints in a listed folder by their names."""
+    names: list[str] = []
+    for entry in _entries():
+        root = _root_of(entry)
+        names += [entry] if root is None else _names_in(root)
+    return list(dict.fromkeys(names)) or list(CHECKPOINTS)
+
+
+def _entries() -> list[str]:
+    listed = os.environ.get(OFFER_VARIABLE, "").split(",")
+    return [entry.strip() for entry in listed if entry.strip()]
+
+
+def _root_of(entry: str) -> Path | None:
+    """The folder of checkpoint folders that an entry of the variable names, if it does."""
+    path = Path(entry).expanduser()
+    is_root = entry not in CHECKPOINTS and os.path.isdir(path)
+    return path if is_root and not os.path.isfile(path / CONFIG_FILE) else None
+
+
+def _names_in(root: Path) -> list[str]:
+    return sorted(path.parent.name for path in root.glob(f"*/{CONFIG_FILE}"))
 
 
 def find(name: str) -> Path | None:
@@ -90,7 +118,7 @@ def available_checkpoints() -> list[str]:
     """Names that ``load`` takes: the registry, then other folders that are on this machine."""
     names = list(CHECKPOINTS)
     for root in checkpoint_roots():
-        names += sorted(p.parent.name for p in root.glob(f"*/{CONFIG_FILE}"))
+        names += _names_in(root)
     return list(dict.fromkeys(names))
 
 

@@ -11,17 +11,16 @@ import os
 import re
 from pathlib import Path
 
-from pix2seq.checkpoints.registry import CHECKPOINTS, locate
 from pix2seq.cli.command import options_without_labels
 from pix2seq.config import ConfigError
+from pix2seq.hub import check_name
 
 FIGURE_ENDINGS = (".png", ".jpg", ".jpeg", ".pdf", ".svg", ".webp", ".tif", ".tiff", ".eps", ".ps")
 
 
 def check_model_arguments(args: argparse.Namespace) -> None:
     """The checkpoint is there, or can be fetched, and the device has a name of the right kind."""
-    if args.checkpoint not in CHECKPOINTS:
-        locate(args.checkpoint)
+    check_name(args.checkpoint)
     if not re.fullmatch(r"auto|cpu|mps|cuda(:\d{1,3})?", args.device):
         raise ConfigError(f"device is {args.device!r}; use auto, cpu, cuda, cuda:0 or mps")
 

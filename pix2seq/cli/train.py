@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import argparse
 
-from pix2seq.checkpoints.registry import CHECKPOINTS, locate
 from pix2seq.cli.checks import check_folder, check_input
 from pix2seq.cli.command import Command
 from pix2seq.cli.recipe import add_run_arguments, read_changes, recipe_file, recipe_names
 from pix2seq.config import ConfigError, TrainConfig
+from pix2seq.hub import check_name
 
 
 def _add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -22,8 +22,8 @@ def _add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def _run(args: argparse.Namespace) -> None:
     check_folder(args.out, "--out")
-    if args.init is not None and args.init not in CHECKPOINTS:
-        locate(args.init)
+    if args.init is not None:
+        check_name(args.init)
     config = _config(args)
     from pix2seq.data.annotations import forget
     from pix2seq.train import run

@@ -80,7 +80,7 @@ def fetch(info: CheckpointInfo, progress: Progress | None = None) -> Path:
     try:
         if (target / CONFIG_FILE).is_file():  # another process was faster
             return target
-        with _Bar(progress) as bar:
+        with ProgressBar(progress) as bar:
             converted = _FAMILIES[info.family](info, raw, bar)
         converted.save(target, info.label_space, info)
         shutil.rmtree(raw)
@@ -166,14 +166,14 @@ def _or_discard(raw: Path, read: Callable[[], object]):
         raise ConfigError(f"{error} (the downloaded files were removed)") from error
 
 
-class _Bar:
+class ProgressBar:
     """Progress on the terminal, where the caller has none of its own (silent in a log)."""
 
     def __init__(self, progress: Progress | None) -> None:
         self.progress = progress
         self.bars: dict[str, tqdm] = {}
 
-    def __enter__(self) -> _Bar:
+    def __enter__(self) -> ProgressBar:
         return self
 
     def __exit__(self, *error: object) -> None:

@@ -20,6 +20,7 @@ from pix2seq.device import pick_device
 from pix2seq.distill.lessons import Lessons, collate_lessons
 from pix2seq.distill.places import PlaceLosses, teacher_places
 from pix2seq.finetune import initialise, initialise_parts
+from pix2seq.hub.fetch import folder_of
 from pix2seq.model import Pix2Seq
 from pix2seq.model.pretrained import load_backbone
 from pix2seq.objective import SoftenedLosses, kind_losses, weighted_mean
@@ -98,7 +99,7 @@ def build_model(config: DistillConfig, tokenizer: Tokenizer) -> Pix2Seq:
         name = config.model.encoder.backbone or ""
         load_backbone(model.encoder, name, config.backbone_weights)
         return model
-    source = checkpoints.load(config.init, device="cpu")
+    source = checkpoints.load(folder_of(config.init), device="cpu")
     if source.model.config.encoder.kind == "pyramid":
         initialise(model, tokenizer, source)
     else:

@@ -81,10 +81,10 @@ def about_text(predictor: Predictor | None, problem: str, names: list[str]) -> s
 def model_card(name: str) -> str:
     """The ``README.md`` in a checkpoint's folder, without pictures; empty if there is none."""
     try:
-        path = checkpoints.locate(name) / "README.md"
+        folder = checkpoints.locate(name)
     except ConfigError:
         return ""
-    return _IMAGE.sub("", path.read_text(encoding="utf-8")) if path.is_file() else ""
+    return _IMAGE.sub("", checkpoints.read_card(folder))
 
 
 def _info_of(name: str, predictor: Predictor | None) -> CheckpointInfo:

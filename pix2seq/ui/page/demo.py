@@ -8,7 +8,8 @@ from pathlib import Path
 import gradio as gr
 
 import pix2seq
-from pix2seq.checkpoints import CHECKPOINTS, menu_title
+from pix2seq.checkpoints import menu_title, offered
+from pix2seq.hub import repo_of
 from pix2seq.predictor import Predictor
 from pix2seq.ui.about.tab import build_about_tab
 from pix2seq.ui.api.endpoints import build_api
@@ -49,7 +50,7 @@ def build_demo(
         checkpoint: the name or folder that the page opens with.
         device: where models run.
         load: replaces ``pix2seq.load`` (tests hand in scripted predictors).
-        names: what the menu offers besides ``checkpoint``; by default the registry.
+        names: what the menu offers besides ``checkpoint``; by default what ``offered`` says.
     """
     default = str(checkpoint)
     if load is None:
@@ -57,7 +58,7 @@ def build_demo(
         def load(name: str) -> Predictor:
             return pix2seq.load(name, device, context.shelf.report(name))
 
-        names = names or list(CHECKPOINTS)
+        names = names or offered()
     context = AppContext(
         shelf=ModelShelf(load),
         default_checkpoint=default,
@@ -92,5 +93,7 @@ def launch_options() -> dict:
 
 def _shown(name: str) -> str:
     """A checkpoint's name in the menu, with the size of a download that choosing it would start; a
-    folder is shown by its last part."""
-    return menu_title(name) if name in CHECKPOINTS else Path(name).name or name
+    folder is shown by its last part, a repository on the hub by its whole name."""
+    if (repo := repo_of(name)) is not None:
+        return str(repo)
+    return menu_title(name) if Path(name).name == name else Path(name).name or name

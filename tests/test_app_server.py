@@ -9,6 +9,7 @@ import pytest
 from gradio_client import Client, handle_file
 from gradio_client.exceptions import AppError
 
+from pix2seq.branching import SentenceTree
 from pix2seq.cli import build_parser, main
 from pix2seq.config import SamplingOptions
 from tests import fakes
@@ -33,9 +34,9 @@ def photo(tmp_path):
     return handle_file(str(path))
 
 
-def test_only_the_two_endpoints_are_offered(client):
+def test_the_endpoints_are_offered_under_their_names(client):
     named = client.view_api(return_format="dict", print_info=False)["named_endpoints"]
-    assert {"/detect", "/detect_stream"} <= set(named)
+    assert {"/detect", "/detect_stream", "/tree", "/ask"} <= set(named)
     parameters = [item["parameter_name"] for item in named["/detect"]["parameters"]]
     assert parameters[:3] == ["image", "checkpoint", "temperature"]
 
@@ -90,6 +91,32 @@ def test_limits_are_those_of_the_named_checkpoint(client, photo):
         client.predict(photo, max_objects=12, api_name="/detect")
     with pytest.raises(AppError, match=r"12\.5"):
         client.predict(photo, checkpoint="wide", max_objects=12.5, api_name="/detect")
+
+
+def test_a_tree_of_sentences_begins_with_the_given_tokens(client, photo):
+    tree = SentenceTree.from_dict(client.predict(photo, ids=SENTENCE[:5], api_name="/tree"))
+    assert [token.forced for token in tree.path(0)[:6]] == [True] * 5 + [False]
+    assert {rival.kind for rival in tree.rivals} == {"argmax", "beam", "sample"}
+    for ids, said in ((["x"], "whole numbers"), (SENTENCE, "EOS"), ("12", "whole numbers")):
+        with pytest.raises(AppError, match=said):
+            client.predict(photo, ids=ids, api_name="/tree")
+
+
+def test_a_place_is_asked_as_the_first_word_and_behind_a_sentence(client, photo):
+    box = [10, 10, 60, 60]
+    answer = client.predict(photo, box=box, behind=SENTENCE[:5], api_name="/ask")
+    assert set(answer) == {"first", "behind"}
+    for place in answer.values():
+        assert len(place["classes"]) == 3 and 0 <= place["noise"] <= 1
+    assert set(client.predict(photo, box=box, api_name="/ask")) == {"first"}
+    for wrong, said in (
+        ({"box": [1, 2]}, "2 numbers"),
+        ({"box": [60, 10, 10, 60]}, "x0 must lie before x1"),
+        ({"box": box, "behind": [1]}, "whole objects"),
+        ({"box": box, "behind": [10**6] * 5}, "vocabulary"),
+    ):
+        with pytest.raises(AppError, match=said):
+            client.predict(photo, **wrong, api_name="/ask")
 
 
 def test_an_empty_file_is_refused(client, tmp_path):

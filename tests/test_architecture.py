@@ -76,7 +76,7 @@ UI = PACKAGE / "ui"
 ROOMS = [
     ("kit",),
     ("visit",),
-    ("write", "compare", "lab", "learn", "about", "tour", "api"),
+    ("write", "fork", "compare", "lab", "learn", "about", "tour", "api"),
     ("page",),
 ]
 

@@ -95,3 +95,17 @@ def test_only_what_a_person_gave_is_forced_now_and_in_later_edits(run):
 def test_an_edit_that_makes_no_sense_is_named(run, edit):
     with pytest.raises(ConfigError):
         edited_prompt(run, SENTENCE, edit)
+
+
+def test_another_path_is_the_models_but_for_the_token_where_it_parts(run):
+    other = [*SENTENCE[:6], SENTENCE[6] + 1, *SENTENCE[7:]]  # EOS at its end is not given
+    prompt = edited_prompt(run, SENTENCE, {"ids": other})
+    assert prompt.ids == tuple(other[:-1])
+    assert prompt.forced == {6}
+    assert edited_prompt(run, SENTENCE, {"ids": SENTENCE}).forced == frozenset()
+
+
+@pytest.mark.parametrize("ids", [[], "12", [10**6], [1.5], [None]])
+def test_a_path_of_no_tokens_is_refused(run, ids):
+    with pytest.raises(ConfigError):
+        edited_prompt(run, SENTENCE, {"ids": ids})

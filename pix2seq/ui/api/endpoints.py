@@ -1,9 +1,9 @@
-"""The named endpoints ``/detect`` and ``/detect_stream``: the same run as the page's, for programs.
+"""The named endpoints: the same runs and answers as the page's, for programs.
 
 ``client.predict(handle_file("photo.jpg"), "mini", api_name="/detect")`` returns one JSON object;
-``client.submit(..., api_name="/detect_stream")`` one per token. Parameters are the page's
-controls, so their defaults are the ones that the page shows; their limits are those of the named
-checkpoint.
+``client.submit(..., api_name="/detect_stream")`` one per token. ``/tree`` grows the tree of
+sentences, ``/ask`` says what is at a place. Parameters are the page's controls, so their defaults
+are the ones that the page shows; their limits are those of the named checkpoint.
 """
 
 from __future__ import annotations
@@ -11,12 +11,16 @@ from __future__ import annotations
 import inspect
 import time
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import gradio as gr
 
+from pix2seq.asking import Answer, ask, box_tokens
+from pix2seq.branching import LEAVES, grow_tree, with_rivals, write_rivals
 from pix2seq.config import ConfigError
 from pix2seq.images import load_image
+from pix2seq.predictor import Predictor
 from pix2seq.render import (
     RunRecord,
     detection_summary,
@@ -35,20 +39,21 @@ from pix2seq.ui.kit.controls import (
 from pix2seq.ui.visit.context import AppContext
 
 
-def signature_of(returns: object) -> inspect.Signature:
-    """What a program may say: an image, a checkpoint, and every sampling control by its name.
-    Gradio reads parameters off a function's signature."""
+def signature_of(returns: object, **more: object) -> inspect.Signature:
+    """What a program may say: an image, a checkpoint, ``more`` by name and type, and every sampling
+    control by its name. Gradio reads parameters off a function's signature."""
     kind = inspect.Parameter.POSITIONAL_OR_KEYWORD
     parameters = [
         inspect.Parameter("image", kind, annotation=str | None),
         inspect.Parameter("checkpoint", kind, annotation=str),
+        *(inspect.Parameter(name, kind, annotation=one) for name, one in more.items()),
         *(inspect.Parameter(one.name, kind, annotation=one.type) for one in SETTINGS),
     ]
     return inspect.Signature(parameters, return_annotation=returns)
 
 
 def build_api(context: AppContext) -> None:
-    """Register both endpoints over the page's own controls; nothing of it is visible."""
+    """Register the endpoints over the page's own controls; nothing of it is visible."""
 
     # The widgets' defaults are those of the checkpoint that the page opens with; left alone, they
     # mean "what the chosen checkpoint recommends".
@@ -56,7 +61,7 @@ def build_api(context: AppContext) -> None:
 
     def prepare(image, checkpoint, values):
         asked = named_values(values)
-        try:
+        with _own_words(image):
             predictor = context.shelf.get(checkpoint)
             if checkpoint != context.default_checkpoint:
                 asked = {
@@ -64,11 +69,6 @@ def build_api(context: AppContext) -> None:
                 }
             options = options_from_values(predictor, asked)
             return predictor, options, predictor.encode(load_image(image))
-        except ConfigError as error:
-            said = str(error)
-            if image is not None:  # the file's own name, not where the server keeps it
-                said = said.replace(str(image), Path(image).name)
-            raise gr.Error(said, print_exception=False) from None
 
     def detect(image, checkpoint, *values):
         """Find the objects in an image: boxes in its own pixels, labels, scores, every token."""
@@ -94,6 +94,36 @@ def build_api(context: AppContext) -> None:
             token = token_summary(record_token(predictor, encoding, step))
             yield {"token": token, "detections": list(detections)}
 
+    def tree(image, checkpoint, ids, leaves, *values):
+        """Where the model hesitates, what else it could say, and where that leads: every path with
+        its tokens, its cost in nats and its objects. ``ids`` are tokens that all paths begin with,
+        ``leaves`` the number of paths at most."""
+        predictor, options, encoding = prepare(image, checkpoint, values)
+        with _own_words(image):
+            given = _list_of(ids, int, "ids")
+            name = Path(image).name
+            grown = grow_tree(predictor, encoding, options, given, leaves, image_name=name)
+            return with_rivals(grown, write_rivals(predictor, encoding, options)).to_dict()
+
+    def ask_place(image, checkpoint, box, behind, *values):
+        """What the model calls a box (xyxy in the image's pixels): as the first word, and, where
+        ``behind`` gives token ids of whole objects, behind that sentence."""
+        predictor, _, encoding = prepare(image, checkpoint, values)
+        with _own_words(image):
+            sides = _list_of(box, float, "box")
+            if len(sides) != 4:
+                raise ConfigError(f"box has {len(sides)} numbers; give x0, y0, x1 and y1 in pixels")
+            if not (sides[0] < sides[2] and sides[1] < sides[3]):
+                raise ConfigError(f"box is {sides}; x0 must lie before x1 and y0 before y1")
+            tokens = box_tokens(predictor, encoding, sides)
+            sentence = _list_of(behind, int, "behind")
+            if not predictor.tokenizer.is_boundary(len(sentence)):
+                raise ConfigError(f"behind has {len(sentence)} tokens; give whole objects")
+            answers = {"first": ask(predictor, encoding, tokens)}
+            if sentence:
+                answers["behind"] = ask(predictor, encoding, tokens, sentence)
+            return {place: _in_words(predictor, answer) for place, answer in answers.items()}
+
     detect.__signature__ = signature_of(dict)
     detect_stream.__signature__ = signature_of(Iterator[dict])
 
@@ -112,3 +142,45 @@ def build_api(context: AppContext) -> None:
     gr.Button(visible=False).click(
         detect_stream, inputs, answer, api_name="detect_stream", **shared
     )
+    tree.__signature__ = signature_of(dict, ids=list, leaves=int)
+    ask_place.__signature__ = signature_of(dict, box=list, behind=list)
+    ids, box, behind = (gr.JSON([], visible=False, label=name) for name in ("ids", "box", "behind"))
+    leaves = gr.Number(LEAVES, precision=0, visible=False, label="leaves")
+    first, rest = inputs[:2], inputs[2:]
+    gr.Button(visible=False).click(
+        tree, [*first, ids, leaves, *rest], answer, api_name="tree", **shared
+    )
+    gr.Button(visible=False).click(
+        ask_place, [*first, box, behind, *rest], answer, api_name="ask", **shared
+    )
+
+
+@contextmanager
+def _own_words(image: str | None) -> Iterator[None]:
+    """What a program did wrong reaches it in one line, with the file's own name and not where the
+    server keeps it."""
+    try:
+        yield
+    except ConfigError as error:
+        said = str(error)
+        if image is not None:
+            said = said.replace(str(image), Path(image).name)
+        raise gr.Error(said, print_exception=False) from None
+
+
+def _list_of(value: object, kind: type, name: str) -> list:
+    """A list of whole numbers or of numbers, as JSON carries it."""
+    kinds = (int, float) if kind is float else (int,)
+    numbers = value if isinstance(value, list) else None
+    if numbers is None or any(isinstance(n, bool) or not isinstance(n, kinds) for n in numbers):
+        what = "numbers" if kind is float else "whole numbers"
+        raise ConfigError(f"{name} is {value!r}; give a list of {what}")
+    return [kind(n) for n in numbers]
+
+
+def _in_words(predictor: Predictor, answer: Answer) -> dict:
+    named = zip(answer.labels, answer.probs, strict=True)
+    return {
+        "classes": [{"name": predictor.categories.name(label), "prob": p} for label, p in named],
+        "noise": answer.noise_prob,
+    }

@@ -14,6 +14,7 @@ from pix2seq.predictor import Predictor
 from pix2seq.ui.about.tab import build_about_tab
 from pix2seq.ui.api.endpoints import build_api
 from pix2seq.ui.compare.tab import build_compare_tab
+from pix2seq.ui.fork.tab import build_fork
 from pix2seq.ui.lab.tab import build_lab_tab
 from pix2seq.ui.learn.tab import build_learn_tab
 from pix2seq.ui.page import assets
@@ -71,6 +72,8 @@ def build_demo(
             for title, name, build in TABS:
                 with gr.Tab(title, id=name, elem_id=f"tab-{name}"):
                     build(context)
+                    if build is build_write_tab:
+                        build_fork(context)  # the dock under the stage
         build_api(context)
     demo.sessions = context.sessions  # whoever ends the server ends the sentences first
     return demo.queue(max_size=QUEUE_SIZE)

@@ -5,6 +5,7 @@ import { mountAbout } from "#about/about.js";
 import { mountCompare } from "#compare/comparison.js";
 import { mountSamples } from "#compare/samples.js";
 import { toggleSheet } from "#kit/actions.js";
+import { currentDock, mountFork } from "#fork/dock.js";
 import { emit, on } from "#kit/bus.js";
 import { mountArgument } from "#lab/argument.js";
 import { mountLab } from "#lab/sheet.js";
@@ -23,6 +24,7 @@ export const hooks = {
   mountActions,
   mountArgument,
   mountCompare,
+  mountFork,
   mountLab,
   mountLearn,
   mountSamples,
@@ -37,6 +39,7 @@ export const windows = {
   get lesson() {
     return currentLesson();
   },
+  dock: currentDock,
   tourTools,
   on,
 };

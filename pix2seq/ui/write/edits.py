@@ -2,8 +2,9 @@
 
 The page speaks in pixels, bins and labels; only the tokenizer knows ids. An edit is one of
 ``{"index": i, "token": id}`` (another token at ``i``), ``{"index": i, "pixel": x}`` (a dragged box
-edge), ``{"index": i, "label": c}`` (another class) or ``{"box": {"ymin": y, ...}}`` (a drawn
-prompt: the first one to four coordinates of an object). A drawn prompt begins a sentence of its
+edge), ``{"index": i, "label": c}`` (another class), ``{"ids": [...]}`` (another path of the tree of
+sentences, from its first token) or ``{"box": {"ymin": y, ...}}`` (a drawn prompt: the first one to
+four coordinates of an object). A drawn prompt begins a sentence of its
 own, because behind a finished one a trained model expects nothing but noise.
 """
 
@@ -49,6 +50,8 @@ def edited_prompt(run: Run, kept: Sequence[int], edit: Mapping) -> Prompt:
         ids = tuple(_box_tokens(run, edit["box"]))
         behind = tuple(_whole_objects(run, kept))
         return Prompt(ids, frozenset(range(len(ids))), behind)
+    if "ids" in edit:
+        return _path(run, kept, edit["ids"])
     if "index" not in edit:
         return _unedited(run, kept)
     index = _number("index", edit["index"])
@@ -58,6 +61,24 @@ def edited_prompt(run: Run, kept: Sequence[int], edit: Mapping) -> Prompt:
     if not {"token", "pixel", "label"} & set(edit):
         return before  # write again from here
     return Prompt((*before.ids, _replacement(run, index, edit)), before.forced | {index})
+
+
+def _path(run: Run, kept: Sequence[int], ids: object) -> Prompt:
+    """Another path. What it shares with the tokens on view stays as it was; where it leaves them, a
+    person chose the token, and the model wrote the others."""
+    tokenizer = run.predictor.tokenizer
+    if not isinstance(ids, list) or not ids:
+        raise ConfigError("ids must be a list of tokens")
+    for token_id in ids:
+        if not 0 <= _number("token", token_id) < tokenizer.vocab_size:
+            raise ConfigError(f"token {token_id} is not in the vocabulary of this checkpoint")
+    path = [int(token_id) for token_id in ids]
+    if tokenizer.eos_id in path:
+        path = path[: path.index(tokenizer.eos_id)]
+    pairs = enumerate(zip(path, kept, strict=False))
+    parted = next((i for i, (a, b) in pairs if a != b), min(len(path), len(kept)))
+    given = {i for i in run.forced if i < parted}
+    return Prompt(tuple(path), frozenset(given | {parted} if parted < len(path) else given))
 
 
 def _unedited(run: Run, kept: Sequence[int]) -> Prompt:

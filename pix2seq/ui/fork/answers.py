@@ -1,0 +1,46 @@
+"""Answers to the dock's questions: each is about the run on view and asks one panel's module.
+
+They bypass Gradio's queue; what runs the network does so one at a time, so that a stream keeps its
+share of the machine. The run's unguessable id is what entitles a caller to its data.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from threading import Lock
+
+from pix2seq.ui.fork import tree
+from pix2seq.ui.visit.context import AppContext
+from pix2seq.ui.visit.questions import answering, server_function
+from pix2seq.ui.visit.runs import Run
+
+
+class Forks:
+    """The server functions of the dock over one ``AppContext``."""
+
+    def __init__(self, context: AppContext) -> None:
+        self.context = context
+        self._network = Lock()
+
+    def functions(self) -> list[Callable[[dict], dict]]:
+        """What the component registers; their names are the page's ``server.fork_<name>``."""
+        methods = (self.recorded, self.tree)
+        return [server_function(method, prefix="fork_") for method in methods]
+
+    @answering
+    def recorded(self, question: dict) -> dict:
+        """The recorded tree of the picture on view: ``{"tree": ...}``, ``None`` without one."""
+        picture = self.context.pictures.get(question.get("picture"))
+        found = tree.recorded_tree(picture.example)
+        predictor = self.context.shelf.peek(self.context.default_checkpoint)
+        stale = found is None or (predictor is not None and predictor.name != found.checkpoint)
+        return {"tree": None if stale else found.to_dict()}
+
+    @answering
+    def tree(self, question: dict) -> dict:
+        """The tree behind the tokens ``ids``, about the picture of a run."""
+        with self._network:
+            return {"tree": tree.grow(self._run(question), question)}
+
+    def _run(self, question: dict) -> Run:
+        return self.context.runs.get(question.get("run"))

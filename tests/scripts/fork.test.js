@@ -1,0 +1,56 @@
+import assert from "node:assert/strict";
+import { readFileSync } from "node:fs";
+import { test } from "node:test";
+
+import { destination } from "#fork/ghosts.js";
+import { laneOrder, pathOf, sharesOf } from "#fork/lanes.js";
+import { firstDoubt, headline, verdict } from "#fork/verdict.js";
+
+const tree = (name) =>
+  JSON.parse(readFileSync(new URL(`../../assets/examples/trees/${name}.json`, import.meta.url), "utf8"));
+const SCENE = tree("scene-26");
+const COFFEE = tree("coffee");
+const number = (_, n) => n;
+
+for (const [name, one] of [["scene", SCENE], ["coffee", COFFEE]]) {
+  test(`every path of the ${name} has a lane, below its parent's, and no connection crosses a lane`, () => {
+    const order = laneOrder(one);
+    assert.deepEqual([...order].sort((a, b) => a - b), one.branches.map(number));
+    const lane = one.branches.map((_, n) => order.indexOf(n));
+    one.branches.forEach(({ parent, tokens }, n) => {
+      if (parent === null) return;
+      assert.ok(lane[parent] < lane[n]);
+      for (const between of order.slice(lane[parent] + 1, lane[n])) {
+        const first = one.branches[between].tokens[0].index;
+        assert.ok(first >= tokens[0].index, `lane of ${between} is crossed by the connection to ${n}`);
+      }
+    });
+  });
+
+  test(`a path of the ${name} costs the surprise of its tokens, and its share only shrinks`, () => {
+    one.branches.forEach(({ surprise }, n) => {
+      const path = pathOf(one, n);
+      assert.deepEqual(path.map(({ index }) => index), path.map(number));
+      const sum = path.reduce((total, { logprob }) => total - logprob, 0);
+      assert.ok(Math.abs(sum - surprise) < 1e-3 * surprise);
+      const shares = [...sharesOf(one, n).values()];
+      shares.forEach((share, i) => assert.ok(share > 0 && share <= (i ? shares[i - 1] : 1)));
+    });
+  });
+}
+
+test("at the seventh token of the opening scene one xmin leads to the donut, the other to the knife", () => {
+  const [branch, token] = firstDoubt(SCENE);
+  assert.equal(branch, 0);
+  assert.equal(token.index, 6);
+  assert.equal(token.slot, "xmin");
+  assert.deepEqual(token.alternatives.map((way) => destination(SCENE, way, 6)), ["donut", "knife"]);
+  assert.match(headline(SCENE), /^12 paths, one set: .*knife.* Only the order differs\.$/);
+});
+
+test("on the cup of coffee paths end in several sets, and argmax is not the cheapest sentence", () => {
+  assert.match(headline(COFFEE), /^11 paths, 4 sets; 6 of them say cup, donut\.$/);
+  assert.match(verdict(COFFEE), /Not the likeliest sentence: path \d+ costs/);
+  const cheap = { ...COFFEE, branches: COFFEE.branches.slice(0, 1) };
+  assert.equal(headline(cheap), "One path: nowhere does the model hesitate.");
+});

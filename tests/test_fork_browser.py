@@ -1,0 +1,73 @@
+"""The dock of *Write* in a real browser: its panels are played as a visitor would."""
+
+from __future__ import annotations
+
+import pytest
+
+from pix2seq.config import ConfigError
+from tests.axe import serious_problems
+from tests.browser import browser_page, running_app
+
+# A machine that trains at the same time takes its time.
+pytestmark = [pytest.mark.browser, pytest.mark.timeout(600)]
+
+
+def no_model(name: str):
+    raise ConfigError("there is no model on this machine")
+
+
+@pytest.fixture(scope="module")
+def replay():
+    """The page as it is without any checkpoint: it plays records."""
+    with running_app(no_model, "mini") as address:
+        yield address
+
+
+def open_panel(page, name):
+    page.wait_for_function("P2S.stage().record.state === 'done'")
+    page.click(f"[data-fork-tab={name}]")
+
+
+def drawn(page):
+    """Names of the boxes that a panel has drawn on the photo."""
+    return sorted(page.locator(".fork-box-label text").all_text_contents())
+
+
+def follow(page, path):
+    page.click(f"[data-path='{path}']")
+    page.wait_for_function(
+        "P2S.dock().shown.count > 20 && document.querySelectorAll('.fork-box').length === 6"
+    )
+    return drawn(page)
+
+
+def test_two_branches_of_the_opening_scene_lead_to_the_same_set_without_a_model(chromium, replay):
+    with browser_page(chromium, replay) as page:
+        open_panel(page, "tree")
+        page.wait_for_selector("[data-fork-headline]:has-text('12 paths, one set')")
+        ways = page.locator(".fork-way text").all_text_contents()
+        assert [way.split(" → ")[1] for way in ways] == ["donut", "knife"]
+        first, second = follow(page, 0), follow(page, 11)
+        assert first == second == sorted([*set(first), "airplane"])
+        sets = page.locator("[data-set]").all_inner_texts()
+        assert sets == ["A"] * 12
+        assert serious_problems(page) == []
+
+
+def test_a_ghost_on_the_photo_and_the_keys_lead_along_the_tree(chromium, replay):
+    with browser_page(chromium, replay) as page:
+        open_panel(page, "tree")
+        page.wait_for_selector(".fork-way")
+        page.locator(".fork-way text", has_text="knife").click()
+        page.wait_for_function("P2S.dock().shown.chosen !== 0")
+        knife = page.evaluate("P2S.dock().shown.chosen")
+        page.wait_for_function("document.querySelectorAll('.fork-box').length === 6")
+        page.locator(f"[data-path='{knife}']").focus()
+        page.keyboard.press("ArrowUp")
+        assert page.evaluate("P2S.dock().shown.chosen") != knife
+        page.keyboard.press("ArrowRight")
+        page.wait_for_selector("[data-fork-readout]:has-text('leads to')")
+        page.keyboard.press("Escape")
+        assert page.locator(".fork-body").is_hidden()
+        assert page.locator(".fork-layer > *").count() == 0
+        assert page.evaluate("document.activeElement.dataset.forkTab") == "tree"

@@ -1,17 +1,21 @@
 // What is on the page now: the stage of *Write* and the lesson of *Learn*, for the rooms that look at
 // them (Compare, Learn, the tour) without knowing the rooms that they live in.
 
-/** @import {Picture} from "#kit/photo.js" */
+/** @import {Photo, Picture} from "#kit/photo.js" */
 /** @import {Record} from "#visit/record.js" */
 
 /**
  * What other rooms ask of the stage.
  * @typedef {object} StageOnView
  * @property {Record} record
+ * @property {Photo} photo
+ * @property {number | null} selected the token under the glass
+ * @property {number} shown tokens on view
  * @property {boolean} drawerOpen
  * @property {() => boolean} busy
  * @property {() => void} changed
  * @property {(index: number | null) => void} select
+ * @property {(edit: {[name: string]: unknown}) => void} writeOn ask for another continuation (`edits.py`)
  */
 /** @typedef {{state: {picture: Picture | null}}} LessonOnView */
 

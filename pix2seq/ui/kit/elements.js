@@ -69,7 +69,7 @@ export const set = apply;
 
 /**
  * The part of a component's template that is ours to fill.
- * @param {Element} element
+ * @param {ParentNode} element
  * @param {string} selector
  */
 export const partOf = (element, selector) => {

@@ -6,15 +6,25 @@ import { percent, plural } from "#kit/numbers.js";
 import { boxNumber } from "#learn/board.js";
 import * as widgets from "#learn/widgets.js";
 
+/** @import {LearnBoard} from "#learn/board.js" */
+/** @import {Lesson} from "#learn/lesson.js" */
+/** @import {Augmenting, State} from "#learn/state.js" */
+/** @import {PairView} from "#learn/widgets.js" */
+
 /** The controls of a training pair; both pages show them, over one state. */
 class PairControls {
+  /**
+   * @param {Lesson} lesson
+   * @param {boolean} [brief] without those that only page 3 shows
+   */
   constructor(lesson, brief) {
     const { state } = lesson;
+    /** @type {<Key extends keyof Augmenting>(key: Key, value: Augmenting[Key]) => void} */
     const change = (key, value) => {
       state.augment = { ...state.augment, [key]: value };
       lesson.soon();
     };
-    this.state = state;
+    this.lesson = lesson;
     this.objects = widgets.slider({
       label: "Objects per sentence",
       min: 1,
@@ -81,14 +91,21 @@ class PairControls {
 
   /** Another checkpoint or another page may have changed the limits. */
   opened() {
-    const { maxObjects } = this.state.vocabulary;
-    this.objects.set(this.state.objects);
+    const { state } = this.lesson;
+    const { maxObjects } = this.lesson.opened().vocabulary;
+    this.objects.set(state.objects);
     this.objects.range(1, Math.min(maxObjects, 20));
-    this.state.objects = this.objects.value;
+    state.objects = this.objects.value;
   }
 }
 
-/** Real boxes solid, noise boxes dashed and hatched; one of them may be pointed at. */
+/**
+ * Real boxes solid, noise boxes dashed and hatched; one of them may be pointed at.
+ * @param {LearnBoard} board
+ * @param {PairView} view
+ * @param {number | null} pointed
+ * @returns {"own"}
+ */
 export const paintPair = (board, view, pointed) => {
   view.objects.forEach((object, number) => {
     const dim = pointed !== null && pointed !== number ? "dim" : "";
@@ -101,9 +118,12 @@ export const paintPair = (board, view, pointed) => {
 };
 
 class Augment {
+  /** @param {Lesson} lesson */
   constructor(lesson) {
     this.lesson = lesson;
+    /** @type {number | null} */
     this.pointed = null;
+    /** @type {PairView | null} */
     this.view = null;
     this.controls = new PairControls(lesson);
     this.tables = h("div", { class: "learn-pairs" });
@@ -133,15 +153,16 @@ class Augment {
 
   async update() {
     const { state } = this.lesson;
+    /** @type {PairView | null} */
     const view = await this.lesson.ask("learn_pair", pairQuestion(state));
     if (!view) return;
     this.view = view;
-    this.fill();
+    this.fill(view);
     this.lesson.board.draw();
   }
 
-  fill() {
-    const { view } = this;
+  /** @param {PairView} view */
+  fill(view) {
     clear(this.tables).append(
       ...widgets.pairTables(view, {
         onfocus: (number) => {
@@ -151,13 +172,14 @@ class Augment {
       })
     );
     const noise = view.objects.length - view.num_real;
-    const hasNoise = this.lesson.state.vocabulary.noise;
+    const hasNoise = this.lesson.opened().vocabulary.noise;
     this.count.textContent =
       `${plural(view.num_real, "real object", "real objects")}, ${plural(noise, "noise object", "noise objects")}. ` +
       "The target is the input one step later: at each position the model must say the next token." +
       (hasNoise ? "" : " This checkpoint's vocabulary has no noise class, so nothing is added.");
   }
 
+  /** @param {LearnBoard} board */
   paint(board) {
     return this.view ? paintPair(board, this.view, this.pointed) : null;
   }
@@ -165,7 +187,10 @@ class Augment {
 
 export { PairControls };
 
-/** What both pages ask: the pair that the state describes. */
+/**
+ * What both pages ask: the pair that the state describes.
+ * @param {State} state
+ */
 export const pairQuestion = (state) => ({
   objects: state.objects,
   seed: state.seed,
@@ -175,5 +200,5 @@ export const pairQuestion = (state) => ({
 export const augment = {
   name: "augment",
   title: "Augmentation",
-  mount: (lesson) => new Augment(lesson),
+  mount: (/** @type {Lesson} */ lesson) => new Augment(lesson),
 };

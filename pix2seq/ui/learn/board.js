@@ -4,31 +4,47 @@
 import { clear, h, set, svg } from "#kit/elements.js";
 import { labelNode, labelPlace, labelsIn } from "#kit/labels.js";
 
+/** @import {Place} from "#kit/labels.js" */
+/** @import {Frame, Picture, Point} from "#kit/photo.js" */
+/** @import {Coordinate} from "#kit/roles.js" */
+/** @import {Lesson} from "#learn/lesson.js" */
+
+/** @typedef {{x0: number, y0: number, x1: number, y1: number, name: string}} LearnBox */
+/** @typedef {{kept: number[]}} Answer about boxes: the places in the list of those that it knows */
+/** @typedef {["x0" | "x1", "y0" | "y1"]} Corner */
+/** @typedef {{kind: string, start: Point, corner: Corner | null, before: LearnBox | null, moved: boolean}} Drag */
+
 const HANDLE = 10; // reach of a corner in browser pixels
 const LEAST = 4; // a drag shorter than this is a click
 
-/** The number of a box in the list beside the picture: it keeps it wherever it stands in a sentence.
- * `place` counts the boxes that an answer was about; `kept` are their places in the list. */
+/**
+ * The number of a box in the list beside the picture: it keeps it wherever it stands in a sentence.
+ * `place` counts the boxes that an answer was about; `kept` are their places in the list.
+ * @type {(view: Answer, place: number) => number}
+ */
 export const boxNumber = (view, place) => view.kept[place] + 1;
 
 export class LearnPicture {
+  /** @param {string} label */
   constructor(label) {
+    /** @type {Picture | null} */
     this.picture = null;
+    this.size = { w: 1, h: 1 }; // of the picture
     this.scale = 1;
     this.image = h("img", { alt: "", draggable: "false" });
     this.svg = svg("svg", { role: "img", "aria-label": label });
-    this.layers = {};
-    for (const name of ["under", "boxes", "over"]) {
-      this.layers[name] = svg("g", { class: `learn-layer-${name}` });
-      this.svg.append(this.layers[name]);
-    }
+    const layer = (/** @type {string} */ name) => svg("g", { class: `learn-layer-${name}` });
+    this.layers = { under: layer("under"), boxes: layer("boxes"), over: layer("over") };
+    this.svg.append(...Object.values(this.layers));
     this.node = h("div", { class: "learn-board" }, this.image, this.svg);
     new ResizeObserver(() => this.fit()).observe(this.node);
   }
 
+  /** @param {Picture} picture */
   load(picture) {
     this.picture = picture;
-    this.image.src = picture.src;
+    this.size = picture;
+    this.image.src = picture.src ?? "";
     this.node.style.aspectRatio = `${picture.w} / ${picture.h}`;
     this.node.style.setProperty("--ratio", String(picture.w / picture.h));
     this.fit();
@@ -44,7 +60,11 @@ export class LearnPicture {
 
   draw() {}
 
-  /** One box; `look` is a list of classes, `label` may be empty. */
+  /**
+   * One box; `look` is a list of classes, `label` may be empty.
+   * @param {Frame} edges
+   * @param {{look?: string, label?: string, data?: {[name: string]: unknown}}} [more]
+   */
   box([x0, y0, x1, y1], { look = "", label = "", data = {} } = {}) {
     const at = {
       x: x0 * this.scale,
@@ -61,13 +81,19 @@ export class LearnPicture {
     );
   }
 
+  /** @type {(text: string, at: Place) => SVGGElement} */
   tag(text, at) {
-    const frame = { x: 0, y: 0, width: this.picture.w * this.scale, height: this.picture.h * this.scale };
+    const frame = { x: 0, y: 0, width: this.size.w * this.scale, height: this.size.h * this.scale };
     const taken = labelsIn(this.layers.boxes, "learn-tag");
     return labelNode(text, labelPlace(text, at, frame, taken), "learn-tag");
   }
 
-  /** A line along one edge of a box, in the edge's role colour. */
+  /**
+   * A line along one edge of a box, in the edge's role colour.
+   * @param {Frame} edges
+   * @param {Coordinate} slot
+   * @param {string} [look]
+   */
   edge([x0, y0, x1, y1], slot, look = "") {
     const s = this.scale;
     const ends = {
@@ -82,9 +108,11 @@ export class LearnPicture {
 }
 
 export class LearnBoard extends LearnPicture {
+  /** @param {Lesson} lesson */
   constructor(lesson) {
     super("The picture with its boxes. Drag to draw a box.");
     this.lesson = lesson;
+    /** @type {Drag | null} */
     this.drag = null;
     this.svg.addEventListener("pointerdown", (event) => this.down(event));
     this.svg.addEventListener("pointermove", (event) => this.move(event));
@@ -94,11 +122,10 @@ export class LearnBoard extends LearnPicture {
 
   draw() {
     if (!this.picture) return;
-    const { state, page } = this.lesson;
+    const { page, chosen } = this.lesson;
     for (const layer of Object.values(this.layers)) clear(layer);
     const hidesBoxes = page && page.paint && page.paint(this) === "own";
     if (!hidesBoxes) this.drawBoxes();
-    const chosen = state.boxes[state.selected];
     if (chosen) this.drawHandles(chosen);
   }
 
@@ -112,6 +139,7 @@ export class LearnBoard extends LearnPicture {
     });
   }
 
+  /** @param {LearnBox} box */
   drawHandles(box) {
     for (const x of [box.x0, box.x1]) {
       for (const y of [box.y0, box.y1]) {
@@ -128,27 +156,37 @@ export class LearnBoard extends LearnPicture {
     }
   }
 
+  /** @param {MouseEvent} event */
   point(event) {
     const at = this.svg.getBoundingClientRect();
+    /** @type {(value: number, top: number) => number} */
     const clamp = (value, top) => Math.min(Math.max(value, 0), top);
     return {
-      x: clamp((event.clientX - at.left) / this.scale, this.picture.w),
-      y: clamp((event.clientY - at.top) / this.scale, this.picture.h),
+      x: clamp((event.clientX - at.left) / this.scale, this.size.w),
+      y: clamp((event.clientY - at.top) / this.scale, this.size.h),
     };
   }
 
-  /** The corner of the chosen box under a point, as [x key, y key]. */
+  /**
+   * The corner of the chosen box under a point, as [x key, y key].
+   * @type {(point: Point) => Corner | null}
+   */
   cornerAt(point) {
-    const box = this.lesson.state.boxes[this.lesson.state.selected];
+    const box = this.lesson.chosen;
     if (!box) return null;
+    /** @type {(a: number, b: number) => boolean} */
     const near = (a, b) => Math.abs(a - b) * this.scale <= HANDLE;
     const x = near(point.x, box.x0) ? "x0" : near(point.x, box.x1) ? "x1" : null;
     const y = near(point.y, box.y0) ? "y0" : near(point.y, box.y1) ? "y1" : null;
     return x && y ? [x, y] : null;
   }
 
-  /** Index of the smallest box around a point, so that nested boxes stay reachable. */
+  /**
+   * Index of the smallest box around a point, so that nested boxes stay reachable.
+   * @param {Point} point
+   */
   boxAt(point) {
+    /** @type {number | null} */
     let best = null;
     let least = Infinity;
     this.lesson.state.boxes.forEach((box, index) => {
@@ -160,19 +198,21 @@ export class LearnBoard extends LearnPicture {
     return best;
   }
 
+  /** @param {PointerEvent} event */
   down(event) {
     if (!this.picture || event.button !== 0) return;
     const start = this.point(event);
-    const { state } = this.lesson;
+    const { state, chosen } = this.lesson;
     const corner = this.cornerAt(start);
     const inChosen = state.selected !== null && this.boxAt(start) === state.selected;
     const kind = corner ? "stretch" : inChosen ? "move" : "draw";
-    const before = state.selected === null ? null : { ...state.boxes[state.selected] };
+    const before = chosen ? { ...chosen } : null;
     this.drag = { kind, start, corner, before, moved: false };
     this.svg.setPointerCapture(event.pointerId);
     event.preventDefault();
   }
 
+  /** @param {PointerEvent} event */
   move(event) {
     if (!this.picture) return;
     const point = this.point(event);
@@ -188,9 +228,11 @@ export class LearnBoard extends LearnPicture {
     if (!drag.moved && Math.max(Math.abs(dx), Math.abs(dy)) * this.scale < LEAST) return;
     if (!drag.moved && drag.kind === "draw") this.lesson.beginBox(drag.start);
     drag.moved = true;
-    const box = { ...this.lesson.state.boxes[this.lesson.state.selected] };
-    if (drag.kind === "move") this.shift(box, drag.before, dx, dy);
-    else if (drag.kind === "stretch") {
+    const { chosen, state } = this.lesson;
+    if (!chosen || state.selected === null) return;
+    const box = { ...chosen };
+    if (drag.kind === "move" && drag.before) this.shift(box, drag.before, dx, dy);
+    else if (drag.corner) {
       box[drag.corner[0]] = point.x;
       box[drag.corner[1]] = point.y;
     } else {
@@ -199,16 +241,18 @@ export class LearnBoard extends LearnPicture {
       box.y0 = Math.min(drag.start.y, point.y);
       box.y1 = Math.max(drag.start.y, point.y);
     }
-    this.lesson.setBox(this.lesson.state.selected, box);
+    this.lesson.setBox(state.selected, box);
   }
 
+  /** @type {(box: LearnBox, before: LearnBox, dx: number, dy: number) => void} */
   shift(box, before, dx, dy) {
-    const { w, h: tall } = this.picture;
+    const { w, h: tall } = this.size;
     const x = Math.min(Math.max(dx, -before.x0), w - before.x1);
     const y = Math.min(Math.max(dy, -before.y0), tall - before.y1);
     Object.assign(box, { x0: before.x0 + x, x1: before.x1 + x, y0: before.y0 + y, y1: before.y1 + y });
   }
 
+  /** @param {PointerEvent} event */
   up(event) {
     const { drag } = this;
     this.drag = null;

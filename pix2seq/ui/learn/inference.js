@@ -5,6 +5,31 @@ import { plural, probability } from "#kit/numbers.js";
 import { LearnPicture } from "#learn/board.js";
 import * as widgets from "#learn/widgets.js";
 
+/** @import {Frame} from "#kit/photo.js" */
+/** @import {Lesson} from "#learn/lesson.js" */
+/** @import {Line} from "#learn/lines.js" */
+
+/**
+ * An object as read at the end: `hit` is the box that it finds, `again` the object that it repeats.
+ * While the model writes neither is known, nor the score.
+ * @typedef {object} Shown
+ * @property {Frame} box
+ * @property {string} text
+ * @property {boolean} [noise]
+ * @property {number} [score]
+ * @property {number | null} [hit]
+ * @property {number | null} [again]
+ */
+
+/**
+ * The finished runs, read under the page's filters; one entry per pane.
+ * @typedef {object} Readings
+ * @property {Shown[][]} panes
+ * @property {number[]} flat objects without area
+ * @property {number} true boxes that could be found
+ * @property {(number | null)[]} diverge the token at which each parts from argmax
+ */
+
 const SURE = 0.25; // boxes below this score fade, or a picture full of doubt cannot be read
 const WAYS = [
   ["Argmax", "§2.2", "always the likeliest token; stops at EOS"],
@@ -13,6 +38,7 @@ const WAYS = [
 ];
 
 // What the boxes on the picture are good for: only true ones can be found or missed.
+/** @type {{[whose: string]: string}} */
 const WHOSE = {
   truth: "true boxes found",
   model: "of the model's own boxes written again (they are no truth)",
@@ -26,7 +52,12 @@ class Pane {
     this.picture.draw = () => this.draw();
     this.tokens = h("div", { class: "learn-tokens" });
     this.status = h("p", { class: "p2s-small learn-pane-status", role: "status" });
+    /** @type {Shown[]} */
     this.boxes = [];
+    /** @type {Shown[] | null} */
+    this.found = null;
+    this.written = 0;
+    this.ended = "";
     this.node = h(
       "section",
       { class: "learn-pane", "data-pane": name.toLowerCase() },
@@ -48,6 +79,7 @@ class Pane {
     this.draw();
   }
 
+  /** @param {Extract<Line, {k: "t"}>} line */
   token(line) {
     this.written += 1;
     if (line.slot === "eos") this.ended = "ended with EOS";
@@ -58,12 +90,18 @@ class Pane {
     this.status.textContent = `writing, ${plural(this.written, "token", "tokens")}`;
   }
 
+  /** @param {Extract<Line, {k: "o"}>} line */
   object(line) {
-    this.boxes.push(...line.boxes.map(([x0, y0, x1, y1, name]) => ({ box: [x0, y0, x1, y1], text: name, noise: line.noise })));
+    for (const [x0, y0, x1, y1, name] of line.boxes) {
+      this.boxes.push({ box: [x0, y0, x1, y1], text: name, noise: line.noise });
+    }
     this.draw();
   }
 
-  /** What was found, read under the page's filters. */
+  /**
+   * What was found, read under the page's filters.
+   * @type {(found: Shown[], flat: number, truth: number, by: string, diverge: number | null) => void}
+   */
   read(found, flat, truth, by, diverge) {
     this.found = found;
     const real = found.filter((one) => !one.noise);
@@ -94,19 +132,25 @@ class Pane {
       const label = `${one.text}${score}${mark}`;
       const faint = one.score !== undefined && one.score < SURE && !mark;
       const box = picture.box(one.box, { look, label: one.noise || faint ? "" : label });
-      if (faint && !one.noise) box.style.opacity = String(Math.max(one.score / SURE, 0.12));
+      if (faint && !one.noise) box.style.opacity = String(Math.max(Number(one.score) / SURE, 0.12));
       picture.layers.boxes.append(box);
     }
   }
 }
 
 class Infer {
+  /** @param {Lesson} lesson */
   constructor(lesson) {
     this.lesson = lesson;
     this.topP = 0.4;
     this.noise = "paper";
     this.threshold = 0;
+    /** @type {string[] | null} runs that are complete */
     this.runs = null;
+    /** @type {string[] | null} runs that are being written */
+    this.pending = null;
+    /** @type {string | null} */
+    this.shownPicture = null;
     this.panes = WAYS.map((way) => new Pane(way));
     this.slider = widgets.slider({
       label: "Top-p",
@@ -169,7 +213,8 @@ class Infer {
   }
 
   opened() {
-    const { picture, model } = this.lesson.state;
+    const { model } = this.lesson.state;
+    const { picture } = this.lesson.opened();
     this.go.disabled = this.seed.disabled = !model;
     if (this.shownPicture !== picture.id) {
       this.shownPicture = picture.id;
@@ -189,6 +234,7 @@ class Infer {
     this.panes.forEach((pane) => pane.start());
   }
 
+  /** @param {Line} line */
   line(line) {
     if (line.k === "panes") this.pending = line.runs;
     if (line.k === "t") this.panes[line.p].token(line);
@@ -207,6 +253,7 @@ class Infer {
     if (!this.runs) return;
     const more = { runs: this.runs, noise: this.noise, threshold: this.threshold };
     const by = this.lesson.state.boxesBy;
+    /** @type {Readings | null} */
     const view = await this.lesson.ask("learn_read", more);
     if (!view) return;
     view.panes.forEach((found, i) => this.panes[i].read(found, view.flat[i], view.true, by, view.diverge[i]));
@@ -216,5 +263,5 @@ class Infer {
 export const infer = {
   name: "infer",
   title: "Inference",
-  mount: (lesson) => new Infer(lesson),
+  mount: (/** @type {Lesson} */ lesson) => new Infer(lesson),
 };

@@ -3,71 +3,57 @@
 // arrive as lines of JSON in the component's value (`tab.py`).
 
 import { on } from "#kit/bus.js";
-import { clear, h } from "#kit/elements.js";
+import { clear, h, partOf } from "#kit/elements.js";
 import { latest, onceAFrame } from "#kit/timing.js";
 import { augment } from "#learn/augmentation.js";
 import { LearnBoard } from "#learn/board.js";
 import { infer } from "#learn/inference.js";
+import { Lines } from "#learn/lines.js";
 import { objective } from "#learn/objective.js";
 import { quantize } from "#learn/quantisation.js";
 import { sentence } from "#learn/sequence.js";
+import { asBox, newState, settled } from "#learn/state.js";
 import { LearnTools } from "#learn/tools.js";
 import * as widgets from "#learn/widgets.js";
 import { currentStage, enterLesson } from "#visit/places.js";
+
+/** @import {Point} from "#kit/photo.js" */
+/** @import {LearnBox} from "#learn/board.js" */
+/** @import {Line, Row} from "#learn/lines.js" */
+/** @import {Answer, Opened, Page, State, Where} from "#learn/state.js" */
+/** @import {Bridge} from "#visit/questions.js" */
 
 const LESSONS = [quantize, sentence, augment, objective, infer];
 const ORDER = LESSONS.map((lesson) => lesson.name);
 const PATIENCE = 20000; // ms of silence after which a question may be asked anew
 
-/** Reads the component's value: appended lines of JSON; a text that is not a continuation restarts. */
-class Lines {
-  constructor(receive) {
-    this.text = "";
-    this.receive = receive;
-  }
-
-  feed(text) {
-    if (typeof text !== "string" || text === this.text) return;
-    if (!text.startsWith(this.text)) this.text = "";
-    const complete = text.lastIndexOf("\n") + 1;
-    const tail = text.slice(this.text.length, complete);
-    this.text = text.slice(0, complete);
-    for (const line of tail.split("\n")) if (line) this.receive(JSON.parse(line));
-  }
-}
-
-class Lesson {
+export class Lesson {
+  /**
+   * @param {HTMLElement} root
+   * @param {Bridge} bridge
+   */
   constructor(root, bridge) {
     this.bridge = bridge;
     this.root = root;
-    this.state = {
-      checkpoint: null,
-      picture: null,
-      frame: null,
-      truth: null,
-      vocabulary: null,
-      boxes: [],
-      boxesBy: "visitor",
-      selected: null,
-      source: null,
-      scene: 6,
-      objects: 8,
-      seed: 0,
-      augment: {
-        noise_objects: true,
-        jitter: 0.1,
-        class_corruption: "rand_n_fake",
-        eos_at_first_noise: false,
-      },
-    };
+    this.state = newState();
+    /** @type {{[name: string]: Page}} that were looked at */
     this.pages = {};
+    /** @type {Page | null} */
     this.page = null;
+    /** @type {((line: Line) => void) | null} who follows what the model writes */
+    this.receive = null;
+    this.heard = 0; // when it last wrote
     this.lines = new Lines((line) => this.line(line));
     this.update = latest(() => this.page && this.page.update());
     this.soon = onceAFrame(() => {
       this.board.draw();
       this.update();
     });
+    this.board = new LearnBoard(this);
+    this.tools = new LearnTools(this);
+    this.notice = h("p", { class: "learn-notice", role: "status" });
+    this.panel = h("section", { class: "learn-page", role: "tabpanel", id: "learn-panel" });
+    this.tabs = LESSONS.map((lesson, i) => this.tab(lesson, i));
     this.build();
     bridge.watch("value", () => this.lines.feed(bridge.props.value));
     on("checkpoint", (name) => this.useCheckpoint(name));
@@ -76,9 +62,27 @@ class Lesson {
     }).observe(root);
   }
 
+  /**
+   * What is open; pages ask only when something is.
+   * @returns {Opened}
+   */
+  opened() {
+    const { picture, frame, vocabulary } = this.state;
+    if (!picture || !frame || !vocabulary) throw new Error("no picture is open yet");
+    return { picture, frame, vocabulary };
+  }
+
+  get chosen() {
+    const { boxes, selected } = this.state;
+    return selected === null ? undefined : boxes[selected];
+  }
+
   // ---- talking to the server ----------------------------------------------------------------
 
-  /** The question's common part and `more`; an error is shown and comes back as `null`. */
+  /**
+   * The question's common part and `more`; an error is shown and comes back as `null`.
+   * @type {(name: string, more: object) => Promise<any>}
+   */
   async ask(name, more) {
     const answer = await this.bridge.server[name](this.question(more));
     if (!answer || answer.error) {
@@ -91,6 +95,7 @@ class Lesson {
     return answer;
   }
 
+  /** @param {object} more */
   question(more) {
     const { state } = this;
     return {
@@ -101,7 +106,10 @@ class Lesson {
     };
   }
 
-  /** Ask the model to write; lines come back through `line`. */
+  /**
+   * Ask the model to write; lines come back through `line`.
+   * @type {(ask: string, more: object, receive: (line: Line) => void) => boolean}
+   */
   write(ask, more, receive) {
     if (this.receive && Date.now() - this.heard < PATIENCE) return false;
     this.receive = receive;
@@ -111,6 +119,7 @@ class Lesson {
     return true;
   }
 
+  /** @param {Line} line */
   line(line) {
     this.heard = Date.now();
     if (line.k === "error") this.say(line.message, true);
@@ -121,6 +130,7 @@ class Lesson {
     }
   }
 
+  /** @type {(message: string, bad?: boolean) => void} */
   say(message, bad) {
     if (this.notice.textContent !== message) this.notice.textContent = message;
     this.notice.dataset.tone = bad ? "error" : "plain";
@@ -135,12 +145,16 @@ class Lesson {
     const source = image ? image.id : null;
     if (this.state.picture && (!source || source === this.state.source)) return;
     this.state.source = source;
-    this.open(image ? { picture: image.id } : {}, false, image && image.example);
+    this.open(image ? { picture: image.id } : {}, false, image?.example);
   }
 
-  /** The picture that is asked for; if the server has forgotten it, its example; else a scene. */
+  /**
+   * The picture that is asked for; if the server has forgotten it, its example; else a scene.
+   * @type {(where: Where, example: string | null | undefined) => Promise<Partial<Answer>>}
+   */
   async find(where, example) {
     const ways = [where, example ? { example } : {}, { scene: this.state.scene }];
+    /** @type {Partial<Answer>} */
     let answer = { error: "there is no picture" };
     for (const way of ways) {
       if (!Object.keys(way).length) continue;
@@ -150,6 +164,7 @@ class Lesson {
     return answer;
   }
 
+  /** @type {(where: Where, keepBoxes?: boolean, example?: string | null) => Promise<void>} */
   async open(where, keepBoxes, example) {
     const answer = await this.find(where, example);
     if (answer.error) {
@@ -164,19 +179,23 @@ class Lesson {
       state.boxesBy = truth ? "truth" : "visitor";
       state.selected = state.boxes.length ? 0 : null;
     }
-    this.board.load(picture);
-    this.fillTools();
+    this.board.load(this.opened().picture);
+    this.tools.fill();
     for (const page of Object.values(this.pages)) if (page.opened) page.opened();
     this.say(model ? "" : `No checkpoint: pages 1 to 3 use the paper's vocabulary. ${problem}`);
     this.soon();
   }
 
+  /** @param {string} name */
   useCheckpoint(name) {
     this.state.checkpoint = name;
     if (this.state.picture) this.open({ picture: this.state.picture.id }, true);
   }
 
-  /** Put other boxes on the picture; `by` says whose they are: truth, model or visitor. */
+  /**
+   * Put other boxes on the picture; `by` says whose they are: truth, model or visitor.
+   * @type {(rows: Row[], by: State["boxesBy"]) => void}
+   */
   setBoxes(rows, by) {
     this.state.boxes = rows.map(asBox);
     this.state.boxesBy = by;
@@ -184,6 +203,7 @@ class Lesson {
     this.boxesChanged();
   }
 
+  /** @param {Point} point */
   beginBox(point) {
     const { state } = this;
     const name = state.boxes.length ? state.boxes[state.boxes.length - 1].name : "person";
@@ -191,39 +211,34 @@ class Lesson {
     state.selected = state.boxes.length - 1;
   }
 
+  /** @type {(index: number, box: LearnBox) => void} */
   setBox(index, box) {
     this.state.boxes[index] = box;
     this.soon();
   }
 
-  /** After a drag: corners in order, nothing without area, whole pixels. */
+  /** After a drag. */
   settleBox() {
     const { state } = this;
-    state.boxes = state.boxes
-      .map((box) => ({
-        x0: Math.round(Math.min(box.x0, box.x1)),
-        y0: Math.round(Math.min(box.y0, box.y1)),
-        x1: Math.round(Math.max(box.x0, box.x1)),
-        y1: Math.round(Math.max(box.y0, box.y1)),
-        name: box.name,
-      }))
-      .filter((box) => box.x1 - box.x0 >= 2 && box.y1 - box.y0 >= 2);
+    state.boxes = settled(state.boxes);
     if (state.selected !== null && state.selected >= state.boxes.length) {
       state.selected = state.boxes.length ? state.boxes.length - 1 : null;
     }
     this.boxesChanged();
   }
 
+  /** @param {number | null} index */
   choose(index) {
     this.state.selected = index;
     this.boxesChanged();
   }
 
   boxesChanged() {
-    this.fillTools();
+    this.tools.fill();
     this.soon();
   }
 
+  /** @param {number} index */
   removeBox(index) {
     const { state } = this;
     state.boxes.splice(index, 1);
@@ -232,39 +247,34 @@ class Lesson {
   }
 
   addBox() {
-    const { w, h: tall } = this.state.picture;
+    const { w, h: tall } = this.opened().picture;
     this.beginBox({ x: Math.round(w * 0.35), y: Math.round(tall * 0.35) });
-    Object.assign(this.state.boxes[this.state.selected], {
-      x1: Math.round(w * 0.65),
-      y1: Math.round(tall * 0.65),
-    });
+    if (this.chosen) Object.assign(this.chosen, { x1: Math.round(w * 0.65), y1: Math.round(tall * 0.65) });
     this.boxesChanged();
   }
 
   // ---- page ---------------------------------------------------------------------------------
 
-  build() {
-    this.board = new LearnBoard(this);
-    this.tools = new LearnTools(this);
-    this.notice = h("p", { class: "learn-notice", role: "status" });
-    this.tabs = ORDER.map((name, i) =>
-      h(
-        "button",
-        {
-          type: "button",
-          role: "tab",
-          id: `learn-tab-${name}`,
-          "data-lesson": name,
-          "aria-controls": "learn-panel",
-          onclick: () => this.show(name),
-        },
-        h("span", { class: "learn-number" }, i + 1),
-        LESSONS[i].title
-      )
+  /** @type {(lesson: {name: string, title: string}, number: number) => HTMLButtonElement} */
+  tab({ name, title }, number) {
+    return h(
+      "button",
+      {
+        type: "button",
+        role: "tab",
+        id: `learn-tab-${name}`,
+        "data-lesson": name,
+        "aria-controls": "learn-panel",
+        onclick: () => this.show(name),
+      },
+      h("span", { class: "learn-number" }, number + 1),
+      title
     );
+  }
+
+  build() {
     const nav = h("div", { class: "learn-nav", role: "tablist", "aria-label": "Lessons" }, this.tabs);
     nav.addEventListener("keydown", (event) => this.key(event));
-    this.panel = h("section", { class: "learn-page", role: "tabpanel", id: "learn-panel" });
     const left = h(
       "section",
       { class: "learn-picture", "aria-label": "Your picture and boxes" },
@@ -276,10 +286,7 @@ class Lesson {
     this.show(ORDER[0]);
   }
 
-  fillTools() {
-    this.tools.fill();
-  }
-
+  /** @param {string} name */
   show(name) {
     if (!this.pages[name]) this.pages[name] = LESSONS[ORDER.indexOf(name)].mount(this);
     this.page = this.pages[name];
@@ -296,9 +303,13 @@ class Lesson {
     if (this.state.picture) this.soon();
   }
 
-  /** Links to the page before and the page after. */
+  /**
+   * Links to the page before and the page after.
+   * @param {string} name
+   */
   steps(name) {
     const at = ORDER.indexOf(name);
+    /** @type {(to: string | undefined, text: string) => HTMLElement} */
     const link = (to, text) =>
       to
         ? widgets.button(text, () => {
@@ -312,14 +323,17 @@ class Lesson {
     return h(
       "div",
       { class: "learn-steps" },
-      link(before, before && `← ${LESSONS[at - 1].title}`),
-      link(after, after && `${LESSONS[at + 1].title} →`)
+      link(before, before ? `← ${LESSONS[at - 1].title}` : ""),
+      link(after, after ? `${LESSONS[at + 1].title} →` : "")
     );
   }
 
+  /** @param {KeyboardEvent} event */
   key(event) {
-    const at = this.tabs.indexOf(event.target.closest("[role=tab]"));
-    const to = { ArrowLeft: at - 1, ArrowRight: at + 1, Home: 0, End: ORDER.length - 1 }[event.key];
+    const at = this.tabs.findIndex((tab) => tab.contains(/** @type {Node} */ (event.target)));
+    /** @type {{[key: string]: number}} */
+    const moves = { ArrowLeft: at - 1, ArrowRight: at + 1, Home: 0, End: ORDER.length - 1 };
+    const to = moves[event.key];
     if (at < 0 || to === undefined || !ORDER[to]) return;
     event.preventDefault();
     this.show(ORDER[to]);
@@ -327,10 +341,10 @@ class Lesson {
   }
 }
 
-const asBox = ([x0, y0, x1, y1, name]) => ({ x0, y0, x1, y1, name });
-
-/** Called by the component's load hook. */
+/**
+ * Called by the component's load hook.
+ * @type {(element: Element, bridge: Bridge) => void}
+ */
 export const mountLearn = (element, bridge) => {
-  const root = element.querySelector("[data-learn]");
-  enterLesson(new Lesson(root, bridge));
+  enterLesson(new Lesson(partOf(element, "[data-learn]"), bridge));
 };

@@ -5,14 +5,27 @@ import { fixed, probability } from "#kit/numbers.js";
 import { paintPair, PairControls, pairQuestion } from "#learn/augmentation.js";
 import * as widgets from "#learn/widgets.js";
 
+/** @import {LearnBoard} from "#learn/board.js" */
+/** @import {Lesson} from "#learn/lesson.js" */
+/** @import {Column, PairView, Word} from "#learn/widgets.js" */
+
+/** @typedef {{loss: number, prob: number, rank: number, best: (Word & {prob: number})[]}} Priced token */
+/** @typedef {{tokens: Priced[], mean: number | null, coord: number | null, class: number | null}} Prices */
+/** @typedef {PairView & Prices & {uniform: number}} View means by kind of token, in nats */
+
 const STRIP = 56;
 
 class Objective {
+  /** @param {Lesson} lesson */
   constructor(lesson) {
     this.lesson = lesson;
+    /** @type {number | null} */
     this.pointed = null;
     this.index = 0;
+    /** @type {View | null} */
     this.view = null;
+    /** @type {SVGRectElement | null} */
+    this.head = null;
     this.controls = new PairControls(lesson, true);
     this.mean = widgets.readout("mean loss, nats", "over all weights: what training minimises");
     this.coord = widgets.readout("coordinates");
@@ -59,27 +72,28 @@ class Objective {
       return;
     }
     this.node.dataset.busy = "true";
+    /** @type {View | null} */
     const view = await lesson.ask("learn_objective", pairQuestion(lesson.state));
     this.node.dataset.busy = "false";
     if (!view) return;
     this.view = view;
     this.index = Math.min(this.index, view.tokens.length - 1);
-    this.fill();
+    this.fill(view);
     lesson.board.draw();
   }
 
-  fill() {
-    const { view } = this;
+  /** @param {View} view */
+  fill(view) {
     this.mean.set(fixed(view.mean));
     this.coord.set(fixed(view.coord));
     this.classes.set(fixed(view.class));
     this.uniform.set(fixed(view.uniform));
-    this.drawStrip();
+    this.drawStrip(view);
     this.select(this.index);
     clear(this.tables).append(
       ...widgets.pairTables(view, {
         extraName: "loss",
-        extra: (column, index) => this.lossCell(column, index),
+        extra: (column, index) => this.lossCell(view, column, index),
         onfocus: (number) => {
           this.pointed = number;
           this.lesson.board.draw();
@@ -88,10 +102,11 @@ class Objective {
     );
   }
 
-  lossCell(column, index) {
-    const token = this.view.tokens[index];
+  /** @type {(view: View, column: Column, index: number) => HTMLTableCellElement} */
+  lossCell(view, column, index) {
+    const token = view.tokens[index];
     if (column.weight === 0) return h("td", { class: "na" }, "–");
-    const share = Math.min(token.loss / this.view.uniform, 1);
+    const share = Math.min(token.loss / view.uniform, 1);
     return h(
       "td",
       {
@@ -105,8 +120,8 @@ class Objective {
     );
   }
 
-  drawStrip() {
-    const { columns, tokens, objects } = this.view;
+  /** @param {View} view */
+  drawStrip({ columns, tokens, objects }) {
     const n = tokens.length;
     set(this.strip, { viewBox: `0 0 ${n} ${STRIP}`, "aria-label": `Probabilities of ${n} target tokens` });
     clear(this.strip);
@@ -126,6 +141,7 @@ class Objective {
     this.strip.append(this.head);
   }
 
+  /** @param {PointerEvent} event */
   pointAt(event) {
     if (!this.view) return;
     const at = this.strip.getBoundingClientRect();
@@ -134,12 +150,17 @@ class Objective {
     this.select(Math.min(Math.max(index, 0), n - 1));
   }
 
-  /** What the model thought at one position. */
+  /**
+   * What the model thought at one position.
+   * @param {number} index
+   */
   select(index) {
+    const { head, view } = this;
+    if (!head || !view) return;
     this.index = index;
-    const token = this.view.tokens[index];
-    const column = this.view.columns[index];
-    set(this.head, { x: index });
+    const token = view.tokens[index];
+    const column = view.columns[index];
+    set(head, { x: index });
     const shown = token.best.some((one) => one.id === column.target.id);
     const most = token.best[0].prob;
     const rows = shown ? token.best : [...token.best, { ...column.target, prob: token.prob }];
@@ -169,6 +190,7 @@ class Objective {
     );
   }
 
+  /** @param {LearnBoard} board */
   paint(board) {
     return this.view ? paintPair(board, this.view, this.pointed) : null;
   }
@@ -177,5 +199,5 @@ class Objective {
 export const objective = {
   name: "objective",
   title: "Objective",
-  mount: (lesson) => new Objective(lesson),
+  mount: (/** @type {Lesson} */ lesson) => new Objective(lesson),
 };

@@ -3,20 +3,33 @@
 
 import { clear, h, set, svg } from "#kit/elements.js";
 import { fixed } from "#kit/numbers.js";
-import { isVertical } from "#kit/roles.js";
+import { COORDINATES } from "#kit/roles.js";
+import { Loupe } from "#learn/loupe.js";
 import * as widgets from "#learn/widgets.js";
 
-const LOUPE = 168;
-const PITCH = 56; // a bin in the loupe: even a whole bin of error stays in view
+/** @import {Frame} from "#kit/photo.js" */
+/** @import {Coordinate} from "#kit/roles.js" */
+/** @import {Answer, LearnBoard} from "#learn/board.js" */
+/** @import {Lesson} from "#learn/lesson.js" */
+
+/** @typedef {{bins: number[], snapped: Frame, errors: Frame, worst: number, iou: number}} Snapped a box */
+/** @typedef {{iou: number[], worst: number[]}} Errors by number of bins */
+/** @typedef {{bins: number[], round: Errors, floor: Errors}} Curve */
+/** @typedef {{bins: number, bin_px: [x: number, y: number], slots: Coordinate[], boxes: Snapped[]}} Grid */
+/** @typedef {Answer & Grid & {worst: number | null, mean_iou: number | null, curve?: Curve}} View */
+
 const PRESETS = [8, 32, 100, 500, 1000, 2000];
-const EDGES = { ymin: 1, xmin: 0, ymax: 3, xmax: 2 };
 
 class Quantize {
+  /** @param {Lesson} lesson */
   constructor(lesson) {
     this.lesson = lesson;
     this.bins = 32;
     this.quantizer = "round";
+    /** @type {string | null} */
     this.boxesKey = null;
+    /** @type {View | null} */
+    this.view = null;
     this.slider = widgets.slider({
       label: "Bins per axis",
       min: 8,
@@ -103,7 +116,7 @@ class Quantize {
   }
 
   opened() {
-    const own = this.lesson.state.vocabulary.bins;
+    const own = this.lesson.opened().vocabulary.bins;
     const values = [...new Set([...PRESETS, own])].sort((a, b) => a - b);
     clear(this.presets).append(
       ...values.map((value) =>
@@ -117,9 +130,10 @@ class Quantize {
         )
       )
     );
-    this.loupes.forEach((loupe) => loupe.load(this.lesson.state.picture));
+    this.loupes.forEach((loupe) => loupe.load(this.lesson.opened().picture));
   }
 
+  /** @param {number} value */
   setBins(value) {
     this.bins = value;
     this.lesson.soon();
@@ -129,6 +143,7 @@ class Quantize {
     const { lesson } = this;
     const key = JSON.stringify([lesson.state.picture?.id, lesson.state.checkpoint, lesson.state.boxes]);
     const more = { bins: this.bins, quantizer: this.quantizer, curve: key !== this.boxesKey };
+    /** @type {View | null} */
     const view = await lesson.ask("learn_quantize", more);
     if (!view) return;
     this.boxesKey = key;
@@ -138,6 +153,7 @@ class Quantize {
     lesson.board.draw();
   }
 
+  /** @param {View} view */
   fill(view) {
     for (const button of this.presets.children) {
       button.setAttribute("aria-pressed", String(Number(button.getAttribute("data-bins")) === view.bins));
@@ -164,29 +180,33 @@ class Quantize {
     );
     this.loupes.forEach((loupe) => {
       loupe.node.hidden = !view.boxes[chosen] || !boxes[chosen];
-      if (!loupe.node.hidden) loupe.show(boxes[chosen], view.boxes[chosen].snapped, view, state.frame);
+      if (!loupe.node.hidden) loupe.show(boxes[chosen], view.boxes[chosen], view, this.lesson.opened().frame);
     });
   }
 
+  /** @type {(board: LearnBoard) => "own" | null} */
   paint(board) {
-    if (!this.view) return null;
-    this.grid(board);
+    const { view } = this;
+    if (!view) return null;
+    this.grid(board, view.bin_px);
     board.drawBoxes();
     const chosen = this.lesson.state.selected;
-    this.view.boxes.forEach((box, i) => {
-      const look = chosen === null || chosen === this.view.kept[i] ? "" : "faint";
-      for (const slot of Object.keys(EDGES)) {
+    view.boxes.forEach((box, i) => {
+      const look = chosen === null || chosen === view.kept[i] ? "" : "faint";
+      for (const slot of COORDINATES) {
         board.layers.over.append(board.edge(box.snapped, slot, look));
       }
     });
     return "own";
   }
 
-  /** The bins' places, as long as they can be told apart. */
-  grid(board) {
-    const [px, py] = this.view.bin_px;
+  /**
+   * The bins' places, as long as they can be told apart.
+   * @type {(board: LearnBoard, pitch: [x: number, y: number]) => void}
+   */
+  grid(board, [px, py]) {
     if (Math.min(px, py) * board.scale < 5) return;
-    const { picture, frame } = this.lesson.state;
+    const { picture, frame } = this.lesson.opened();
     const strength = Math.min(0.6, (Math.min(px, py) * board.scale) / 60);
     let d = "";
     for (let x = frame[0]; x <= picture.w + 0.01; x += px) d += `M${x * board.scale} 0V${picture.h * board.scale}`;
@@ -195,81 +215,12 @@ class Quantize {
   }
 }
 
-/** A corner of a box, magnified until bins can be seen. */
-class Loupe {
-  constructor(name, vertical, horizontal) {
-    this.slots = [vertical, horizontal];
-    this.image = svg("image", { preserveAspectRatio: "none" });
-    this.marks = svg("g");
-    this.caption = h("figcaption", { class: "p2s-small p2s-soft" });
-    this.name = name;
-    this.node = h(
-      "figure",
-      { class: "learn-loupe", hidden: true },
-      svg(
-        "svg",
-        { viewBox: `0 0 ${LOUPE} ${LOUPE}`, role: "img", "aria-label": `The ${name} corner, magnified` },
-        this.image,
-        this.marks
-      ),
-      this.caption
-    );
-  }
-
-  load(picture) {
-    this.picture = picture;
-    set(this.image, { href: picture.src });
-  }
-
-  show(box, snapped, view, frame) {
-    const [vertical, horizontal] = this.slots;
-    const edges = [box.x0, box.y0, box.x1, box.y1];
-    const [x, y] = [edges[EDGES[horizontal]], edges[EDGES[vertical]]];
-    const [px, py] = view.bin_px;
-    const zoom = Math.min(PITCH / Math.min(px, py), 48);
-    const ax = (value) => LOUPE / 2 + (value - x) * zoom;
-    const ay = (value) => LOUPE / 2 + (value - y) * zoom;
-    const size = { width: this.picture.w * zoom, height: this.picture.h * zoom };
-    set(this.image, { x: ax(0), y: ay(0), ...size });
-    clear(this.marks).append(
-      svg("path", { class: "learn-grid", d: this.lines(x, y, zoom, view, frame), opacity: 0.7 }),
-      svg("path", { class: "learn-true-halo", d: `M${LOUPE / 2} 0V${LOUPE}M0 ${LOUPE / 2}H${LOUPE}` }),
-      svg("path", { class: "learn-true", d: `M${LOUPE / 2} 0V${LOUPE}M0 ${LOUPE / 2}H${LOUPE}` }),
-      this.line(horizontal, ax(snapped[EDGES[horizontal]])),
-      this.line(vertical, ay(snapped[EDGES[vertical]]))
-    );
-    const errors = view.boxes.find((one) => one.snapped === snapped).errors;
-    const slots = view.slots;
-    const error = (slot) => `${slot} ${signed(errors[slots.indexOf(slot)])} px`;
-    this.caption.textContent = `${this.name}, × ${zoom < 10 ? zoom.toFixed(1) : Math.round(zoom)}: ${error(vertical)}, ${error(horizontal)}`;
-  }
-
-  line(slot, at) {
-    const along = isVertical(slot)
-      ? { x1: 0, x2: LOUPE, y1: at, y2: at }
-      : { y1: 0, y2: LOUPE, x1: at, x2: at };
-    return svg("line", { class: "learn-edge", "data-slot": slot, ...along });
-  }
-
-  lines(x, y, zoom, view, frame) {
-    const [px, py] = view.bin_px;
-    const reach = LOUPE / 2 / zoom;
-    let d = "";
-    for (let i = Math.ceil((x - reach - frame[0]) / px); frame[0] + i * px <= x + reach; i += 1) {
-      d += `M${LOUPE / 2 + (frame[0] + i * px - x) * zoom} 0V${LOUPE}`;
-    }
-    for (let i = Math.ceil((y - reach - frame[1]) / py); frame[1] + i * py <= y + reach; i += 1) {
-      d += `M0 ${LOUPE / 2 + (frame[1] + i * py - y) * zoom}H${LOUPE}`;
-    }
-    return d;
-  }
-}
-
-const signed = (value) => `${value < 0 ? "−" : "+"}${Math.abs(value).toFixed(2)}`;
-
 /** Mean IoU over the number of bins for both quantisers; a click chooses the number. */
 class Plot {
+  /** @param {(bins: number) => void} choose */
   constructor(choose) {
+    /** @type {SVGCircleElement | null} */
+    this.dot = null;
     this.size = { w: 360, h: 168, left: 34, bottom: 24, top: 8, right: 8 };
     this.svg = svg("svg", {
       viewBox: `0 0 ${this.size.w} ${this.size.h}`,
@@ -285,18 +236,21 @@ class Plot {
     });
   }
 
+  /** @param {number} bins */
   x(bins) {
     const { w, left, right } = this.size;
     return left + (Math.log(bins / 8) / Math.log(250)) * (w - left - right);
   }
 
+  /** @param {number} iou */
   y(iou) {
     const { h: tall, bottom, top } = this.size;
     return top + (1 - iou) * (tall - bottom - top);
   }
 
+  /** @param {Curve} curve */
   load(curve) {
-    const path = (values) =>
+    const path = (/** @type {number[]} */ values) =>
       values.map((iou, i) => `${i ? "L" : "M"}${this.x(curve.bins[i])} ${this.y(iou)}`).join("");
     const { w, h: tall, left, bottom, right } = this.size;
     clear(this.svg).append(
@@ -315,6 +269,7 @@ class Plot {
     this.svg.append(this.dot);
   }
 
+  /** @param {View} view */
   mark(view) {
     if (this.dot && view.mean_iou !== null) {
       set(this.dot, { cx: this.x(view.bins), cy: this.y(view.mean_iou) });
@@ -325,5 +280,5 @@ class Plot {
 export const quantize = {
   name: "quantize",
   title: "Quantisation",
-  mount: (lesson) => new Quantize(lesson),
+  mount: (/** @type {Lesson} */ lesson) => new Quantize(lesson),
 };

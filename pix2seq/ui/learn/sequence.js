@@ -7,12 +7,26 @@ import { isCoordinate, isVertical, ROLE_MEANING, SLOTS } from "#kit/roles.js";
 import { boxNumber } from "#learn/board.js";
 import * as widgets from "#learn/widgets.js";
 
+/** @import {Frame} from "#kit/photo.js" */
+/** @import {Coordinate, Slot} from "#kit/roles.js" */
+/** @import {Answer, LearnBoard} from "#learn/board.js" */
+/** @import {Lesson} from "#learn/lesson.js" */
+/** @import {Part} from "#learn/state.js" */
+/** @import {Word} from "#learn/widgets.js" */
+
+/** @typedef {Word & {slot: Slot, object: number | null}} Written a token of the sentence */
+/** @typedef {Answer & {order: number[], left_out: number, tokens: Written[]}} View */
+
 class Sentence {
+  /** @param {Lesson} lesson */
   constructor(lesson) {
     this.lesson = lesson;
     this.order = "random";
     this.asIds = false;
+    this.size = 0; // of the vocabulary
+    /** @type {View | null} */
     this.view = null;
+    /** @type {number | null} */
     this.pointed = null;
     this.orders = widgets.choice({
       label: "Order of the objects",
@@ -81,7 +95,7 @@ class Sentence {
   }
 
   opened() {
-    const { layout, size } = this.lesson.state.vocabulary;
+    const { layout, size } = this.lesson.opened().vocabulary;
     clear(this.shelf).append(
       ...layout.map((part) =>
         h(
@@ -104,6 +118,7 @@ class Sentence {
 
   async update() {
     const { state } = this.lesson;
+    /** @type {View | null} */
     const view = await this.lesson.ask("learn_sentence", { order: this.order, seed: state.seed });
     if (!view) return;
     this.view = view;
@@ -114,6 +129,7 @@ class Sentence {
   fill() {
     const { view } = this;
     if (!view) return;
+    /** @type {[Written, number][][]} */
     const groups = [];
     view.tokens.forEach((token, index) => {
       if (token.slot === "eos" || token.object === groups.length) groups.push([]);
@@ -134,12 +150,13 @@ class Sentence {
       )
     );
     const objects = view.order.length;
-    const { maxObjects } = this.lesson.state.vocabulary;
+    const { maxObjects } = this.lesson.opened().vocabulary;
     this.count.textContent =
       `${plural(objects, "object", "objects")} × 5 + EOS = ${view.tokens.length} tokens, of a vocabulary of ${this.size}.` +
       (view.left_out ? ` ${view.left_out} left out: this checkpoint writes at most ${maxObjects} objects.` : "");
   }
 
+  /** @type {(token: Written, index: number) => HTMLElement} */
   token(token, index) {
     const shown = this.asIds ? { ...token, text: String(token.id) } : token;
     const chip = widgets.chip(shown, token.slot);
@@ -156,18 +173,21 @@ class Sentence {
     return chip;
   }
 
-  /** Show a token's edge on the picture and its place in the vocabulary. */
+  /**
+   * Show a token's edge on the picture and its place in the vocabulary.
+   * @param {number | null} index
+   */
   point(index) {
     this.pointed = index;
     const token = index === null || !this.view ? null : this.view.tokens[index];
     for (const part of this.shelf.children) {
       const mark = /** @type {HTMLElement} */ (part.querySelector(".learn-here"));
       const first = Number(part.getAttribute("data-first"));
-      const layout = this.lesson.state.vocabulary.layout.find((one) => one.first === first);
-      const inside = token && token.id >= layout.first && token.id <= layout.last;
-      mark.hidden = !inside;
-      part.classList.toggle("here", Boolean(inside));
-      if (inside) mark.style.left = `${(100 * (token.id - first + 0.5)) / layout.count}%`;
+      const ids = this.lesson.opened().vocabulary.layout.find((one) => one.first === first);
+      const here = token && ids && token.id >= ids.first && token.id <= ids.last;
+      mark.hidden = !here;
+      part.classList.toggle("here", Boolean(here));
+      if (here) mark.style.left = `${(100 * (token.id - first + 0.5)) / ids.count}%`;
     }
     this.pointedText.textContent = token
       ? `${token.slot} ${token.text}: id ${token.id}`
@@ -175,17 +195,20 @@ class Sentence {
     this.lesson.board.draw();
   }
 
+  /** @type {(board: LearnBoard) => "own" | null} */
   paint(board) {
-    if (!this.view) return null;
+    const { view } = this;
+    if (!view) return null;
     const { boxes } = this.lesson.state;
-    this.view.order.forEach((place, number) => {
-      const box = boxes[this.view.kept[place]];
+    view.order.forEach((place, number) => {
+      const box = boxes[view.kept[place]];
       if (!box) return;
-      const token = this.pointed === null ? null : this.view.tokens[this.pointed];
+      const token = this.pointed === null ? null : view.tokens[this.pointed];
+      /** @type {Frame} */
       const edges = [box.x0, box.y0, box.x1, box.y1];
       const mine = token && token.object === number;
       const look = token && token.object !== null && !mine ? "dim" : "";
-      board.layers.boxes.append(board.box(edges, { look, label: `${boxNumber(this.view, place)}  ${box.name}` }));
+      board.layers.boxes.append(board.box(edges, { look, label: `${boxNumber(view, place)}  ${box.name}` }));
       if (mine && isCoordinate(token.slot)) {
         board.layers.over.append(this.axis(board, edges, token.slot), board.edge(edges, token.slot));
       }
@@ -193,10 +216,13 @@ class Sentence {
     return "own";
   }
 
-  /** The whole line through an edge: a coordinate alone is a line across the picture. */
+  /**
+   * The whole line through an edge: a coordinate alone is a line across the picture.
+   * @type {(board: LearnBoard, edges: Frame, slot: Coordinate) => SVGLineElement}
+   */
   axis(board, edges, slot) {
     const at = edges[{ ymin: 1, xmin: 0, ymax: 3, xmax: 2 }[slot]] * board.scale;
-    const { w, h: tall } = board.picture;
+    const { w, h: tall } = board.size;
     const ends = isVertical(slot)
       ? { x1: 0, x2: w * board.scale, y1: at, y2: at }
       : { x1: at, x2: at, y1: 0, y2: tall * board.scale };
@@ -204,10 +230,10 @@ class Sentence {
   }
 }
 
-const ids = (part) => (part.first === part.last ? String(part.first) : `${part.first}–${part.last}`);
+const ids = (/** @type {Part} */ part) => (part.first === part.last ? String(part.first) : `${part.first}–${part.last}`);
 
 export const sentence = {
   name: "sentence",
   title: "Sequence",
-  mount: (lesson) => new Sentence(lesson),
+  mount: (/** @type {Lesson} */ lesson) => new Sentence(lesson),
 };

@@ -4,11 +4,17 @@
 import { clear, h } from "#kit/elements.js";
 import * as widgets from "#learn/widgets.js";
 
+/** @import {LearnBox} from "#learn/board.js" */
+/** @import {Lesson} from "#learn/lesson.js" */
+
+/** @type {{[key: string]: [right: number, down: number]}} */
 const MOVES = { ArrowLeft: [-1, 0], ArrowRight: [1, 0], ArrowUp: [0, -1], ArrowDown: [0, 1] };
 
 export class LearnTools {
+  /** @param {Lesson} lesson */
   constructor(lesson) {
     this.lesson = lesson;
+    /** @type {(text: string, hint: string, action: () => void) => HTMLButtonElement} */
     const button = (text, hint, action) => widgets.button(text, action, { title: hint });
     this.truth = button("True boxes", "the boxes that this picture is known to have", () =>
       lesson.setBoxes(lesson.state.truth || [], "truth")
@@ -45,7 +51,7 @@ export class LearnTools {
 
   detect() {
     this.lesson.write("boxes", {}, (line) => {
-      if (line.k !== "boxes") return;
+      if (line.k !== "boxes" || !line.boxes) return;
       this.lesson.setBoxes(line.boxes, "model");
       if (!line.boxes.length) this.lesson.say("The model wrote no object here. Draw one yourself.");
     });
@@ -66,6 +72,7 @@ export class LearnTools {
     }
   }
 
+  /** @type {(box: LearnBox, index: number) => HTMLElement} */
   item(box, index) {
     const { lesson } = this;
     const here = index === lesson.state.selected;
@@ -92,8 +99,9 @@ export class LearnTools {
     );
   }
 
+  /** @type {(box: LearnBox, index: number) => HTMLSelectElement} */
   select(box, index) {
-    const { classes } = this.lesson.state.vocabulary;
+    const { classes } = this.lesson.opened().vocabulary;
     const names = classes.includes(box.name) ? classes : [box.name, ...classes];
     const select = h(
       "select",
@@ -110,6 +118,7 @@ export class LearnTools {
     return select;
   }
 
+  /** @type {(event: KeyboardEvent, index: number) => void} */
   key(event, index) {
     if (event.key === "Delete" || event.key === "Backspace") {
       event.preventDefault();
@@ -119,7 +128,7 @@ export class LearnTools {
     event.preventDefault();
     const step = event.shiftKey ? 10 : 1;
     const [dx, dy] = MOVES[event.key].map((sign) => sign * step);
-    const { w, h: tall } = this.lesson.state.picture;
+    const { w, h: tall } = this.lesson.board.size;
     const box = { ...this.lesson.state.boxes[index] };
     if (event.altKey) {
       box.x1 = Math.min(Math.max(box.x1 + dx, box.x0 + 2), w);

@@ -2,9 +2,34 @@
 
 import { h } from "#kit/elements.js";
 
+/** @import {Attributes} from "#kit/elements.js" */
+/** @import {Frame} from "#kit/photo.js" */
+/** @import {Slot} from "#kit/roles.js" */
+/** @import {Answer} from "#learn/board.js" */
+
+/** @typedef {{id: number, kind: string, text: string}} Word of the vocabulary */
+
+/**
+ * One position of a training pair: what goes in, what should come out.
+ * @typedef {object} Column
+ * @property {Slot} slot
+ * @property {number} object
+ * @property {Word} input
+ * @property {number | null} input_object
+ * @property {boolean} corrupted the input's class is not the true one
+ * @property {Word} target
+ * @property {number} weight
+ */
+
+/** @typedef {{box: Frame, real: boolean, place: number, text: string}} PairObject real ones have a place */
+/** @typedef {Answer & {columns: Column[], objects: PairObject[], num_real: number}} PairView */
+
 let counter = 0;
 
-/** Where the paper says it. */
+/**
+ * Where the paper says it.
+ * @param {string} text
+ */
 export const source = (text) =>
   h("span", { class: "learn-source", title: `Chen et al., Pix2seq, arXiv 2109.10852, ${text}` }, text);
 
@@ -17,8 +42,8 @@ export const slider = ({ label, min, max, step, value, log, format, oninput, hin
   const id = `learn-control-${(counter += 1)}`;
   const show = format || String;
   const ratio = Math.log(max / min);
-  const place = (v) => (log ? Math.round((1000 * Math.log(v / min)) / ratio) : v);
-  const read = (p) => (log ? Math.round(min * Math.exp((ratio * p) / 1000)) : Number(p));
+  const place = (/** @type {number} */ v) => (log ? Math.round((1000 * Math.log(v / min)) / ratio) : v);
+  const read = (/** @type {number} */ p) => (log ? Math.round(min * Math.exp((ratio * p) / 1000)) : p);
   const output = h("output", { class: "p2s-mono", for: id });
   const input = h("input", {
     type: "range",
@@ -27,30 +52,26 @@ export const slider = ({ label, min, max, step, value, log, format, oninput, hin
     max: log ? 1000 : max,
     step: log ? 1 : step || 1,
   });
-  const control = { value };
-  control.set = (next) => {
-    control.value = next;
-    input.value = place(next);
-    output.textContent = show(next);
-    input.setAttribute("aria-valuetext", show(next));
-  };
-  control.range = (low, high) => {
-    input.min = low;
-    input.max = high;
-    control.set(Math.min(Math.max(control.value, low), high));
+  const control = {
+    value,
+    input,
+    node: h("div", { class: "learn-slider" }, h("label", { for: id, title: hint }, label), output, input),
+    set: (/** @type {number} */ next) => {
+      control.value = next;
+      input.value = String(place(next));
+      output.textContent = show(next);
+      input.setAttribute("aria-valuetext", show(next));
+    },
+    range: (/** @type {number} */ low, /** @type {number} */ high) => {
+      input.min = String(low);
+      input.max = String(high);
+      control.set(Math.min(Math.max(control.value, low), high));
+    },
   };
   input.addEventListener("input", () => {
-    control.set(read(input.value));
+    control.set(read(Number(input.value)));
     oninput(control.value);
   });
-  control.node = h(
-    "div",
-    { class: "learn-slider" },
-    h("label", { for: id, title: hint }, label),
-    output,
-    input
-  );
-  control.input = input;
   control.set(value);
   return control;
 };
@@ -70,9 +91,9 @@ export const choice = ({ label, options, value, onchange }) => {
       onchange: () => onchange(option),
     })
   );
-  const control = {};
-  control.set = (next) => inputs.forEach((input) => (input.checked = input.value === String(next)));
-  control.node = h(
+  const set = (/** @type {string} */ next) =>
+    inputs.forEach((input) => (input.checked = input.value === next));
+  const node = h(
     "fieldset",
     { class: "learn-choice" },
     h("legend", {}, label),
@@ -82,29 +103,43 @@ export const choice = ({ label, options, value, onchange }) => {
       options.map(([, text, hint], i) => h("label", { title: hint }, inputs[i], h("span", {}, text)))
     )
   );
-  control.set(value);
-  return control;
+  set(value);
+  return { node, set };
 };
 
+/**
+ * @param {{label: string, checked: boolean, onchange: (checked: boolean) => void, hint: string}} look
+ */
 export const check = ({ label, checked, onchange, hint }) => {
-  const input = h("input", { type: "checkbox", onchange: () => onchange(input.checked) });
+  const input = h("input", { type: "checkbox" });
+  input.addEventListener("change", () => onchange(input.checked));
   input.checked = checked;
   return h("label", { class: "learn-check", title: hint }, input, h("span", {}, label));
 };
 
+/** @type {(text: string, onclick: () => void, more?: Attributes) => HTMLButtonElement} */
 export const button = (text, onclick, more) =>
   h("button", { type: "button", class: "p2s-button", onclick, ...more }, text);
 
-/** A number with its name. Returns {node, set}. */
+/**
+ * A number with its name.
+ * @param {string} label
+ * @param {string} [hint]
+ */
 export const readout = (label, hint) => {
   const number = h("strong", { class: "p2s-mono" }, "–");
   return {
     node: h("div", { class: "learn-readout", title: hint }, number, h("span", {}, label)),
-    set: (text) => (number.textContent = text),
+    set: (/** @type {string} */ text) => (number.textContent = text),
   };
 };
 
-/** A token as in the Write tab's sentence; `fill` is a share of full strength. */
+/**
+ * A token as in the Write tab's sentence; `fill` is a share of full strength.
+ * @param {{text: string, kind?: string}} token
+ * @param {Slot} slot
+ * @param {number} [fill]
+ */
 export const chip = (token, slot, fill = 0.55) =>
   h(
     "span",
@@ -119,10 +154,11 @@ export const chip = (token, slot, fill = 0.55) =>
 
 // ---- training pairs -------------------------------------------------------------------------
 
-const isNa = (column) => column.weight === 0;
+const isNa = (/** @type {Column} */ column) => column.weight === 0;
 
-const isWord = (text) => /\D/.test(text);
+const isWord = (/** @type {string} */ text) => /\D/.test(text);
 
+/** @type {(view: PairView, column: Column) => HTMLTableCellElement} */
 function inputCell(view, column) {
   const object = column.input_object;
   const real = object !== null && view.objects[object] && view.objects[object].real;
@@ -139,6 +175,7 @@ function inputCell(view, column) {
   );
 }
 
+/** @type {(view: PairView, column: Column) => HTMLTableCellElement} */
 function targetCell(view, column) {
   const of = view.objects[column.object];
   if (isNa(column)) {
@@ -158,11 +195,12 @@ function targetCell(view, column) {
 /**
  * A training pair as one small table per object. `extra(column, index)` adds a row of cells;
  * `onfocus(object)` follows the pointer and the keyboard.
- * @param {any} view
- * @param {{extra?: (column: any, index: number) => Node, extraName?: string,
+ * @param {PairView} view
+ * @param {{extra?: (column: Column, index: number) => Node, extraName?: string,
  *   onfocus?: (object: number | null) => void}} [more]
  */
 export const pairTables = (view, { extra, extraName, onfocus } = {}) => {
+  /** @type {[Column, number][][]} */
   const groups = [];
   view.columns.forEach((column, index) => {
     if (column.object === groups.length) groups.push([]);
@@ -172,6 +210,7 @@ export const pairTables = (view, { extra, extraName, onfocus } = {}) => {
     const object = view.objects[number];
     const kind = object ? (object.real ? "real" : "noise") : "blank";
     const title = object ? (object.real ? object.text : "noise object") : "nothing written";
+    /** @type {(name: string | undefined, cells: Node[]) => HTMLTableRowElement} */
     const row = (name, cells) => h("tr", {}, h("th", { scope: "row" }, name), cells);
     return h(
       "table",

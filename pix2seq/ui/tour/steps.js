@@ -2,32 +2,78 @@
 // press the same buttons and move the same sliders as a person would.
 
 import { toggleSheet, usePhoto } from "#kit/actions.js";
+import { partOf } from "#kit/elements.js";
 import { currentLesson, currentStage } from "#visit/places.js";
 
+/** @import {Slot} from "#kit/roles.js" */
+
+/** @typedef {(words: string) => void} Say a line on the card */
+
+/**
+ * What a step may do for the visitor; `look` is where to look afterwards.
+ * @typedef {object} Act
+ * @property {string} label
+ * @property {(say: Say) => Promise<void>} run
+ * @property {string} [done]
+ * @property {string} [look]
+ */
+
+/**
+ * @typedef {object} Step
+ * @property {string} id
+ * @property {string} title
+ * @property {string} text
+ * @property {string | (() => Element | null)} target
+ * @property {(say: Say) => Promise<void>} [prepare]
+ * @property {Act} [act]
+ */
+
 const PATIENCE = 60000; // ms for a sentence on a slow computer
+
+/** @type {(selector: string) => HTMLElement | null} */
 const query = (selector) => document.querySelector(selector);
 
+/** @type {(selector: string) => HTMLElement} */
+const there = (selector) => partOf(document, selector);
+
+/** @type {(selector: string) => HTMLInputElement} */
+const input = (selector) => /** @type {HTMLInputElement} */ (there(selector));
+
+/** The stage, which is there before anybody can start the tour. */
+const stage = () => {
+  const one = currentStage();
+  if (!one) throw new Error("The stage is not there yet.");
+  return one;
+};
+
+/** @type {(condition: () => unknown, patience?: number) => Promise<void>} */
 function until(condition, patience = PATIENCE) {
   const start = Date.now();
-  return /** @type {Promise<void>} */ (new Promise((resolve, reject) => {
+  return new Promise((resolve, reject) => {
     const look = () => {
       if (condition()) resolve();
       else if (Date.now() - start > patience) reject(new Error("That takes longer than expected; go on if you like."));
       else setTimeout(look, 60);
     };
     look();
-  }));
+  });
 }
 
 const onPhone = () => window.matchMedia("(max-width: 760px)").matches;
 
+/** @type {{[name: string]: string}} */
+const TITLES = { write: "Write", compare: "Compare", learn: "Learn" };
+
 const tools = {
-  /** Choose a tab of the page; where there is no room for it, Gradio lists it in a menu. */
+  /**
+   * Choose a tab of the page; where there is no room for it, Gradio lists it in a menu.
+   * @param {string} name
+   */
   async tab(name) {
-    const titles = { write: "Write", compare: "Compare", learn: "Learn" };
-    const listed = [...document.querySelectorAll("#tabs .overflow-dropdown button")];
+    /** @type {NodeListOf<HTMLElement>} */
+    const listed = document.querySelectorAll("#tabs .overflow-dropdown button");
     const button =
-      query(`#tab-${name}-button`) || listed.find((one) => one.textContent.trim() === titles[name]);
+      query(`#tab-${name}-button`) || [...listed].find((one) => one.textContent?.trim() === TITLES[name]);
     if (!button) throw new Error("This part of the page is not there.");
     if (button.getAttribute("aria-selected") !== "true") button.click();
     await until(() => query(`#tab-${name}`)?.getClientRects().length);
@@ -42,31 +88,42 @@ const tools = {
     if (document.body.classList.contains("p2s-sheet")) toggleSheet();
   },
 
+  /** @param {string} id */
   press(id) {
-    const node = query(`#${id}`);
-    (node.matches("button") ? node : node.querySelector("button")).click();
+    const node = there(`#${id}`);
+    (node.matches("button") ? node : partOf(node, "button")).click();
   },
 
-  /** What the tour changed, by control, to put it back when it ends. */
+  /**
+   * What the tour changed, by control, to put it back when it ends.
+   * @type {Map<string, () => void>}
+   */
   changed: new Map(),
 
-  /** Set a slider or number of Gradio's. */
+  /**
+   * Set a slider or number of Gradio's.
+   * @type {(id: string, value: number | string) => void}
+   */
   number(id, value) {
-    const before = query(`#${id} input[type=number]`).value;
+    const field = input(`#${id} input[type=number]`);
+    const before = field.value;
     if (!tools.changed.has(id)) tools.changed.set(id, () => tools.number(id, before));
-    const input = query(`#${id} input[type=number]`);
-    Object.getOwnPropertyDescriptor(HTMLInputElement.prototype, "value").set.call(input, value);
-    for (const type of ["input", "change", "blur"]) input.dispatchEvent(new Event(type, { bubbles: true }));
+    Object.getOwnPropertyDescriptor(HTMLInputElement.prototype, "value")?.set?.call(field, value);
+    for (const type of ["input", "change", "blur"]) field.dispatchEvent(new Event(type, { bubbles: true }));
   },
 
+  /** @type {(id: string, value: string) => void} */
   radio(id, value) {
-    const before = query(`#${id} input[type=radio]:checked`).value;
+    const before = input(`#${id} input[type=radio]:checked`).value;
     if (!tools.changed.has(id)) tools.changed.set(id, () => tools.radio(id, before));
-    const input = query(`#${id} input[type=radio][value="${value}"]`);
-    if (!input.checked) input.click();
+    const choice = input(`#${id} input[type=radio][value="${value}"]`);
+    if (!choice.checked) choice.click();
   },
 
-  /** Give the visitor their settings back. */
+  /**
+   * Give the visitor their settings back.
+   * @param {...string} ids
+   */
   restore(...ids) {
     for (const id of ids.length ? ids : [...tools.changed.keys()]) {
       const undo = tools.changed.get(id);
@@ -75,29 +132,36 @@ const tools = {
     }
   },
 
-  /** Run and wait until the new sentence is complete. */
+  /**
+   * Run and wait until the new sentence is complete.
+   * @param {Say} say
+   */
   async run(say) {
-    const before = currentStage().record.run;
+    const before = stage().record.run;
     say("The model is writing…");
     tools.press("run");
-    await until(() => currentStage().record.run !== before && currentStage().record.end);
-    if (currentStage().record.state === "error") throw new Error(currentStage().record.end.message);
+    await until(() => stage().record.run !== before && stage().record.end);
+    if (stage().record.state === "error") throw new Error(stage().record.end?.message);
     say("");
   },
 
-  /** A sentence of this visit: a recorded one cannot be questioned or continued. */
+  /**
+   * A sentence of this visit: a recorded one cannot be questioned or continued.
+   * @param {Say} say
+   */
   async live(say) {
     await tools.tab("write");
-    const { record } = currentStage();
+    const { record } = stage();
     const fresh = record.run && !record.header.replay && record.tokens.length > 5;
-    if (!fresh || currentStage().busy()) await tools.run(say);
+    if (!fresh || stage().busy()) await tools.run(say);
   },
 
+  /** @type {(slot: Slot, say: Say) => Promise<void>} */
   async select(slot, say) {
     await tools.live(say);
-    const token = currentStage().record.tokens.find((one) => one.slot === slot);
+    const token = stage().record.tokens.find((one) => one.slot === slot);
     if (!token) throw new Error("This sentence has no such token; go on to the next step.");
-    currentStage().select(token.index);
+    stage().select(token.index);
     await until(() => query("[data-inspect]"));
   },
 };
@@ -112,6 +176,7 @@ const control = async () => {
   tools.openSheet();
 };
 
+/** @type {Step[]} */
 export const tourSteps = [
   {
     id: "idea",
@@ -194,10 +259,10 @@ export const tourSteps = [
     act: {
       label: "Take this one",
       run: async (say) => {
-        const before = currentStage().record.run;
+        const before = stage().record.run;
         say("Writing on from there…");
-        query("[data-alternative]:not([aria-current])").click();
-        await until(() => currentStage().record.run !== before && currentStage().record.end);
+        there("[data-alternative]:not([aria-current])").click();
+        await until(() => stage().record.run !== before && stage().record.end);
         say("");
       },
       done: "A new branch.",
@@ -211,8 +276,8 @@ export const tourSteps = [
     target: () => query(".p2s-branches:not([hidden])") || query(".p2s-inspector"),
     prepare: async () => {
       await page();
-      currentStage().drawerOpen = true;
-      currentStage().changed();
+      stage().drawerOpen = true;
+      stage().changed();
     },
   },
   {
@@ -222,7 +287,7 @@ export const tourSteps = [
     target: "#eos",
     prepare: async () => {
       await page();
-      currentStage().select(null);
+      stage().select(null);
       await control();
     },
     act: {

@@ -3,12 +3,16 @@
 // and the next start resumes where it was left. What it says and does is in `tour_steps.js`.
 
 import { h } from "#kit/elements.js";
+import { messageOf } from "#kit/errors.js";
 import { reducedMotion } from "#kit/timing.js";
 import { tourSteps, tourTools } from "#tour/steps.js";
+
+/** @import {Attributes} from "#kit/elements.js" */
 
 const KEY = "p2s-tour";
 const GAP = 12;
 
+/** @param {number} index */
 function remember(index) {
   try {
     localStorage.setItem(KEY, String(index));
@@ -32,6 +36,7 @@ class Tour {
     this.text = h("p", { id: "tour-text" });
     this.count = h("span", { class: "p2s-small p2s-soft p2s-mono" });
     this.state = h("p", { class: "p2s-small tour-state", role: "status" });
+    /** @type {(text: string, onclick: () => void, more?: Attributes) => HTMLButtonElement} */
     const button = (text, onclick, more) =>
       h("button", { type: "button", class: "p2s-button", onclick, ...more }, text);
     this.act = button("", () => this.perform(), { "data-tour-act": "" });
@@ -62,11 +67,16 @@ class Tour {
       h("div", { class: "tour-buttons" }, this.act, h("span", { class: "tour-space" }), this.back, this.next)
     );
     this.card.addEventListener("keydown", (event) => this.key(event));
-    this.onKey = (event) => {
+    this.onKey = (/** @type {KeyboardEvent} */ event) => {
       if (event.target === document.body) this.key(event);
     };
     this.index = 0;
     this.open = false;
+    /** @type {Element | null} what had the focus before */
+    this.before = null;
+    /** @type {string | null} where to look after an act */
+    this.look = null;
+    this.frame = 0;
   }
 
   start() {
@@ -91,7 +101,9 @@ class Tour {
     if (this.before instanceof HTMLElement && this.before.isConnected) this.before.focus();
   }
 
+  /** @param {KeyboardEvent} event */
   key(event) {
+    /** @type {{[key: string]: number}} */
     const moves = { ArrowRight: 1, ArrowLeft: -1 };
     if (event.key === "Escape") this.close();
     else if (event.key in moves) this.go(this.index + moves[event.key]);
@@ -100,6 +112,7 @@ class Tour {
     event.stopPropagation();
   }
 
+  /** @param {number} index */
   async go(index) {
     if (index < 0) return;
     if (index >= this.steps.length) {
@@ -126,7 +139,7 @@ class Tour {
     try {
       if (step.prepare) await step.prepare((words) => this.say(index, words));
     } catch (error) {
-      this.say(index, error.message);
+      this.say(index, messageOf(error));
     }
     if (this.index !== index || !this.open) return;
     this.say(index, "");
@@ -134,6 +147,7 @@ class Tour {
     this.card.dataset.ready = "true";
   }
 
+  /** @type {(index: number, words: string) => void} */
   say(index, words) {
     if (this.index === index) this.state.textContent = words;
   }
@@ -158,22 +172,23 @@ class Tour {
 
   async perform() {
     const { index } = this;
-    const step = this.steps[index];
+    const { act, id } = this.steps[index];
+    if (!act) return;
     this.act.disabled = true;
     this.card.dataset.acted = "false";
     try {
-      await step.act.run((words) => this.say(index, words));
-      if (step.act.done) this.say(index, step.act.done);
+      await act.run((words) => this.say(index, words));
+      if (act.done) this.say(index, act.done);
     } catch (error) {
-      this.say(index, error.message);
+      this.say(index, messageOf(error));
     }
     if (this.index !== index || !this.open) return;
-    if (step.act.look) {
+    if (act.look) {
       tourTools.closeSheet();
-      this.look = step.act.look; // from the control to what it changed
+      this.look = act.look; // from the control to what it changed
       this.reveal();
     }
-    this.card.dataset.acted = step.id;
+    this.card.dataset.acted = id;
     this.act.disabled = false;
     this.next.focus({ preventScroll: true });
   }
@@ -185,6 +200,7 @@ class Tour {
     this.frame = requestAnimationFrame(() => this.follow());
   }
 
+  /** @param {Element | null} target */
   place(target) {
     this.card.dataset.found = String(Boolean(target));
     this.spot.hidden = !target;
@@ -203,9 +219,11 @@ class Tour {
     this.move(this.spot, left, top);
     this.spot.style.width = `${Math.max(right - left, 0)}px`;
     this.spot.style.height = `${Math.max(bottom - top, 0)}px`;
+    /** @type {(value: number, most: number) => number} */
     const clamp = (value, most) => Math.max(8, Math.min(value, most - 8));
     const x = clamp(left, width - card.width);
     const y = clamp(top, height - card.height);
+    /** @type {[x: number, y: number, fits: boolean][]} */
     const places = [
       [right + GAP, y, right + GAP + card.width < width],
       [left - GAP - card.width, y, left - GAP - card.width > 0],
@@ -214,16 +232,18 @@ class Tour {
       // No free side: the half of the window that the target does not begin in.
       [x, at.top < height / 3 ? height - card.height - 12 : 12, true],
     ];
-    const [px, py] = places.find(([, , fits]) => fits);
-    this.move(this.card, px, py);
+    const place = places.find(([, , fits]) => fits);
+    if (place) this.move(this.card, place[0], place[1]);
   }
 
+  /** @type {(node: HTMLElement, x: number, y: number) => void} */
   move(node, x, y) {
     const to = `translate(${Math.round(x)}px, ${Math.round(y)}px)`;
     if (node.style.transform !== to) node.style.transform = to;
   }
 }
 
+/** @type {Tour | null} */
 let tour = null;
 
 /** Begin, or go on where it was left. */

@@ -2,25 +2,35 @@
 // recorded file; a score threshold moves through all of them.
 
 import { emit } from "#kit/bus.js";
-import { clear, h } from "#kit/elements.js";
+import { clear, h, partOf } from "#kit/elements.js";
+import { messageOf } from "#kit/errors.js";
 import { plural } from "#kit/numbers.js";
 import { byPlace, calibration, curves } from "#lab/charts.js";
 import { claims, conclusion, sideAt } from "#lab/claims.js";
 import { Gallery } from "#lab/gallery.js";
 import { ask } from "#visit/questions.js";
 
+/** @import {Claim, Labelled, Recorded, SideName, Verdict} from "#lab/claims.js" */
 /** @import {Bridge} from "#visit/questions.js" */
 
+/** @typedef {Verdict | "missed"} Kind of box */
+/** @typedef {ReturnType<typeof sideAt>} Counts */
+
+/** @type {{[side in SideName]: [number: string, heading: string, what: string]}} */
 const STEPS = {
   stop: ["1", "Stop early", "A model that was shown complete sentences only writes until it would say EOS."],
   on: ["2", "Keep going", "The same model, EOS forbidden: it must name what it writes, and knows real classes only."],
   noise: ["3", "Keep going, with noise", "Its twin was trained with noise objects: it goes on, too, and may call a box noise."],
 };
+/** @type {Kind[]} */
 const KINDS = ["right", "double", "wrong", "missed"];
 const OPENING_SCORE = 0.3;
 const FORMAT = "pix2seq-argument";
 
-/** Read a file that `pix2seq argument` wrote; throws what to tell the visitor. */
+/**
+ * Read a file that `pix2seq argument` wrote; throws what to tell the visitor.
+ * @type {(text: string) => Recorded}
+ */
 export const argumentFromFile = (text) => {
   let record;
   try {
@@ -47,16 +57,15 @@ export class Argument {
   constructor(root, bridge) {
     this.bridge = bridge;
     this.root = root;
+    /** @type {{side: SideName, verdict: Kind}} */
     this.kind = { side: "on", verdict: "double" };
-    this.build();
-    new IntersectionObserver((entries, observer) => {
-      if (!entries.some((entry) => entry.isIntersecting)) return;
-      observer.disconnect();
-      this.load();
-    }).observe(root);
-  }
-
-  build() {
+    /** @type {Recorded | null} */
+    this.record = null;
+    /** @type {Labelled | null} */
+    this.set = null;
+    this.at = 0; // index of the threshold
+    /** @type {ReturnType<typeof curves> | null} */
+    this.curves = null;
     this.about = h("p", { class: "p2s-soft" });
     this.sets = h("div", { class: "p2s-row", role: "group", "aria-label": "Labelled set" });
     this.steps = h("div", { class: "p2s-steps" });
@@ -69,7 +78,7 @@ export class Argument {
     this.trust = h("div", { class: "p2s-trust" });
     this.note = h("p", { class: "p2s-small", role: "status" });
     this.legend = h("p", { class: "p2s-legend" });
-    this.root.replaceChildren(
+    root.replaceChildren(
       h("h2", {}, "Why a detector is taught to write noise"),
       this.about,
       this.sets,
@@ -90,6 +99,11 @@ export class Argument {
       this.own(),
       this.note
     );
+    new IntersectionObserver((entries, observer) => {
+      if (!entries.some((entry) => entry.isIntersecting)) return;
+      observer.disconnect();
+      this.load();
+    }).observe(root);
   }
 
   /** A visitor's own labelled photos: a command, and the file that it writes. */
@@ -110,7 +124,7 @@ export class Argument {
         this.take(argumentFromFile(await file.text()));
         this.note.textContent = `Showing ${file.name}.`;
       } catch (error) {
-        this.note.textContent = error.message;
+        this.note.textContent = messageOf(error);
       }
     });
     return h(
@@ -135,13 +149,14 @@ export class Argument {
     else this.take(answer.record);
   }
 
+  /** @param {Recorded} record */
   take(record) {
     this.record = record;
     clear(this.sets).append(
       ...record.sets.map((set) =>
         h(
           "button",
-          { type: "button", class: "p2s-button", "data-argument-set": set.title, onclick: () => this.choose(set) },
+          { type: "button", class: "p2s-button", "data-argument-set": set.title, onclick: () => this.choose(record, set) },
           set.title
         )
       )
@@ -154,42 +169,47 @@ export class Argument {
       ...record.sides.map(({ name, title }) => h("span", { "data-side": name }, title)),
       h("span", { class: "p2s-soft" }, "crosses: 95 % intervals")
     );
-    this.choose(record.sets[0]);
+    this.choose(record, record.sets[0]);
   }
 
-  choose(set) {
+  /** @type {(record: Recorded, set: Labelled) => void} */
+  choose(record, set) {
     this.set = set;
     for (const button of this.sets.children) {
       button.setAttribute("aria-pressed", String(button.getAttribute("data-argument-set") === set.title));
     }
-    const { plain, control } = this.record;
+    const { plain, control } = record;
     const missing = set.missing.length ? ` ${plural(set.missing.length, "class", "classes")} of the set are unknown to them.` : "";
     this.about.textContent =
       `Two twins, ${plain.name} and ${control.name}, differ in nothing but sequence augmentation. Measured on ` +
       `${set.images} ${set.title} with ${set.objects} objects, at IoU 0.5; intervals are 95 % of a bootstrap over the pictures.${missing}`;
-    this.curves = curves(this.record, set);
+    this.curves = curves(record, set);
     clear(this.plot).append(this.curves.node);
     clear(this.trust).append(
       h("h3", {}, "Does a score mean what it says?"),
       h(
         "div",
         { class: "p2s-trust-plots" },
-        h("figure", {}, calibration(this.record, set), h("figcaption", {}, "On the diagonal, boxes of score 0.8 are right 8 times in 10. Larger dots hold more boxes.")),
-        h("figure", {}, byPlace(this.record, set), h("figcaption", {}, "By place in the sentence: share that is right (thick) and mean score (thin). Where the lines part, the score cannot be trusted."))
+        h("figure", {}, calibration(record, set), h("figcaption", {}, "On the diagonal, boxes of score 0.8 are right 8 times in 10. Larger dots hold more boxes.")),
+        h("figure", {}, byPlace(record, set), h("figcaption", {}, "By place in the sentence: share that is right (thick) and mean score (thin). Where the lines part, the score cannot be trusted."))
       )
     );
     this.move(Number(this.threshold.value));
   }
 
-  /** Everything at another threshold. */
+  /**
+   * Everything at another threshold.
+   * @param {number} at
+   */
   move(at) {
     const { record, set } = this;
+    if (!record || !set) return;
     this.at = at;
     const value = record.thresholds[at];
     const words = value < 0.01 || value === 0.995 ? String(value) : value.toFixed(2);
     this.score.textContent = words;
     this.threshold.setAttribute("aria-valuetext", words);
-    this.curves.move(at);
+    this.curves?.move(at);
     this.drawSteps();
     this.verdict.textContent = conclusion(set, at);
     this.showGallery();
@@ -198,17 +218,21 @@ export class Argument {
 
   drawSteps() {
     const { record, set, at } = this;
+    if (!record || !set) return;
     const said = claims(set, at);
-    const counts = Object.fromEntries(record.sides.map(({ name }) => [name, sideAt(set, name, at)]));
-    const longest = Math.max(...Object.values(counts).map((one) => KINDS.reduce((sum, kind) => sum + one[kind], 0)), 1);
+    const counts = record.sides.map(({ name }) => sideAt(set, name, at));
+    const longest = Math.max(...counts.map((one) => KINDS.reduce((sum, kind) => sum + one[kind], 0)), 1);
     const focused = this.steps.querySelector("button:focus");
     const focus = focused && `[data-count="${focused.getAttribute("data-count")}"]`;
     clear(this.steps).append(
-      ...record.sides.map(({ name, title }) => this.step(name, title, said[name], counts[name], longest))
+      ...record.sides.map(({ name, title }, i) => this.step(name, title, said[name], counts[i], longest))
     );
     if (focus) /** @type {HTMLElement | null} */ (this.steps.querySelector(focus))?.focus();
   }
 
+  /**
+   * @type {(name: SideName, title: string, said: Claim, counts: Counts, longest: number) => HTMLElement}
+   */
   step(name, title, said, counts, longest) {
     const [number, heading, what] = STEPS[name];
     const holds = said.holds === null ? null : said.holds ? "as the paper says" : "not as the paper says";
@@ -241,6 +265,7 @@ export class Argument {
     );
   }
 
+  /** @type {(side: SideName, verdict: Kind) => void} */
   pick(side, verdict) {
     this.kind = { side, verdict };
     this.drawSteps();
@@ -249,11 +274,14 @@ export class Argument {
   }
 
   showGallery() {
-    const side = this.record.sides.find(({ name }) => name === this.kind.side);
-    this.gallery.show(this.set, side, this.kind.verdict, this.record.thresholds[this.at]);
+    const { record, set } = this;
+    if (!record || !set) return;
+    const side = record.sides.find(({ name }) => name === this.kind.side);
+    if (side) this.gallery.show(set, side, this.kind.verdict, record.thresholds[this.at]);
   }
 }
 
+/** @type {(element: Element, bridge: Bridge) => void} */
 export const mountArgument = (element, bridge) => {
-  new Argument(element.querySelector("[data-argument]"), bridge);
+  new Argument(partOf(element, "[data-argument]"), bridge);
 };

@@ -1,20 +1,68 @@
 // What the argument page says, filled from its numbers: a sentence claims what its intervals hold, says
 // the opposite where they say so, and that nothing can be told where they hold zero.
 
-/** @typedef {[number, number, number]} Interval a value, and the ends of its 95 % interval */
+/** @import {Shown} from "#lab/gallery.js" */
 
-const points = (value) => Math.abs(100 * value).toFixed(1);
-const share = (value) => `${(100 * value).toFixed(0)} %`;
-const signed = (value) => `${value < 0 ? "−" : "+"}${points(value)}`;
+/** @typedef {[value: number, low: number, high: number]} Interval of 95 % */
+/** @typedef {"stop" | "on" | "noise"} SideName */
+/** @typedef {"right" | "double" | "wrong"} Verdict on a box */
+/** @typedef {"precision" | "recall"} Measure */
+/** @typedef {(number | null)[]} ByThreshold */
 
-/** How surely something moved: 1 up, -1 down, 0 cannot be told. */
+/**
+ * One way to write. A measure is its value and the ends of its interval.
+ * @typedef {object} Side
+ * @property {{[verdict in Verdict]: number[]}} counts of boxes, by threshold
+ * @property {ByThreshold[]} precision
+ * @property {ByThreshold[]} recall
+ * @property {[score: number, right: number, boxes: number][]} calibration
+ * @property {[score: number, right: number][]} by_place in the sentence
+ */
+
+/**
+ * @typedef {object} Labelled a set of pictures whose objects are known
+ * @property {string} title
+ * @property {number} images
+ * @property {number} objects
+ * @property {string[]} missing classes that the twins do not know
+ * @property {{[side in SideName]: Side}} sides
+ * @property {{[later_earlier: string]: {[measure in Measure]: ByThreshold[]}}} differences low and high
+ * @property {Shown[]} gallery
+ */
+
+/**
+ * What `pix2seq argument` writes.
+ * @typedef {object} Recorded
+ * @property {{name: string}} plain
+ * @property {{name: string}} control
+ * @property {number[]} thresholds
+ * @property {{name: SideName, title: string}[]} sides
+ * @property {Labelled[]} sets
+ */
+
+/** @typedef {{text: string, holds: boolean | null}} Claim and whether it is the paper's; null: nothing is said */
+
+const points = (/** @type {number} */ value) => Math.abs(100 * value).toFixed(1);
+const share = (/** @type {number} */ value) => `${(100 * value).toFixed(0)} %`;
+const signed = (/** @type {number} */ value) => `${value < 0 ? "−" : "+"}${points(value)}`;
+
+/**
+ * How surely something moved: 1 up, -1 down, 0 cannot be told.
+ * @type {(low: number, high: number) => -1 | 0 | 1}
+ */
 export const moved = (low, high) => (low > 0 ? 1 : high < 0 ? -1 : 0);
 
-/** Everything about a side at one threshold. */
+/**
+ * Everything about a side at one threshold.
+ * @param {Labelled} set
+ * @param {SideName} name
+ * @param {number} at
+ */
 export const sideAt = (set, name, at) => {
   const side = set.sides[name];
-  const count = (kind) => side.counts[kind][at];
-  const interval = (which) => which.map((row) => row[at]);
+  const count = (/** @type {Verdict} */ kind) => side.counts[kind][at];
+  const interval = (/** @type {ByThreshold[]} */ rows) =>
+    /** @type {Interval} */ (rows.map((row) => row[at])); // numbers where a box is shown
   const right = count("right");
   return {
     right,
@@ -26,14 +74,25 @@ export const sideAt = (set, name, at) => {
   };
 };
 
-/** A difference between two sides at one threshold: value, low, high; null where one shows nothing. */
+/**
+ * A difference between two sides at one threshold: value, low, high; null where one shows nothing.
+ * @param {Labelled} set
+ * @param {SideName} later
+ * @param {SideName} earlier
+ * @param {Measure} what
+ * @param {number} at
+ * @returns {Interval | null}
+ */
 export const difference = (set, later, earlier, what, at) => {
-  const value = set.sides[later][what][0][at] - set.sides[earlier][what][0][at];
-  const [low, high] = set.differences[`${later}-${earlier}`][what].map((row) => row[at]);
-  const known = [set.sides[later][what][0][at], set.sides[earlier][what][0][at], low, high];
-  return known.some((one) => one === null || one === undefined) ? null : [value, low, high];
+  const interval = set.differences[`${later}-${earlier}`][what].map((row) => row[at]);
+  const values = [set.sides[later][what][0][at], set.sides[earlier][what][0][at], ...interval];
+  const known = values.filter((one) => typeof one === "number");
+  if (known.length < 4) return null;
+  const [after, before, low, high] = known;
+  return [after - before, low, high];
 };
 
+/** @type {(what: string, change: Interval | null, than: string) => string} */
 const told = (what, change, than) => {
   if (!change) return `${what} cannot be compared here.`;
   const [value, low, high] = change;
@@ -44,6 +103,7 @@ const told = (what, change, than) => {
   return `${what} does not move measurably: ${signed(value)} points ${range}${than}.`;
 };
 
+/** @type {(set: Labelled, at: number) => Claim} */
 const stop = (set, at) => {
   const side = sideAt(set, "stop", at);
   const boxes = side.right + side.double + side.wrong;
@@ -59,16 +119,19 @@ const stop = (set, at) => {
   };
 };
 
+/** @type {(set: Labelled, at: number) => Claim} */
 const goOn = (set, at) => {
   const recall = difference(set, "on", "stop", "recall", at);
   const precision = difference(set, "on", "stop", "precision", at);
-  const ways = [recall, precision].map((change) => change && moved(change[1], change[2]));
+  const up = recall && moved(recall[1], recall[2]) > 0;
+  const down = precision && moved(precision[1], precision[2]) < 0;
   return {
     text: `${told("Recall", recall, "")} ${told("Precision", precision, "")}`,
-    holds: recall && precision ? ways[0] > 0 && ways[1] < 0 : null,
+    holds: recall && precision ? Boolean(up && down) : null,
   };
 };
 
+/** @type {(set: Labelled, at: number) => Claim} */
 const noise = (set, at) => {
   const recall = difference(set, "noise", "stop", "recall", at);
   const precision = difference(set, "noise", "stop", "precision", at);
@@ -85,10 +148,16 @@ const noise = (set, at) => {
   };
 };
 
-/** The three steps: a text, and whether it is what the paper says (null: it says nothing). */
+/**
+ * The three steps: a text, and whether it is what the paper says (null: it says nothing).
+ * @type {(set: Labelled, at: number) => {[side in SideName]: Claim}}
+ */
 export const claims = (set, at) => ({ stop: stop(set, at), on: goOn(set, at), noise: noise(set, at) });
 
-/** One line under the steps: does the argument hold here? */
+/**
+ * One line under the steps: does the argument hold here?
+ * @type {(set: Labelled, at: number) => string}
+ */
 export const conclusion = (set, at) => {
   const { on, noise: last } = claims(set, at);
   if (on.holds === null || last.holds === null) return "";

@@ -4,7 +4,35 @@
 import { clear, h, svg } from "#kit/elements.js";
 import { plural, probability } from "#kit/numbers.js";
 
+/** @import {Attributes} from "#kit/elements.js" */
+/** @import {Frame} from "#kit/photo.js" */
+/** @import {Labelled, Recorded, SideName} from "#lab/claims.js" */
+
+/**
+ * A box that was written; `object` is the true one that it finds.
+ * @typedef {object} Row
+ * @property {number} place in the sentence
+ * @property {Frame} box
+ * @property {string} name
+ * @property {number} score
+ * @property {string} verdict
+ * @property {number} [object]
+ * @property {string[]} words of the sentence
+ */
+
+/**
+ * A picture of the gallery and what each side wrote about it.
+ * @typedef {object} Shown
+ * @property {string} image
+ * @property {[height: number, width: number]} size
+ * @property {{[side in SideName]: Row[]}} sides
+ * @property {[box: Frame, name: string][]} truth
+ */
+
+/** @typedef {{number: number, box: Frame, name: string, row?: Row}} Chosen a missed object has no row */
+
 const MOST = 24;
+/** @type {{[verdict: string]: string}} */
 const WORDS = {
   right: "right",
   double: "a double",
@@ -12,22 +40,30 @@ const WORDS = {
   crowd: "in a crowd",
 };
 
-/** The boxes, or the missed objects, of one kind that a threshold leaves: [{picture, row | truth}]. */
+/**
+ * The boxes, or the missed objects, of one kind that a threshold leaves: [{picture, row | truth}].
+ * @type {(set: Labelled, side: SideName, kind: string, threshold: number) => Chosen[]}
+ */
 export const chosenBoxes = (set, side, kind, threshold) =>
-  set.gallery.flatMap((picture, number) => {
-    const rows = picture.sides[side].filter((row) => row.score >= threshold);
-    if (kind !== "missed") {
-      return rows.filter((row) => row.verdict === kind).map((row) => ({ number, box: row.box, name: row.name, row }));
-    }
-    const found = new Set(rows.filter((row) => row.verdict === "right").map((row) => row.object));
-    return picture.truth
-      .map(([box, name], object) => ({ number, box, name, object }))
-      .filter((one) => !found.has(one.object));
-  });
+  set.gallery.flatMap((picture, number) => chosenIn(picture, number, side, kind, threshold));
 
+/** @type {(picture: Shown, number: number, side: SideName, kind: string, least: number) => Chosen[]} */
+const chosenIn = (picture, number, side, kind, threshold) => {
+  const rows = picture.sides[side].filter((row) => row.score >= threshold);
+  if (kind !== "missed") {
+    return rows.filter((row) => row.verdict === kind).map((row) => ({ number, box: row.box, name: row.name, row }));
+  }
+  const found = new Set(rows.filter((row) => row.verdict === "right").map((row) => row.object));
+  return picture.truth
+    .map(([box, name], object) => ({ number, box, name, object }))
+    .filter((one) => !found.has(one.object));
+};
+
+/** @type {(box: Frame, attributes: Attributes) => SVGRectElement} */
 const rect = ([x0, y0, x1, y1], attributes) =>
   svg("rect", { x: x0, y: y0, width: Math.max(x1 - x0, 1), height: Math.max(y1 - y0, 1), ...attributes });
 
+/** @type {(picture: Shown, view: number[], ...more: SVGElement[]) => SVGSVGElement} */
 const shown = (picture, view, ...more) => {
   const [height, width] = picture.size;
   return svg(
@@ -38,7 +74,10 @@ const shown = (picture, view, ...more) => {
   );
 };
 
-/** A square around a box, with half of its side again on each side, inside the picture's plane. */
+/**
+ * A square around a box, with half of its side again on each side, inside the picture's plane.
+ * @type {(box: Frame, size: Shown["size"]) => number[]}
+ */
 const around = ([x0, y0, x1, y1], [height, width]) => {
   const side = Math.min(Math.max(x1 - x0, y1 - y0, 16) * 1.8, Math.max(width, height));
   return [(x0 + x1 - side) / 2, (y0 + y1 - side) / 2, side, side];
@@ -47,6 +86,7 @@ const around = ([x0, y0, x1, y1], [height, width]) => {
 export class Gallery {
   constructor() {
     this.key = "";
+    /** @type {Labelled | null} */
     this.set = null;
     this.title = h("h3", {});
     this.crops = h("div", { class: "p2s-crops" });
@@ -54,7 +94,10 @@ export class Gallery {
     this.node = h("section", { class: "p2s-gallery" }, this.title, this.crops, this.detail);
   }
 
-  /** Show one kind of one side. */
+  /**
+   * Show one kind of one side.
+   * @type {(set: Labelled, side: Recorded["sides"][0], kind: string, threshold: number) => void}
+   */
   show(set, side, kind, threshold) {
     const boxes = chosenBoxes(set, side.name, kind, threshold);
     const key = JSON.stringify([side.name, kind, boxes.map((one) => [one.number, one.box])]);
@@ -68,6 +111,9 @@ export class Gallery {
     this.detail.hidden = true;
   }
 
+  /**
+   * @type {(set: Labelled, side: Recorded["sides"][0], kind: string, one: Chosen) => HTMLButtonElement}
+   */
   crop(set, side, kind, one) {
     const picture = set.gallery[one.number];
     const words = one.row ? `${one.name} ${probability(one.row.score)}` : one.name;
@@ -85,7 +131,10 @@ export class Gallery {
     );
   }
 
-  /** The whole picture and the sentence, with this box in it. */
+  /**
+   * The whole picture and the sentence, with this box in it.
+   * @type {(set: Labelled, side: Recorded["sides"][0], one: Chosen, button: EventTarget | null) => void}
+   */
   open(set, side, one, button) {
     for (const other of this.crops.children) other.setAttribute("aria-pressed", String(other === button));
     const picture = set.gallery[one.number];

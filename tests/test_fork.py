@@ -7,6 +7,7 @@ import pytest
 import pix2seq
 from pix2seq.branching import SentenceTree
 from pix2seq.config import ConfigError
+from pix2seq.ui.fork import memory
 from pix2seq.ui.fork.answers import Forks
 from pix2seq.ui.fork.recordings import AT, make_recording
 from pix2seq.ui.fork.tree import recorded_tree
@@ -15,7 +16,7 @@ from pix2seq.ui.visit.examples import open_example
 from pix2seq.ui.visit.runs import Run
 from pix2seq.ui.visit.shelf import ModelShelf
 from pix2seq.ui.visit.writer import write
-from tests.served import SENTENCE, app_context
+from tests.served import OBJECTS, SENTENCE, app_context, scripted_predictor
 
 
 @pytest.fixture
@@ -91,3 +92,50 @@ def test_recorded_trees_are_those_of_the_bundled_checkpoint(example):
         assert [token.id for token in mine.tokens] == [token.id for token in theirs.tokens]
         assert mine.surprise == pytest.approx(theirs.surprise, rel=1e-4)
         assert mine.group == theirs.group
+
+
+# ---- memory on trial ------------------------------------------------------------------------
+
+
+def test_an_object_is_asked_at_every_place_of_its_sentence(forks, run):
+    answer = forks.trial({"run": run.id, "object": 1})
+    assert (answer["object"], answer["name"], answer["noise"]) == (1, "cat", True)
+    assert [place["after"] for place in answer["places"]] == [0, 1, 2, 3]
+    assert answer["places"][3]["unsaid"] is None
+    for place in answer["places"]:
+        for found in (place["said"], place["unsaid"]):
+            assert found is None or 0 <= found["prob"] <= found["likeliest_prob"] <= 1
+
+
+def test_noise_at_the_end_is_no_part_of_what_was_said():
+    predictor = scripted_predictor(objects=[*OBJECTS, OBJECTS[0]], noise=3)
+    run = Run(open_example("chelsea"), predictor, predictor.resolve())
+    for _ in write(run):
+        pass
+    assert memory.said(run) == SENTENCE[:15]
+
+
+def test_what_is_written_instead_of_a_blanked_object_is_told_in_pixels(forks, run):
+    answer = forks.blanked({"run": run.id, "object": 0})
+    width, height = run.picture.image.size
+    assert answer["written"]
+    for found in answer["written"]:
+        x0, y0, x1, y1 = found["box"]
+        assert 0 <= x0 <= width and 0 <= x1 <= width and 0 <= y0 <= height and 0 <= y1 <= height
+    place = answer["returned"]
+    assert (place is None) == (answer["iou"] is None)
+
+
+@pytest.mark.parametrize("number", [-1, 3, "1", None, True])
+def test_an_object_that_is_not_there_is_answered_in_words(forks, run, number):
+    for ask in (forks.trial, forks.blanked):
+        assert "error" in ask({"run": run.id, "object": number})
+
+
+def test_the_measured_figure_has_shares_with_their_intervals(tmp_path):
+    for kind in memory.figure().values():
+        assert kind["images"] == 100
+        for share in (kind["right"]["returned"], kind["right"]["again"]):
+            low, high = share["interval"]
+            assert low <= share["share"] <= high
+    assert memory.figure(tmp_path / "none.json") is None

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+import pix2seq
 from pix2seq.config import ConfigError
 from tests.axe import serious_problems
 from tests.browser import browser_page, running_app
@@ -20,6 +21,13 @@ def no_model(name: str):
 def replay():
     """The page as it is without any checkpoint: it plays records."""
     with running_app(no_model, "mini") as address:
+        yield address
+
+
+@pytest.fixture(scope="module")
+def live():
+    """The page over the bundled checkpoint."""
+    with running_app(lambda name: pix2seq.load(name, "cpu"), "mini") as address:
         yield address
 
 
@@ -71,3 +79,27 @@ def test_a_ghost_on_the_photo_and_the_keys_lead_along_the_tree(chromium, replay)
         assert page.locator(".fork-body").is_hidden()
         assert page.locator(".fork-layer > *").count() == 0
         assert page.evaluate("document.activeElement.dataset.forkTab") == "tree"
+
+
+@pytest.mark.slow
+def test_an_object_is_dragged_through_its_sentence_and_returns_when_it_is_blanked(chromium, live):
+    with browser_page(chromium, live) as page:
+        open_panel(page, "memory")
+        page.evaluate("P2S.stage().select(9)")  # the donut's name: as a click on its box does
+        page.wait_for_selector("[data-memory-headline]:has-text('donut: 0.')")
+        page.wait_for_selector(".fork-said .asked + .fork-word:has-text('1 ')")
+        requests = []
+        page.on("request", lambda request: requests.append(request.url))
+        place = page.locator("[data-memory-place]")
+        place.focus()
+        for _ in range(6):
+            page.keyboard.press("ArrowRight")
+        page.wait_for_selector(".fork-said .fork-word.asked:last-child")
+        assert any(name.startswith("noise") for name in drawn(page))
+        assert requests == [], "dragging asks nothing"
+        page.click("[data-memory-blank]")
+        page.wait_for_selector("[data-memory-readout]:has-text('the donut returns')")
+        assert "donut, again" in drawn(page)
+        assert page.locator(".fork-word.blanked").inner_text().endswith("donut")
+        page.wait_for_selector(".fork-figure:has-text('blanked, it returns')")
+        assert serious_problems(page) == []

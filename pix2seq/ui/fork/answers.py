@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from threading import Lock
 
-from pix2seq.ui.fork import tree
+from pix2seq.ui.fork import memory, tree
 from pix2seq.ui.visit.context import AppContext
 from pix2seq.ui.visit.questions import answering, server_function
 from pix2seq.ui.visit.runs import Run
@@ -24,7 +24,7 @@ class Forks:
 
     def functions(self) -> list[Callable[[dict], dict]]:
         """What the component registers; their names are the page's ``server.fork_<name>``."""
-        methods = (self.recorded, self.tree)
+        methods = (self.recorded, self.tree, self.trial, self.blanked, self.repetition)
         return [server_function(method, prefix="fork_") for method in methods]
 
     @answering
@@ -41,6 +41,23 @@ class Forks:
         """The tree behind the tokens ``ids``, about the picture of a run."""
         with self._network:
             return {"tree": tree.grow(self._run(question), question)}
+
+    @answering
+    def trial(self, question: dict) -> dict:
+        """One object of a run, asked at every place of the sentence."""
+        with self._network:
+            return memory.trial(self._run(question), question)
+
+    @answering
+    def blanked(self, question: dict) -> dict:
+        """One object of a run taken out, and what the model writes instead."""
+        with self._network:
+            return memory.blanked(self._run(question), question)
+
+    @answering
+    def repetition(self, question: dict) -> dict:
+        """How often a blanked object returns, measured: ``{"figure": ...}``."""
+        return {"figure": memory.figure()}
 
     def _run(self, question: dict) -> Run:
         return self.context.runs.get(question.get("run"))

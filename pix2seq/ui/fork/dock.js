@@ -3,6 +3,7 @@
 
 import { on } from "#kit/bus.js";
 import { clear, h, set } from "#kit/elements.js";
+import { MemoryPanel } from "#fork/memory.js";
 import { Overlay } from "#fork/overlay.js";
 import { TreePanel } from "#fork/tree.js";
 import { currentStage } from "#visit/places.js";
@@ -22,7 +23,7 @@ import { ask } from "#visit/questions.js";
  * @property {() => void} [draw] the stage has drawn a frame
  */
 
-const PANELS = [TreePanel];
+const PANELS = [TreePanel, MemoryPanel];
 
 export class Dock {
   /**

@@ -1,0 +1,109 @@
+"""Memory on trial: has the sentence already said this? One object asked everywhere, or blanked out.
+
+The sentence is taken up to the last object that has a name: noise that is written only because EOS
+is put off is no part of what the model remembers having said.
+"""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import torch
+
+from pix2seq.boxes import box_iou, clip_boxes
+from pix2seq.config import ConfigError
+from pix2seq.repetition import Answer, blank, returns, split_objects, try_object
+from pix2seq.resources import ASSETS
+from pix2seq.ui.visit.runs import Run
+
+FIGURE = ASSETS / "benchmarks" / "repetition.json"
+
+
+def said(run: Run) -> list[int]:
+    """The tokens of the sentence up to its last object with a name."""
+    tokenizer = run.predictor.tokenizer
+    objects = split_objects(tokenizer, run.restore().token_ids)
+    while objects and objects[-1][-1] not in tokenizer.class_ids:
+        objects.pop()
+    return [token_id for tokens in objects for token_id in tokens]
+
+
+def trial(run: Run, question: dict) -> dict:
+    """What the model calls object ``object`` behind 0, 1, ... objects of the sentence, as it is
+    (``said``) and without that object (``unsaid``)."""
+    encoding = run.picture.encoded_by(run.predictor)
+    found = try_object(run.predictor, encoding, said(run), _number(question))
+    return {
+        "object": found.object,
+        "name": run.predictor.categories.name(found.label),
+        "noise": run.predictor.tokenizer.noise_id is not None,
+        "places": [
+            {"after": p.after, "said": _in_words(run, p.said), "unsaid": _in_words(run, p.unsaid)}
+            for p in found.places
+        ],
+    }
+
+
+def blanked(run: Run, question: dict) -> dict:
+    """Take object ``object`` out of the sentence, and let the model go on behind the others with
+    the likeliest tokens: what it writes, and which of it is the object again."""
+    number = _number(question)
+    predictor, ids = run.predictor, said(run)
+    encoding = run.picture.encoded_by(predictor)
+    written = blank(predictor, encoding, ids, [number], run.options.replace(temperature=0.0))[0]
+    tokens = split_objects(predictor.tokenizer, ids)[number]
+    back = returns(predictor.tokenizer, tokens, written)
+    boxes = torch.tensor([found.box_norm for found in written]).reshape(-1, 4)
+    pixels = clip_boxes(encoding.letterbox.invert_boxes(boxes), encoding.orig_size).tolist()
+    place = next((i for i, found in enumerate(written) if found is back), None)
+    own, _ = predictor.tokenizer.decode(torch.tensor(tokens))
+    return {
+        "object": number,
+        "written": [
+            {
+                "box": [round(value, 1) for value in box],
+                "name": "noise" if found.label is None else predictor.categories.name(found.label),
+                "before_end": found.before_end,
+            }
+            for box, found in zip(pixels, written, strict=True)
+        ],
+        "returned": place,
+        "iou": None if place is None else round(float(box_iou(own, boxes[place : place + 1])), 3),
+    }
+
+
+def figure(path: Path = FIGURE) -> dict | None:
+    """How often it happens over labelled pictures (``benchmarks/mini/repetition.py``)."""
+    try:
+        data = json.loads(path.read_text(encoding="utf-8"))
+        return {
+            kind: {"images": data[kind]["images"], "right": data[kind]["right"]}
+            for kind in ("photos", "scenes")
+        }
+    except (OSError, ValueError, KeyError, TypeError):
+        return None
+
+
+# ---- inside ---------------------------------------------------------------------------------
+
+
+def _number(question: dict) -> int:
+    number = question.get("object")
+    if type(number) is not int:
+        raise ConfigError(f"object is {number!r}; it must be a number of the sentence")
+    return number
+
+
+def _in_words(run: Run, answer: Answer | None) -> dict | None:
+    if answer is None:
+        return None
+    name = "noise"
+    if answer.likeliest is not None:
+        name = run.predictor.categories.name(answer.likeliest)
+    return {
+        "prob": answer.prob,
+        "noise": answer.noise,
+        "likeliest": name,
+        "likeliest_prob": answer.likeliest_prob,
+    }

@@ -4,6 +4,7 @@
 #   make test                 run the test suite (ARGS="-k tokenizer" passes on)
 #   make lint                 check style, and the page's scripts where Node is installed;
 #                             `make format` repairs the style
+#   make space                the app as a Hugging Face Space, in build/space
 #   make setup                only prepare .venv
 #   make clean                remove .venv and node_modules
 #
@@ -23,11 +24,14 @@ ARGS ?=
 RUNTIME := $(VENV)/.runtime-installed
 DEVELOPMENT := $(VENV)/.development-installed
 
-.PHONY: demo test lint lint-scripts format setup chromium clean
+.PHONY: demo space test lint lint-scripts format setup chromium clean
 .DEFAULT_GOAL := demo
 
 demo: $(RUNTIME)
 	$(BIN)/python app.py $(ARGS)
+
+space: $(RUNTIME)
+	$(BIN)/python -m pix2seq space build/space $(ARGS)
 
 test: $(DEVELOPMENT) chromium
 	$(BIN)/python -m pytest $(ARGS)

@@ -16,9 +16,11 @@ import threading
 import time
 from typing import Any
 
+from pix2seq import logs
 from pix2seq.checkpoints.registry import default_name
 from pix2seq.config import ConfigError
 from pix2seq.hub import check_name
+from pix2seq.version import version_text
 
 LAST_WORDS_SECONDS = 1.0
 """What sentences that are being written get to end with a line, once the server is told to end."""
@@ -37,6 +39,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument("--device", default="auto", help="auto, cpu, cuda or mps (default: auto)")
     parser.add_argument("--share", action="store_true", help="ask Gradio for a public link")
+    parser.add_argument(
+        "--log-level",
+        default=logs.default_level(),
+        help=f"one of {', '.join(logs.LEVELS)} (default: %(default)s); from info on, a JSON line "
+        "per run",
+    )
 
 
 def serve(args: argparse.Namespace) -> None:
@@ -47,16 +55,19 @@ def serve(args: argparse.Namespace) -> None:
     """
     if args.port is not None and not 1 <= args.port <= 65535:
         raise ConfigError(f"--port is {args.port}; use 1 to 65535")
+    if args.log_level not in logs.LEVELS:
+        raise ConfigError(f"--log-level is {args.log_level!r}; use {', '.join(logs.LEVELS)}")
     os.environ.setdefault("GRADIO_ANALYTICS_ENABLED", "False")  # no request leaves the machine
     check_name(args.checkpoint)  # what is not here may come later, by download
     from pix2seq.device import pick_device
 
     pick_device(args.device)
-    from pix2seq.ui import build_demo, launch_options
+    from pix2seq.ui import add_health, build_demo, launch_options
 
+    logs.start(args.log_level)
     demo = build_demo(args.checkpoint, args.device)
     try:
-        demo.launch(
+        app, url, _ = demo.launch(
             server_name=args.host,
             server_port=args.port,
             share=args.share,
@@ -68,6 +79,8 @@ def serve(args: argparse.Namespace) -> None:
         raise ConfigError(
             f"the app cannot listen on {where} ({error}); end what does, or choose another --port"
         ) from None
+    add_health(app, demo.context)
+    logs.event("ready", url=url, checkpoint=args.checkpoint, version=version_text())
     _wait_for_the_end()
     _close(demo)
 
@@ -84,6 +97,7 @@ def _wait_for_the_end() -> None:
 def _close(demo: Any) -> None:
     """End the sentences that are being written with a line, then the server."""
     print("pix2seq: closing; sentences that are being written end here", file=sys.stderr)
+    logs.event("closing", writing=demo.sessions.writing())
     demo.sessions.stop_all()
     time.sleep(LAST_WORDS_SECONDS)
     closing = threading.Thread(target=demo.close, kwargs={"verbose": False}, daemon=True)

@@ -46,6 +46,7 @@ class Predictor:
         defaults: the options that it recommends.
         info: what people are told about it.
         card: the longer text about it, Markdown.
+        origin: what ``load`` took to make it, empty for others.
     """
 
     def __init__(
@@ -56,6 +57,7 @@ class Predictor:
         defaults: SamplingOptions | None = None,
         info: CheckpointInfo | None = None,
         card: str = "",
+        origin: str = "",
     ) -> None:
         self.model = model
         self.tokenizer = tokenizer
@@ -63,6 +65,7 @@ class Predictor:
         self.defaults = defaults or SamplingOptions()
         self.info = info or CheckpointInfo(name="unnamed")
         self.card = card
+        self.origin = origin
 
     @property
     def name(self) -> str:
@@ -293,18 +296,13 @@ class Predictor:
         private: bool = False,
         half: bool = True,
     ) -> str:
-        """Publish this checkpoint as ``user/name`` on the Hugging Face Hub, with a card.
+        """Publish this checkpoint as ``user/name`` on the Hugging Face Hub, with a card; returns
+        the address of its page. Raises ``ConfigError`` if nobody is logged in, or the hub refuses.
 
         Args:
             metrics: for the card, in [0, 1], as ``evaluate --json`` writes them.
             private: whether a new repository is; an existing one stays as it is.
             half: store weights in fp16; see ``checkpoints.save``.
-
-        Returns:
-            The address of its page.
-
-        Raises:
-            ConfigError: nobody is logged in, or the hub refuses or cannot be reached.
         """
         parts = checkpoints.Checkpoint(
             self.model, self.tokenizer, self.preprocess, self.defaults, self.info, self.card
@@ -343,6 +341,7 @@ def load(
     folder = folder_of(name_or_path, progress) if repo is None else fetch(repo, progress)
     parts = checkpoints.load(folder, device)
     info = parts.info if repo is None else parts.info.replace(name=str(repo))
+    origin, network = str(repo or name_or_path), parts.model
     return Predictor(
-        parts.model, parts.tokenizer, parts.preprocess, parts.defaults, info, parts.card
+        network, parts.tokenizer, parts.preprocess, parts.defaults, info, parts.card, origin
     )

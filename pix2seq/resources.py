@@ -6,12 +6,31 @@ carries both inside the package, under ``bundled/`` (see ``setup.py``). Only thi
 
 from __future__ import annotations
 
+from importlib.metadata import distribution
 from pathlib import Path
 
-_PACKAGE = Path(__file__).resolve().parent
-_BUNDLED = _PACKAGE / "bundled"
-_TOP = _BUNDLED if _BUNDLED.is_dir() else _PACKAGE.parent
+PACKAGE = Path(__file__).resolve().parent
+_BUNDLED = PACKAGE / "bundled"
+_INSTALLED = _BUNDLED.is_dir()
+_TOP = _BUNDLED if _INSTALLED else PACKAGE.parent
+_NAME = "pix2seq-explorer"
 
 ASSETS = _TOP / "assets"
 CHECKPOINTS_FOLDER = _TOP / "checkpoints"
-RECIPES = _PACKAGE / "configs"
+RECIPES = PACKAGE / "configs"
+
+
+def requirements() -> list[str]:
+    """What running needs, one requirement each: from ``requirements.txt``, or the wheel's copy."""
+    if _INSTALLED:
+        required = distribution(_NAME).requires or []
+        return [line.partition(";")[0].strip() for line in required if "extra ==" not in line]
+    lines = (PACKAGE.parent / "requirements.txt").read_text(encoding="utf-8").splitlines()
+    return [text for line in lines if (text := line.partition("#")[0].strip())]
+
+
+def licence_text() -> str:
+    """The licence of the code."""
+    if _INSTALLED:
+        return distribution(_NAME).read_text("licenses/LICENSE") or ""
+    return (PACKAGE.parent / "LICENSE").read_text(encoding="utf-8")

@@ -101,6 +101,13 @@ class _HubAnswers(_Answers):
             self._info(found[1], found[2] or "main")
         elif found := re.fullmatch(r"/([^/]+/[^/]+)/resolve/([^/]+)/(.+)", path):
             self._resolve(*found.groups())
+        elif found := re.fullmatch(r"/api/(model|space)s/([^/]+/[^/]+)/tree/main", path):
+            files = self.hub.files(found[2], found[1]).items()
+            rows = [
+                {"type": "file", "path": name, "size": len(content), "oid": "0" * 40}
+                for name, content in files
+            ]
+            self._say(200, json.dumps(rows).encode(), Content_Type="application/json")
         else:
             self._refuse(404, "EntryNotFound")
 

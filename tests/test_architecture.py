@@ -21,6 +21,8 @@ ORDER = [
     "categories",
     "config",
     "resources",
+    "version",
+    "logs",
     "files",
     "device",
     "processes",
@@ -64,6 +66,7 @@ ORDER = [
     "branching",
     "snapshots",
     "batch",
+    "space",
     "ui",
     "app",
     "cli",
@@ -83,6 +86,8 @@ ROOMS = [
 # Imports that cost seconds or that a headless machine may lack, and the only places for them.
 ONLY_IN = {
     "gradio": ("ui",),
+    "fastapi": ("ui",),
+    "spaces": ("ui",),
     "gradio_client": (),
     "pycocotools": ("evaluate", "data"),
     "supervision": ("detections",),

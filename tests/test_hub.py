@@ -179,6 +179,23 @@ def test_without_a_network_the_last_one_fetched_is_used(hub, files, monkeypatch)
         load("someone/else")
 
 
+def test_what_the_hubs_library_has_already_is_not_fetched_again(hub, files, tmp_path, monkeypatch):
+    """A Space's ``preload_from_hub`` and ``hf download`` fill the library's own cache."""
+    commit = hub.add(REPO, files)
+    cache = tmp_path / "hf"
+    monkeypatch.setattr(huggingface_hub.constants, "HF_HUB_CACHE", str(cache))
+    place = cache / "models--someone--my-detector"
+    (place / "snapshots" / commit).mkdir(parents=True)
+    (place / "refs").mkdir()
+    (place / "refs" / "main").write_text(commit)
+    for name, content in files.items():
+        (place / "snapshots" / commit / name).write_bytes(content)
+    assert load().name == REPO
+    assert "STORE model.safetensors" not in hub.requests
+    monkeypatch.setenv("PIX2SEQ_OFFLINE", "1")
+    assert load().name == REPO
+
+
 def test_what_is_not_there_or_not_ours_is_named(hub, files):
     with pytest.raises(ConfigError, match="no model 'someone/nothing'"):
         load("someone/nothing")

@@ -25,6 +25,7 @@ from pix2seq.cli.evaluate import EVALUATE
 from pix2seq.cli.replay import REPLAY
 from pix2seq.cli.scenes import SCENES
 from pix2seq.cli.snapshots import SNAPSHOTS
+from pix2seq.cli.space import SPACE
 from pix2seq.cli.train import TRAIN
 from pix2seq.cli.verify import VERIFY
 from pix2seq.config import ConfigError
@@ -49,6 +50,7 @@ COMMANDS: tuple[Command, ...] = (
     LIST,
     CONVERT,
     VERIFY,
+    SPACE,
 )
 """All commands, in the order of ``--help``. A new one is a module beside this and a line here."""
 

@@ -59,6 +59,8 @@ def fetch(repo: Repo, progress: Progress | None = None) -> Path:
                 f"{repo} on the hub has no {name}; it is no checkpoint of Pix2Seq Explorer "
                 "(Predictor.push_to_hub makes one)"
             )
+    if (preloaded := _in_the_librarys_cache(repo, commit)) is not None:
+        return preloaded
     folder = place / commit
     try:
         (place / "refs").mkdir(parents=True, exist_ok=True)
@@ -162,6 +164,18 @@ def _sha256(path: Path) -> str:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 
+def _in_the_librarys_cache(repo: Repo, commit: str) -> Path | None:
+    """The folder that ``huggingface_hub`` keeps of a commit, if the checkpoint is in it: a Space's
+    ``preload_from_hub``, or somebody's ``hf download``, fetched it."""
+    from huggingface_hub import try_to_load_from_cache
+
+    found = [
+        try_to_load_from_cache(repo.id, name, revision=commit)
+        for name in (WEIGHTS_FILE, CONFIG_FILE)
+    ]
+    return Path(found[-1]).parent if all(isinstance(path, str) for path in found) else None
+
+
 def _ref(repo: Repo, place: Path) -> Path:
     return place / "refs" / quote(repo.revision, safe="")
 
@@ -173,6 +187,8 @@ def _kept(repo: Repo, place: Path, why: str) -> Path:
     folder = place / commit
     if len(commit) == 40 and (folder / CONFIG_FILE).is_file():
         return folder
+    if (preloaded := _in_the_librarys_cache(repo, repo.revision)) is not None:
+        return preloaded
     raise ConfigError(
         f"{repo} is not on this machine and cannot be fetched: {why}; load it once with a network, "
         "or put its files into a folder and name that"

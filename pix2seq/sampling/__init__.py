@@ -2,13 +2,20 @@
 
 from pix2seq.sampling.batch import Batch, Job, Row, write_many
 from pix2seq.sampling.rows import Rows, forced_logits
-from pix2seq.sampling.steps import Candidate, SampledBatch, SamplingStep, StepPipeline
-from pix2seq.sampling.stream import drawn_token, explain_step, sample_batch, sample_stream
+from pix2seq.sampling.steps import Candidate, PlainStep, SampledBatch, SamplingStep, StepPipeline
+from pix2seq.sampling.stream import (
+    drawn_token,
+    explain_step,
+    rules_of,
+    sample_batch,
+    sample_stream,
+)
 
 __all__ = [
     "Batch",
     "Candidate",
     "Job",
+    "PlainStep",
     "Row",
     "Rows",
     "SampledBatch",
@@ -17,6 +24,7 @@ __all__ = [
     "drawn_token",
     "explain_step",
     "forced_logits",
+    "rules_of",
     "sample_batch",
     "sample_stream",
     "write_many",

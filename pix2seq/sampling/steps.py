@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import Literal
 
+import numpy as np
 import torch
 from torch import Tensor
 
@@ -61,6 +62,12 @@ class SamplingStep:
     logits: Tensor
     rules: StepRules
 
+    def plain(self) -> PlainStep:
+        """The step without the run's rules, which ``StepRules.step`` puts back."""
+        return PlainStep(
+            self.index, self.token_id, self.slot, self.drawn, self.forced, self.logits.numpy()
+        )
+
     @property
     def logprob(self) -> float:
         """Natural log of the token's raw probability."""
@@ -107,6 +114,22 @@ class SamplingStep:
     @cached_property
     def _told(self) -> StepNumbers:
         return self.rules.tell(self.logits, self.index, self.token_id, self.drawn)
+
+
+@dataclass(frozen=True, eq=False)
+class PlainStep:
+    """What one process tells another of a ``SamplingStep``: small, and made of plain values.
+
+    Attributes:
+        logits: (V,) float32.
+    """
+
+    index: int
+    token_id: int
+    slot: StepSlot
+    drawn: bool
+    forced: bool
+    logits: np.ndarray
 
 
 @dataclass(frozen=True)
@@ -156,6 +179,13 @@ class StepRules:
 
     tokenizer: Tokenizer
     chain: FilterChain
+
+    def step(self, plain: PlainStep) -> SamplingStep:
+        """A step that another process took under these rules."""
+        logits = torch.from_numpy(plain.logits)
+        return SamplingStep(
+            plain.index, plain.token_id, plain.slot, plain.drawn, plain.forced, logits, self
+        )
 
     def pipeline(self, logits: Tensor, index: int) -> StepPipeline:
         """Every stage for token ``index`` with raw logits (V,)."""

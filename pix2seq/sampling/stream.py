@@ -125,8 +125,13 @@ def explain_step(
         index: the token's position after the prompt.
         options: may differ from those of the run: that is how a slider is tried out.
     """
+    return rules_of(tokenizer, options).pipeline(logits, index)
+
+
+def rules_of(tokenizer: Tokenizer, options: SamplingOptions) -> StepRules:
+    """A run's way from logits to tokens."""
     options = options.resolve(SamplingOptions(), tokenizer.config)
-    return StepRules(tokenizer, build_chain(tokenizer, options, _CPU)).pipeline(logits, index)
+    return StepRules(tokenizer, build_chain(tokenizer, options, _CPU))
 
 
 def drawn_token(stages: StepPipeline, seed: int, index: int) -> int:

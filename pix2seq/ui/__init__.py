@@ -9,13 +9,13 @@ from __future__ import annotations
 
 from typing import Any
 
-__all__ = ["build_demo", "launch_options"]
+__all__ = ["add_health", "build_demo", "launch_options"]
 
 
 def __getattr__(name: str) -> Any:
     # Imported on first use: the makers of recordings need no page.
     if name not in __all__:
         raise AttributeError(f"module 'pix2seq.ui' has no attribute {name!r}")
-    from pix2seq.ui.page import demo
+    from pix2seq.ui.page import demo, health
 
-    return getattr(demo, name)
+    return getattr(health if name == "add_health" else demo, name)

@@ -18,8 +18,10 @@ from pix2seq.ui.fork.tab import build_fork
 from pix2seq.ui.lab.tab import build_lab_tab
 from pix2seq.ui.learn.tab import build_learn_tab
 from pix2seq.ui.page import assets
+from pix2seq.ui.page.footer import build_footer
 from pix2seq.ui.page.header import build_header
 from pix2seq.ui.page.theme import explorer_theme
+from pix2seq.ui.visit import zero
 from pix2seq.ui.visit.context import AppContext
 from pix2seq.ui.visit.shelf import ModelShelf
 from pix2seq.ui.write.tab import build_write_tab
@@ -57,7 +59,9 @@ def build_demo(
     if load is None:
 
         def load(name: str) -> Predictor:
-            return pix2seq.load(name, device, context.shelf.report(name))
+            # On ZeroGPU the GPU is lent for writing; questions are answered on the CPU.
+            place = "cpu" if zero.AVAILABLE else device
+            return pix2seq.load(name, place, context.shelf.report(name))
 
         names = names or offered()
     context = AppContext(
@@ -74,7 +78,9 @@ def build_demo(
                     build(context)
                     if build is build_write_tab:
                         build_fork(context)  # the dock under the stage
+        build_footer(TITLE)
         build_api(context)
+    demo.context = context
     demo.sessions = context.sessions  # whoever ends the server ends the sentences first
     return demo.queue(max_size=QUEUE_SIZE)
 

@@ -2,9 +2,15 @@
 
 from __future__ import annotations
 
+import os
+
 import gradio as gr
 
+from pix2seq.ui.visit import zero
 from pix2seq.ui.visit.context import AppContext
+
+SPACE_VARIABLE = "SPACE_ID"
+"""Set by Spaces, to ``user/name``: there, people may want one of their own."""
 
 _ACTIONS = """
 <div class="p2s p2s-actions" data-actions></div>
@@ -34,6 +40,10 @@ def build_header(context: AppContext, title: str) -> None:
             js_on_load=None,
             elem_id="device",
         )
+        if os.environ.get(SPACE_VARIABLE):
+            gr.DuplicateButton(
+                "Duplicate", size="sm", min_width=96, elem_id="duplicate", elem_classes="p2s-button"
+            )
         gr.HTML(
             html_template=_ACTIONS,
             js_on_load="P2S.call('mountActions', element);",
@@ -47,4 +57,6 @@ def _device(context: AppContext) -> str:
     predictor = context.default_predictor()
     if predictor is None:
         return "no model here: recorded examples only"
+    if zero.AVAILABLE:
+        return "on a GPU that is lent (ZeroGPU)"
     return {"cpu": "on the CPU", "cuda": "on the GPU", "mps": "on the GPU"}[predictor.device.type]

@@ -60,6 +60,7 @@ class Run:
         behind: for a sentence that begins with a drawn box, the objects that were on view then.
         lines: the record so far, one string per line; ``text`` joins them.
         cancelled: set by Stop; the writer looks at it after every token.
+        writing: a writer is at it right now.
         seconds: time that sampling took, waiting left out.
         recorded_ids: what a recording wrote; ``restore`` writes the same tokens again.
     """
@@ -76,6 +77,7 @@ class Run:
     steps: list[SamplingStep] = field(default_factory=list)
     lines: list[str] = field(default_factory=list)
     cancelled: Event = field(default_factory=Event)
+    writing: bool = False
     seconds: float = 0.0
     recorded_ids: tuple[int, ...] = ()
 
@@ -188,6 +190,11 @@ class Sessions:
             runs = list(self._active.values())
         for run in runs:
             run.cancelled.set()
+
+    def writing(self) -> int:
+        """How many sentences are being written."""
+        with self._lock:
+            return sum(run.writing for run in self._active.values())
 
     def active(self, session: str) -> Run | None:
         return self._active.get(session)

@@ -1,7 +1,8 @@
 """From a run to a growing record: the generator behind Run, Step, "write on" and the API.
 
-It folds ``Predictor.stream`` and yields the whole record text so far, at most some twenty times a
-second unless a slower pace was asked for. Between two tokens it looks whether Stop was pressed.
+It folds a source of steps (``sources.py``) and yields the whole record text so far, at most some
+twenty times a second unless a slower pace was asked for. Between two tokens it looks whether Stop
+was pressed.
 """
 
 from __future__ import annotations
@@ -9,9 +10,11 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Iterator
 
+from pix2seq import logs
 from pix2seq.config import SLOTS_PER_OBJECT, ConfigError
 from pix2seq.ui.visit import record
 from pix2seq.ui.visit.runs import Run
+from pix2seq.ui.visit.sources import Source, usual_source
 
 FLUSH_SECONDS = 0.055
 
@@ -21,6 +24,7 @@ def write(
     delay: Callable[[], float] = lambda: 0.0,
     limit: int | None = None,
     clock: Callable[[], float] = time.monotonic,
+    source: Source | None = None,
 ) -> Iterator[str]:
     """Write a sentence, or write on in one that was stopped.
 
@@ -28,31 +32,36 @@ def write(
         run: fresh, or with tokens already in it; grows with every token.
         delay: seconds to wait after each token; asked anew each time.
         limit: stop after this many new tokens (Step).
+        source: where the steps come from; by default this process, or the GPU lent to it.
 
     Yields:
         The run's record, each time longer.
     """
     run.cancelled.clear()
+    run.writing = True
     if not run.lines:
         run.lines.append(record.header_line(run))
     run.lines.append(record.encoding_line())
     yield run.text  # the stage reacts before the encoder has run
     try:
-        encoding = run.picture.encoded_by(run.predictor)
+        given = [*run.token_ids] or [*run.prompt]
+        forced = [index for index in run.forced if index < len(given)]
+        stream = (source or usual_source())(run, given, forced)
+        encoding = next(stream)
         run.lines.append(record.writing_line(encoding))
         yield run.text
-        yield from _write_tokens(run, encoding, delay, limit, clock)
+        yield from _write_tokens(run, encoding, stream, delay, limit, clock)
     except ConfigError as error:
         run.lines.append(record.end_line("error", message=str(error)))
+        logs.event("refused", checkpoint=run.predictor.name)
+    finally:
+        run.writing = False
     yield run.text
 
 
-def _write_tokens(run, encoding, delay, limit, clock) -> Iterator[str]:
+def _write_tokens(run, encoding, stream, delay, limit, clock) -> Iterator[str]:
     predictor, options = run.predictor, run.options
     done = len(run.steps)
-    given = [*run.token_ids] or [*run.prompt]
-    forced = [index for index in run.forced if index < len(given)]
-    stream = predictor.stream(encoding, options, prefix=given, forced=forced)
     started = flushed = clock()
     fresh = 0
     waited = 0.0
@@ -86,6 +95,17 @@ def _write_tokens(run, encoding, delay, limit, clock) -> Iterator[str]:
     reason = "stopped"
     if run.ended:
         reason = "eos" if run.steps[-1].slot == "eos" else "full"
+    width, height = run.picture.image.size
+    logs.event(
+        "run",
+        checkpoint=predictor.name,
+        width=width,
+        height=height,
+        encoding_seconds=round(encoding.seconds, 4),
+        tokens=fresh,
+        seconds=round(seconds, 4),
+        ended=reason,
+    )
     run.lines.append(
         record.end_line(
             reason, tokens=fresh, seconds=round(seconds, 4), rate=round(fresh / seconds, 1)

@@ -1,0 +1,31 @@
+"""Where a sentence's steps come from: this process, or a GPU that is lent for seconds.
+
+A source is a generator function: it yields the picture's encoding once, then plain sampling steps.
+The writer does not know which one it consumes.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Iterator, Sequence
+
+from pix2seq.encoding import ImageEncoding
+from pix2seq.sampling import SamplingStep
+from pix2seq.ui.visit import zero
+from pix2seq.ui.visit.runs import Run
+
+Source = Callable[[Run, Sequence[int], Collection[int]], Iterator[ImageEncoding | SamplingStep]]
+"""``source(run, prefix, forced)``; ``prefix`` and ``forced`` as in ``Predictor.stream``."""
+
+
+def here(
+    run: Run, prefix: Sequence[int], forced: Collection[int]
+) -> Iterator[ImageEncoding | SamplingStep]:
+    """This process looks and writes."""
+    encoding = run.picture.encoded_by(run.predictor)
+    yield encoding
+    yield from run.predictor.stream(encoding, run.options, prefix=prefix, forced=forced)
+
+
+def usual_source() -> Source:
+    """On ZeroGPU the lent GPU, anywhere else this process."""
+    return zero.lent if zero.AVAILABLE else here

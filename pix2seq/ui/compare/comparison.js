@@ -4,6 +4,7 @@
 
 import { AlignedSentences } from "#compare/sentences.js";
 import { Verdict } from "#compare/verdict.js";
+import { Wipe } from "#compare/wipe.js";
 import { h, partOf, set } from "#kit/elements.js";
 import { plural, probability } from "#kit/numbers.js";
 import { Photo } from "#kit/photo.js";
@@ -175,8 +176,11 @@ export class Comparison {
     this.b = new Side(this, "b");
     this.verdictNode = new Verdict(this);
     this.sentences = new AlignedSentences(this);
+    const photos = h("div", { class: "p2s-compare-photos" }, this.a.node, this.b.node);
+    this.wipe = new Wipe(photos);
     root.replaceChildren(
-      h("div", { class: "p2s-compare-photos" }, this.a.node, this.b.node),
+      h("div", { class: "p2s-wipe-tools" }, this.wipe.button, this.wipe.row),
+      photos,
       this.verdictNode.node,
       this.sentences.node
     );

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from threading import Lock
 
-from pix2seq.ui.fork import memory, tree
+from pix2seq.ui.fork import memory, tree, way
 from pix2seq.ui.visit.context import AppContext
 from pix2seq.ui.visit.questions import answering, server_function
 from pix2seq.ui.visit.runs import Run
@@ -24,7 +24,7 @@ class Forks:
 
     def functions(self) -> list[Callable[[dict], dict]]:
         """What the component registers; their names are the page's ``server.fork_<name>``."""
-        methods = (self.recorded, self.tree, self.trial, self.blanked, self.repetition)
+        methods = (self.recorded, self.tree, self.trial, self.blanked, self.repetition, self.way)
         return [server_function(method, prefix="fork_") for method in methods]
 
     @answering
@@ -58,6 +58,12 @@ class Forks:
     def repetition(self, question: dict) -> dict:
         """How often a blanked object returns, measured: ``{"figure": ...}``."""
         return {"figure": memory.figure()}
+
+    @answering
+    def way(self, question: dict) -> dict:
+        """What the picture of a run becomes in the network."""
+        with self._network:
+            return way.way(self._run(question))
 
     def _run(self, question: dict) -> Run:
         return self.context.runs.get(question.get("run"))

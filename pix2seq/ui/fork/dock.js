@@ -6,6 +6,7 @@ import { clear, h, set } from "#kit/elements.js";
 import { MemoryPanel } from "#fork/memory.js";
 import { Overlay } from "#fork/overlay.js";
 import { TreePanel } from "#fork/tree.js";
+import { WayPanel } from "#fork/way.js";
 import { currentStage } from "#visit/places.js";
 import { ask } from "#visit/questions.js";
 
@@ -23,7 +24,7 @@ import { ask } from "#visit/questions.js";
  * @property {() => void} [draw] the stage has drawn a frame
  */
 
-const PANELS = [TreePanel, MemoryPanel];
+const PANELS = [TreePanel, MemoryPanel, WayPanel];
 
 export class Dock {
   /**

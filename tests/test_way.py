@@ -1,0 +1,65 @@
+"""The way of a token: what the server says about the network, and the strip in a browser."""
+
+from __future__ import annotations
+
+import base64
+
+import pytest
+
+from pix2seq.config import ConfigError
+from pix2seq.ui.fork.answers import Forks
+from pix2seq.ui.visit.examples import open_example
+from pix2seq.ui.visit.runs import Run
+from tests.browser import browser_page, running_app
+from tests.served import app_context
+
+
+def test_the_network_is_told_by_its_own_sizes():
+    forks = Forks(app_context())
+    predictor = forks.context.shelf.get("scripted")
+    run = forks.context.runs.add(Run(open_example("coffee"), predictor, predictor.resolve()))
+    answer = forks.way({"run": run.id})
+    rows, columns = answer["grid"]
+    assert len(base64.b64decode(answer["cells"])) == rows * columns
+    assert answer["vocab"] == predictor.tokenizer.vocab_size
+    height, width = run.picture.image.height, run.picture.image.width
+    assert answer["share"] == pytest.approx(
+        [height / max(height, width), width / max(height, width)]
+    )
+
+
+def test_an_unknown_run_is_refused_in_words():
+    assert "error" in Forks(app_context()).way({"run": "nobody's"})
+
+
+def no_model(name: str):
+    raise ConfigError("there is no model on this machine")
+
+
+@pytest.fixture(scope="module")
+def replay():
+    """The page as it is without any checkpoint: it plays records."""
+    with running_app(no_model, "mini") as address:
+        yield address
+
+
+@pytest.mark.browser
+def test_the_strip_follows_the_token_under_the_glass_and_its_parts_open(chromium, replay):
+    with browser_page(chromium, replay) as page:
+        page.wait_for_function("P2S.stage().record.tokens.length === 80")
+        page.click("[data-fork-tab=way]")
+        page.evaluate("P2S.stage().select(6)")
+        page.wait_for_selector("[data-way=token] .way-chip:has-text('150')")
+        text = page.locator("#way-text")
+        assert "340 words" in text.inner_text() and "0.29" in text.inner_text()
+        assert page.locator("[data-way=decoder] .way-chip").count() == 6
+        page.evaluate("P2S.stage().select(9)")
+        page.wait_for_selector("[data-way=bar] text.written:has-text('donut')")
+        for part, words in [
+            ("cells", "32 × 32"),
+            ("memory", "1024 vectors"),
+            ("photo", "512 × 512"),
+        ]:
+            page.click(f"[data-way={part}]")
+            assert page.get_attribute(f"[data-way={part}]", "aria-pressed") == "true"
+            assert words in text.inner_text()

@@ -73,6 +73,24 @@ def test_two_sentences_stand_beside_each_other_and_the_divergence_is_explained(p
     assert page.locator("[data-token]:visible").count() == 0, "handles of Write are Write's"
 
 
+def test_a_line_wipes_from_one_side_to_the_other_over_one_photo(page):
+    compare(page)
+    places = """[...document.querySelectorAll(".p2s-compare-side .p2s-photo")]
+        .map((one) => one.getBoundingClientRect().x)"""
+    apart = page.evaluate(places)
+    page.click("[data-wipe-switch]")
+    page.wait_for_timeout(100)
+    left, right = page.evaluate(places)
+    assert left == right and apart[0] != apart[1]
+    page.locator("[data-wipe]").fill("20")
+    line = page.locator(".p2s-wipe-line").bounding_box()
+    photos = page.locator(".p2s-compare-photos").bounding_box()
+    assert abs((line["x"] - photos["x"]) / photos["width"] - 0.2) < 0.01
+    assert serious_problems(page) == []
+    page.click("[data-wipe-switch]")
+    assert page.evaluate(places) == apart
+
+
 def test_pointing_at_an_object_lights_it_on_both_sides(page):
     compare(page)
     page.locator("[data-aligned='0'] .p2s-line-number").hover()

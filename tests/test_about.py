@@ -9,8 +9,10 @@ import pytest
 from pix2seq.categories import COCO_80, COCO_91, VOC_20
 from pix2seq.checkpoints import CHECKPOINTS
 from pix2seq.config import TokenizerConfig
+from pix2seq.reading import DOUBLE_IOU
 from pix2seq.tokenizer import Tokenizer
-from pix2seq.ui.about.tab import about_text, model_card
+from pix2seq.ui.about import tab
+from pix2seq.ui.about.tab import about_text, limits_text, model_card
 from pix2seq.ui.about.vocabulary import vocabulary_stretches
 from tests import fakes
 from tests.served import scripted_predictor
@@ -67,3 +69,23 @@ def test_a_folders_model_card_is_shown_without_its_pictures(tmp_path):
     assert model_card("no such checkpoint") == ""
     (tmp_path / "README.md").write_text("# Mine\n![curve](curve.png)\nTrained on *cats*.")
     assert model_card(str(tmp_path)) == "# Mine\n\nTrained on *cats*."
+
+
+def test_doubles_are_told_as_they_were_counted(monkeypatch):
+    def counted(more: list[float]) -> dict:
+        row = {"shown": 200, "doubles": 20, "share": 0.1, "more than the last": more}
+        return {"photos": {"shown": {"iou": 0.6, "rows": [row, {**row, "share": 0.3}, row]}}}
+
+    monkeypatch.setattr(tab, "load_doubles", lambda _: counted([0.1, 0.2]))
+    assert "20 of 200 boxes shown" in limits_text("mini") and "would be more" in limits_text("mini")
+    monkeypatch.setattr(tab, "load_doubles", lambda _: counted([-0.2, -0.1]))
+    assert "would be less" in limits_text("mini")
+    monkeypatch.setattr(tab, "load_doubles", lambda _: None)
+    assert f"IoU above\n  {DOUBLE_IOU:g}" in limits_text("mini")
+    assert "boxes shown" not in limits_text("mini"), "not counted, not told"
+
+
+def test_the_bundled_doubles_are_of_the_bundled_weights():
+    found = tab.load_doubles("mini")
+    assert found is not None, "run benchmarks/mini/repetition.py"
+    assert found.keys() == {"photos", "scenes"}

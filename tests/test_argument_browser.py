@@ -41,7 +41,7 @@ def counts(page) -> list[int]:
 
 def test_a_score_moves_dots_and_counts(chromium, url):
     with browser_page(chromium, url) as page:
-        open_tab(page, "P-R lab")
+        open_tab(page, "Experiments")
         page.wait_for_selector("[data-step=noise]")
         slider = page.locator("[data-argument-score]")
         slider.fill("0")
@@ -60,7 +60,7 @@ def test_a_score_moves_dots_and_counts(chromium, url):
 
 def test_a_count_shows_its_boxes_and_a_box_its_sentence(chromium, url):
     with browser_page(chromium, url) as page:
-        open_tab(page, "P-R lab")
+        open_tab(page, "Experiments")
         page.wait_for_selector("[data-step=noise]")
         page.locator("[data-argument-score]").fill("0")
         page.click("[data-count=on-wrong]")
@@ -79,7 +79,7 @@ def test_another_file_is_shown_or_refused_in_words(chromium, url, recorded, tmp_
     wrong = tmp_path / "wrong.json"
     wrong.write_text("[]")
     with browser_page(chromium, url) as page:
-        open_tab(page, "P-R lab")
+        open_tab(page, "Experiments")
         page.wait_for_selector("[data-step=noise]")
         page.set_input_files("[data-open-argument]", wrong)
         page.wait_for_function(

@@ -1,4 +1,4 @@
-"""Compare, the P-R lab and About in a real browser, over a scripted model."""
+"""Compare, the experiments and About in a real browser, over a scripted model."""
 
 from __future__ import annotations
 
@@ -188,7 +188,7 @@ def test_many_samples_agree_and_the_slider_asks_how_many(page):
 def test_a_sweep_fills_table_and_plots_and_can_be_saved(page):
     requests = []
     page.on("request", lambda request: requests.append(request.url))
-    open_tab(page, "P-R lab")
+    open_tab(page, "Experiments")
     page.fill("#lab-images input[type=number]", "4")
     page.keyboard.press("Tab")
     page.click("#lab-run")
@@ -209,7 +209,7 @@ def test_a_sweep_fills_table_and_plots_and_can_be_saved(page):
 
 
 def test_stopping_a_sweep_keeps_its_rows(page):
-    open_tab(page, "P-R lab")
+    open_tab(page, "Experiments")
     page.click("#lab-knob input")
     page.get_by_role("option", name="Top-p (nucleus)").click()
     expect(page.locator(".p2s-lab-question")).to_contain_text("How much of the distribution")
@@ -269,7 +269,10 @@ def test_axe_finds_no_serious_problem(page, colours):
         page.mouse.move(0, 0)
         page.wait_for_timeout(800)  # colours fade
         problems[name] = serious_problems(page)
-    for name, part in (("P-R lab", "#lab-curves .js-plotly-plot"), ("About the model", "#about")):
+    for name, part in (
+        ("Experiments", "#lab-curves .js-plotly-plot"),
+        ("About the model", "#about"),
+    ):
         open_tab(page, name)
         page.wait_for_selector(part)
         page.wait_for_timeout(800)
@@ -284,7 +287,7 @@ def test_nothing_sticks_out_sideways(page, width):
     page.wait_for_timeout(2500)  # tabs that no longer fit move into a menu
     for name, part in (
         ("Compare", "#compare-tabs"),
-        ("P-R lab", "#lab-curves .js-plotly-plot"),
+        ("Experiments", "#lab-curves .js-plotly-plot"),
         ("About the model", "[data-checkpoint]"),
     ):
         open_tab(page, name)

@@ -31,7 +31,7 @@ from pix2seq.evaluate import (
     score,
     standard_trials,
 )
-from pix2seq.evaluate.bootstrap import bootstrap, precision_and_recall
+from pix2seq.evaluate.bootstrap import averages, bootstrap, precision_and_recall, resample
 from pix2seq.evaluate.quality import (
     calibration_error,
     count_duplicates,
@@ -169,7 +169,7 @@ class TestBootstrap:
     def test_with_every_image_once_it_is_the_coco_average(self, images):
         scores = score(*images, PETS)
         pairs = [
-            precision_and_recall(scores.table(label), np.ones(scores.images))
+            precision_and_recall(scores.table(label), np.ones((1, scores.images)))
             for label in scores.labels
         ]
         for name, column in (("AP", 0), ("AR100", 1)):
@@ -190,7 +190,7 @@ class TestBootstrap:
         order = [i for i, weight in enumerate(weights) for _ in range(weight)]
         repeated = score([truths[i] for i in order], [detections[i] for i in order], PETS)
         once = score(truths, detections, PETS)
-        values = [precision_and_recall(once.table(k), np.array(weights))[0] for k in once.labels]
+        values = [precision_and_recall(once.table(k), np.array([weights]))[0] for k in once.labels]
         values = np.array([v for v in values if not np.isnan(v).any()])
         if math.isnan(repeated.metrics["AP"]):
             assert values.size == 0
@@ -213,7 +213,19 @@ class TestBootstrap:
 
     def test_without_objects_there_is_no_interval(self):
         spans = bootstrap(score([truth()], [Detections.empty()], PETS), draws=5)
-        assert all(math.isnan(value) for value in spans["AP"])
+        assert all(math.isnan(value) for span in spans.values() for value in span)
+
+    @settings(max_examples=25)
+    @given(matched_images(), st.integers(1, 7))
+    def test_all_draws_at_once_are_the_draws_one_by_one(self, images, draws):
+        scores = score(*images, PETS)
+        weights = resample(scores.images, draws)
+        assert weights.sum(axis=1).tolist() == [scores.images] * draws
+        together = averages(scores, weights)
+        for i in range(draws):
+            alone = averages(scores, weights[i : i + 1])
+            for name, values in together.items():
+                assert values[i] == pytest.approx(alone[name][0], nan_ok=True)
 
 
 class TestDuplicates:
@@ -223,7 +235,7 @@ class TestDuplicates:
             ([], 0),
             ([((0, 0, 100, 100), 0, 0.9)], 0),
             ([((0, 0, 100, 100), 0, 0.9), ((0, 0, 100, 90), 0, 0.8)], 1),  # IoU 0.9
-            ([((0, 0, 100, 100), 0, 0.9), ((0, 0, 100, 80), 0, 0.8)], 0),  # 0.8 is not above 0.8
+            ([((0, 0, 100, 100), 0, 0.9), ((0, 0, 100, 60), 0, 0.8)], 0),  # 0.6 is not above 0.6
             ([((0, 0, 100, 100), 0, 0.9), ((0, 0, 100, 90), 1, 0.8)], 0),  # another class
             ([((0, 0, 100, 100), 0, 0.5)] * 3, 2),  # equal scores: the first one stays
         ],

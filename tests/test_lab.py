@@ -1,4 +1,4 @@
-"""The P-R lab without a server: rows as they finish, stopping, plots."""
+"""The experiments without a server: rows as they finish, stopping, plots."""
 
 from __future__ import annotations
 
@@ -14,19 +14,20 @@ from gradio.blocks import Blocks
 from pix2seq.checkpoints import weights_checksum
 from pix2seq.config import TrainConfig
 from pix2seq.data.scenes import Scenes
-from pix2seq.sweep import KNOBS, Bench, Curve, Outcome, plan_sweep, run_sweep
+from pix2seq.sweep import KNOBS, Bench, Curve, Outcome, finding, plan_sweep, run_sweep
+from pix2seq.sweep.findings import METRICS
 from pix2seq.ui import build_demo
 from pix2seq.ui.lab import tab as lab_tab
 from pix2seq.ui.lab.plots import plot_averages, plot_curves
-from pix2seq.ui.lab.recordings import (
-    LAB_SEED,
+from pix2seq.ui.lab.recordings import LAB_SEED, make_recording
+from pix2seq.ui.lab.sheet import Sheet, doubles_text, idle_text
+from pix2seq.ui.lab.tab import Benches, LabHandlers
+from pix2seq.ui.visit.evidence import (
+    load_doubles,
     load_recording,
-    make_recording,
     recorded_outcomes,
     recording_path,
 )
-from pix2seq.ui.lab.sheet import Sheet, idle_text
-from pix2seq.ui.lab.tab import Benches, LabHandlers
 from tests import fakes
 from tests.served import Visitor, app_context, control_values, load, scripted_predictor
 
@@ -89,6 +90,16 @@ def test_a_new_sweep_of_the_same_visitor_ends_the_old_one():
     *_, (new, *_) = sweep(handlers, knob="eos")
     *_, (last, *_) = old
     assert (new["state"], last["state"]) == ("done", "stopped")
+
+
+def test_a_sentence_stands_over_a_whole_table_only():
+    *before, (last, *_) = sweep(LabHandlers(app_context()), images=8)
+    assert {data["finding"] for data, *_ in before if len(data["rows"]) < 4} == {""}
+    assert last["finding"]
+    for row in last["rows"]:
+        for name in METRICS:
+            low, high = row["spans"][name]
+            assert low is None or low <= row[name] <= high
 
 
 def test_what_cannot_be_swept_is_said(toasts):
@@ -215,8 +226,23 @@ def test_the_page_opens_with_the_recording():
     text, curves, averages = LabHandlers(app_context()).describe("argument", "mini")
     data = json.loads(text)
     assert data["state"] == "recorded"
+    assert data["finding"] == finding(
+        "argument", recorded_outcomes(load_recording("mini"), "argument")
+    )
+    assert data["best"].keys() == set(METRICS)
+    groups = [group["group"] for group in data["rows"][-1]["trust"]]
+    assert groups[0] == "all objects" and len(groups) > 1, "also by place in the sentence"
     assert len(data["rows"]) == len(averages.data[0].x) == 4
     assert len(curves.data) == 8, "a curve and a dot per setting"
+
+
+def test_the_bundled_doubles_are_shown_with_a_sentence_each():
+    told = json.loads(doubles_text(load_doubles("mini")))
+    assert told.keys() == {"photos", "scenes"}
+    for one in told.values():
+        last = one["shown"]["rows"][-1]
+        assert f"{last['doubles']} of {last['shown']} boxes" in one["words"]
+    assert json.loads(doubles_text(None)) == {}
 
 
 # ---- plots --------------------------------------------------------------------------------------

@@ -19,12 +19,16 @@ from pix2seq.sweep import (
     KNOBS,
     Bench,
     Curve,
+    Doubles,
     Outcome,
     Progress,
+    count_doubles,
+    doubles_table,
     plan_sweep,
     run_sweep,
     without_noise_class,
 )
+from pix2seq.sweep.calibration import calibrate
 from tests import fakes
 
 DOG, CAT = 16, 15
@@ -258,3 +262,45 @@ def test_labels_are_matched_by_name_and_unknown_ones_do_not_count(predictor):
     pets.categories = Categories.contiguous(["newt", "axolotl"])
     with pytest.raises(ConfigError, match="no name in common"):
         Bench(predictor, pets)
+
+
+# ---- doubles and calibration --------------------------------------------------------------------
+
+
+def test_doubles_are_counted_among_what_is_shown():
+    once = found((LEFT, DOG, 0.9), (RIGHT, DOG, 0.8))
+    twice = found((LEFT, DOG, 0.9), (LEFT, DOG, 0.8), (LEFT, CAT, 0.8), (LEFT, DOG, 0.1))
+    row = Doubles.count("setting", [once, twice], 0.3)
+    assert (row.shown.tolist(), row.doubles.tolist()) == ([2, 3], [0, 1])
+    assert row.share == pytest.approx(1 / 5)
+    assert Doubles.count("setting", [Detections.empty()], 0.3).share != 0, "nothing of nothing"
+
+
+def test_doubles_are_counted_under_every_setting_of_the_argument(bench):
+    rows = list(count_doubles(bench))
+    names = [s.name for s in plan_sweep("argument", BASE, fakes.TINY_TOKENIZER)]
+    assert [row.name for row in rows] == names
+    table = doubles_table(rows)
+    assert table["images"] == len(bench) == 11
+    assert [row["shown"] for row in table["rows"]] == [int(row.shown.sum()) for row in rows]
+    assert table["rows"][-1]["more than the last"] == [0, 0]
+
+
+def test_a_bench_may_be_the_first_images_only(predictor):
+    bench = Bench(predictor, Labelled([sample(i, (LEFT, DOG)) for i in range(5)]), limit=3)
+    assert len(bench) == 3 and list(bench.look()) == [1, 2, 3]
+
+
+def test_calibration_is_read_by_place_in_the_sentence():
+    detections = Detections.of(
+        *(getattr(found(*[(LEFT, DOG, 0.9), (RIGHT, CAT, 0.6), (LEFT, CAT, 0.2)]), name)
+          for name in ("boxes", "labels", "scores")),
+        objects=torch.tensor([0, 1, 4]),
+    )  # fmt: skip
+    scores = score([Truth.of(sample(1, (LEFT, DOG), (RIGHT, DOG)))], [detections], COCO_80)
+    groups = {one.group: one for one in calibrate(scores, [detections], 0.5)}
+    assert [one.shown for one in groups.values()] == [2, 1, 1, 0]
+    assert groups["the first object"].right == 1 and groups["objects 2 to 4"].right == 0
+    assert groups["all objects"].said == pytest.approx(0.75)
+    assert [one.count for one in groups["all objects"].bins] == [1, 1, 1]
+    assert groups["object 5 and later"].words == "", "nothing of it is shown"

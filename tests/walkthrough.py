@@ -98,7 +98,7 @@ def walk(page: Page) -> Film:
     page.wait_for_selector("[data-clusters] tbody tr")
     film.keep(4.5)
 
-    open_tab(page, "P-R lab")
+    open_tab(page, "Experiments")
     page.wait_for_timeout(3000)  # plotly draws in its own time
     film.keep(5.5)
 

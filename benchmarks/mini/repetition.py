@@ -1,9 +1,11 @@
-"""Memory on trial, in numbers: does a blanked object come back, is a written one written again?
+"""Doubles, in numbers: how many are shown, does a blanked object come back, is a written one
+written again?
 
     PYTHONPATH=. python benchmarks/mini/repetition.py CHECKPOINT ANNOTATIONS IMAGES OUT.json
 
 on 100 labelled photos and 100 generated scenes of an unseen seed. ``before the end`` is what the
 model says before it would have stopped; ``late`` is what it says when EOS is forbidden.
+The lab shows the result: ``assets/lab/mini-doubles.json`` is a copy of it.
 """
 
 from __future__ import annotations
@@ -13,8 +15,10 @@ import sys
 from pathlib import Path
 
 import pix2seq
+from pix2seq.checkpoints import weights_checksum
 from pix2seq.data import CocoDetection, Scenes
 from pix2seq.evaluate import measure_repetition
+from pix2seq.sweep import Bench, count_doubles, doubles_table
 
 _IMAGES = 100
 _SEED = 4321
@@ -26,10 +30,11 @@ def main(checkpoint: str, annotations: str, images: str, out: str) -> None:
         "photos": CocoDetection(annotations, images),
         "scenes": Scenes(_SEED, _IMAGES, size=512),
     }
-    result = {
-        name: measure_repetition(predictor, samples, _IMAGES).to_dict()
-        for name, samples in sources.items()
-    }
+    result: dict = {"weights": weights_checksum(checkpoint)}
+    for name, samples in sources.items():
+        shown = doubles_table(list(count_doubles(Bench(predictor, samples, _IMAGES))))
+        trials = measure_repetition(predictor, samples, _IMAGES).to_dict()
+        result[name] = {"shown": shown, **trials}
     Path(out).write_text(json.dumps(result, indent=1) + "\n")
 
 

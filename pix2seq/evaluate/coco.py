@@ -93,6 +93,7 @@ class MatchTable:
     Attributes:
         scores: (D,).
         image: (D,) index of the image.
+        given: (D,) which of the detections that were given, counted through all images.
         hit: (T, D) bool per IoU threshold: matched an object.
         ignored: (T, D) bool: matched a crowd or an object of another size; counts for nothing.
         objects: (I,) objects per image that count.
@@ -100,6 +101,7 @@ class MatchTable:
 
     scores: np.ndarray
     image: np.ndarray
+    given: np.ndarray
     hit: np.ndarray
     ignored: np.ndarray
     objects: np.ndarray
@@ -113,8 +115,11 @@ class CocoScores:
         labels: the labels that occur in the ground truth or in the detections.
     """
 
-    def __init__(self, evaluation: COCOeval, labels: list[int], images: int) -> None:
+    def __init__(
+        self, evaluation: COCOeval, labels: list[int], images: int, given: np.ndarray
+    ) -> None:
         self._evaluation = evaluation
+        self._given = given  # by COCO's id - 1: unnamed detections have none
         self.labels = labels
         self.images = images
         self.metrics = {name: self._average(*what) for name, what in _METRICS.items()}
@@ -166,22 +171,25 @@ class CocoScores:
         start = (k * len(_AREAS) + _AREAS[area]) * self.images
         found = self._evaluation.evalImgs[start : start + self.images]
         objects = np.zeros(self.images, dtype=np.int64)
-        scores, image, hit, ignored = [], [], [], []
+        scores, image, given, hit, ignored = [], [], [], [], []
         for i, matches in enumerate(found):
             if matches is None:
                 continue
             objects[i] = np.count_nonzero(np.asarray(matches["gtIgnore"]) == 0)
             scores.append(np.asarray(matches["dtScores"], dtype=np.float64))
             image.append(np.full(len(scores[-1]), i))
+            given.append(self._given[np.asarray(matches["dtIds"], dtype=np.int64) - 1])
             hit.append(np.asarray(matches["dtMatches"]) > 0)
             ignored.append(np.asarray(matches["dtIgnore"]) > 0)
         if not scores:
             none = np.zeros((len(IOU_THRESHOLDS), 0), dtype=bool)
-            return MatchTable(np.zeros(0), np.zeros(0, dtype=np.int64), none, none, objects)
+            nowhere = np.zeros(0, dtype=np.int64)
+            return MatchTable(np.zeros(0), nowhere, nowhere, none, none, objects)
         order = np.argsort(-np.concatenate(scores), kind="mergesort")
         return MatchTable(
             scores=np.concatenate(scores)[order],
             image=np.concatenate(image)[order],
+            given=np.concatenate(given)[order],
             hit=np.concatenate(hit, axis=1)[:, order],
             ignored=np.concatenate(ignored, axis=1)[:, order],
             objects=objects,
@@ -209,7 +217,7 @@ def score(
     if not truths:
         raise ConfigError("there is no image to evaluate on; give at least one")
     named = set(categories.named_labels())
-    objects, found = [], []
+    objects, found, given, seen = [], [], [], 0
     scales = [1.0] * len(truths) if scales is None else scales
     for number, (truth, one, scale) in enumerate(
         zip(truths, detections, scales, strict=True), start=1
@@ -222,9 +230,11 @@ def score(
         areas = (box_area(one.boxes) * scale**2).tolist()
         boxes = xyxy_to_xywh(one.boxes).tolist()
         rows = zip(boxes, areas, one.labels.tolist(), one.scores.tolist(), strict=True)
-        for box, area, label, value in rows:
+        for place, (box, area, label, value) in enumerate(rows, start=seen):
             if label in named:
                 found.append(_entry(len(found) + 1, number, label, box, area, score=value))
+                given.append(place)
+        seen += len(one)
     labels = sorted({item["category_id"] for item in (*objects, *found)})
     images = [
         {"id": number, "height": truth.size[0], "width": truth.size[1]}
@@ -237,7 +247,7 @@ def score(
         evaluation.params.maxDets = [1, 10, _MOST_DETECTIONS]
         evaluation.evaluate()
         evaluation.accumulate()
-    return CocoScores(evaluation, labels, len(images))
+    return CocoScores(evaluation, labels, len(images), np.array(given, dtype=np.int64))
 
 
 def _entry(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -11,10 +12,9 @@ import torch
 from pix2seq.boxes import box_iou
 from pix2seq.detections import Detections
 from pix2seq.evaluate.coco import CocoScores
+from pix2seq.reading import DOUBLE_IOU
 from pix2seq.sampling import SamplingStep
 from pix2seq.tokenizer import Tokenizer
-
-DUPLICATE_IOU = 0.8
 
 
 @dataclass(frozen=True)
@@ -35,7 +35,7 @@ class ReliabilityBin:
     precision: float
 
 
-def count_duplicates(detections: Detections, iou: float = DUPLICATE_IOU) -> int:
+def count_duplicates(detections: Detections, iou: float = DOUBLE_IOU) -> int:
     """Objects that cover one of their own class with a higher score (ties: the earlier) by more
     than ``iou``."""
     order = detections.scores.argsort(descending=True, stable=True)
@@ -45,14 +45,27 @@ def count_duplicates(detections: Detections, iou: float = DUPLICATE_IOU) -> int:
     return int(covers.tril(diagonal=-1).any(dim=1).sum())
 
 
+def judged(scores: CocoScores) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """All detections that count (none inside crowds): their scores, whether each is right at IoU
+    0.5, and which of the given detections it is, counted through all images."""
+    tables = [scores.table(label) for label in scores.labels]
+    kept = [~table.ignored[0] for table in tables]
+    pairs = list(zip(tables, kept, strict=True))
+    return (
+        np.concatenate([np.zeros(0), *(table.scores[keep] for table, keep in pairs)]),
+        np.concatenate([np.zeros(0, bool), *(table.hit[0][keep] for table, keep in pairs)]),
+        np.concatenate([np.zeros(0, int), *(table.given[keep] for table, keep in pairs)]),
+    )
+
+
 def reliability(scores: CocoScores, bins: int = 10) -> list[ReliabilityBin]:
     """Mean score against precision at IoU 0.5, by score; empty bins are left out."""
-    tables = [scores.table(label) for label in scores.labels]
-    if not tables:
-        return []
-    counted = [~table.ignored[0] for table in tables]
-    said = np.concatenate([t.scores[keep] for t, keep in zip(tables, counted, strict=True)])
-    true = np.concatenate([t.hit[0][keep] for t, keep in zip(tables, counted, strict=True)])
+    said, true, _ = judged(scores)
+    return reliability_of(said, true, bins)
+
+
+def reliability_of(said: np.ndarray, true: np.ndarray, bins: int = 10) -> list[ReliabilityBin]:
+    """The same of any detections: their scores (D,) and whether each is right (D,)."""
     place = np.minimum((said * bins).astype(int), bins - 1)
     found = []
     for i in range(bins):
@@ -75,6 +88,16 @@ def calibration_error(bins: Sequence[ReliabilityBin]) -> float:
     total = sum(b.count for b in bins)
     gaps = sum(b.count * abs(b.mean_score - b.precision) for b in bins)
     return gaps / total if total else float("nan")
+
+
+def wilson(count: int, total: int) -> tuple[float, float]:
+    """95 % interval of a share, NaN of nothing."""
+    if not total:
+        return float("nan"), float("nan")
+    z, p = 1.96, count / total
+    middle = (p + z * z / (2 * total)) / (1 + z * z / total)
+    half = z * math.sqrt(p * (1 - p) / total + (z / (2 * total)) ** 2) / (1 + z * z / total)
+    return max(middle - half, 0.0), min(middle + half, 1.0)
 
 
 def precision_recall_at(scores: CocoScores, threshold: float) -> tuple[float, float]:

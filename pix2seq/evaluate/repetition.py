@@ -6,7 +6,6 @@ blanked out one at a time, and it goes on behind what is left; then behind the w
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
@@ -16,6 +15,7 @@ import torch
 from pix2seq.boxes import box_iou
 from pix2seq.config import SamplingOptions
 from pix2seq.data.sample import Sample
+from pix2seq.evaluate.quality import wilson
 from pix2seq.evaluate.run import Samples, match_labels
 from pix2seq.predictor import Predictor
 from pix2seq.repetition import SAME, blank, returns, split_objects, try_object, write_on
@@ -135,11 +135,9 @@ def _share(count: int, total: int) -> dict[str, Any]:
     """A count as a share of ``total`` with Wilson's 95 % interval."""
     if not total:
         return {"count": 0, "share": None, "interval": None}
-    z, p = 1.96, count / total
-    middle = (p + z * z / (2 * total)) / (1 + z * z / total)
-    half = z * math.sqrt(p * (1 - p) / total + (z / (2 * total)) ** 2) / (1 + z * z / total)
+    low, high = wilson(count, total)
     return {
         "count": count,
-        "share": round(p, 4),
-        "interval": [round(max(middle - half, 0.0), 4), round(min(middle + half, 1.0), 4)],
+        "share": round(count / total, 4),
+        "interval": [round(low, 4), round(high, 4)],
     }

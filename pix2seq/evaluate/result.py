@@ -60,7 +60,8 @@ class EvalResult:
         per_class: AP, AP50, AP50l and object count by class name.
         intervals: 95 % bootstrap intervals (low, high) by metric; empty if none were asked for.
         precision, recall: of the shown boxes at IoU 0.5, all classes together.
-        duplicates: share of shown boxes that repeat a better one of their class (IoU > 0.8).
+        duplicates: share of shown boxes that repeat a better one of their class, at the overlap
+            from which the page marks one as "again" (``reading.DOUBLE_IOU``).
         objects_per_image: shown boxes per image.
         calibration, calibration_error: score against precision.
         violations: share of tokens that break the grammar (0 when it is on).

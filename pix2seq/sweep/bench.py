@@ -10,8 +10,8 @@ Outcomes come one by one, and a sweep can be stopped between any two tokens.
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 
 import numpy as np
 import torch
@@ -19,14 +19,19 @@ import torch
 from pix2seq.config import ConfigError, SamplingOptions
 from pix2seq.detections import Detections
 from pix2seq.evaluate import CocoScores, Truth, match_labels, score
+from pix2seq.evaluate.bootstrap import averages, resample
 from pix2seq.evaluate.run import Samples
 from pix2seq.predictor import ImageEncoding, Predictor
 from pix2seq.sampling import SampledBatch, sample_batch
 from pix2seq.sampling.stopping import Stoppable, Stopped
+from pix2seq.sweep.calibration import Trust, calibrate
 from pix2seq.sweep.plan import Setting
 
 BATCH = 8
 """Sentences written side by side: on a CPU, more is hardly faster and slower to show."""
+
+DRAWS = 200
+"""Resamples of the images, from which intervals of differences are read."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -94,6 +99,10 @@ class Outcome:
         curve: precision and recall by score.
         objects_per_image: boxes, mean over the images.
         seconds: of writing; 0 if the sentences were there already.
+        threshold: the score from which a box is shown.
+        draws: the numbers of ``values`` over resampled images, (B,) each; the images of a draw are
+            the same for all outcomes of a bench.
+        trust: how far the scores can be trusted.
     """
 
     setting: Setting
@@ -101,6 +110,19 @@ class Outcome:
     curve: Curve
     objects_per_image: float
     seconds: float
+    threshold: float = 0.0
+    draws: Mapping[str, np.ndarray] = field(default_factory=dict)
+    trust: tuple[Trust, ...] = ()
+
+    @property
+    def name(self) -> str:
+        return self.setting.name
+
+    @property
+    def values(self) -> dict[str, float]:
+        """COCO's averages, and precision and recall of what is shown."""
+        precision, recall = self.curve.at(self.threshold)
+        return {**self.metrics, "precision": precision, "recall": recall}
 
 
 class Bench:
@@ -109,6 +131,7 @@ class Bench:
     Args:
         predictor: writes.
         samples: labelled images; classes are matched by name.
+        limit: only the first so many.
 
     Attributes:
         missing: the images' classes that the predictor does not know; their objects do not count.
@@ -117,8 +140,9 @@ class Bench:
         ConfigError: there is no image, or no class in common.
     """
 
-    def __init__(self, predictor: Predictor, samples: Samples) -> None:
-        if not len(samples):
+    def __init__(self, predictor: Predictor, samples: Samples, limit: int | None = None) -> None:
+        self._count = len(samples) if limit is None else min(limit, len(samples))
+        if not self._count:
             raise ConfigError("a sweep needs at least one labelled image")
         self._label_map, self.missing = match_labels(samples.categories, predictor.categories)
         self.predictor = predictor
@@ -127,11 +151,11 @@ class Bench:
         self.encodings: list[ImageEncoding] = []
 
     def __len__(self) -> int:
-        return len(self.samples)
+        return self._count
 
     def look(self) -> Iterator[int]:
         """Encode what is not encoded yet; yields how many are, after each."""
-        for index in range(len(self.encodings), len(self.samples)):
+        for index in range(len(self.encodings), len(self)):
             sample = self.samples[index]
             self.truths.append(Truth.of(sample, self._label_map))
             self.encodings.append(self.predictor.encode(sample.image))
@@ -183,11 +207,15 @@ def without_noise_class(found: Detections) -> Detections:
 
 
 def run_sweep(
-    bench: Bench, settings: Sequence[Setting], stopped: Callable[[], bool] = lambda: False
+    bench: Bench,
+    settings: Sequence[Setting],
+    stopped: Callable[[], bool] = lambda: False,
+    threshold: float = 0.0,
 ) -> Iterator[Progress | Outcome]:
     """Try settings one after the other.
 
     Args:
+        threshold: the score from which boxes count as shown; the settings themselves cut nothing.
         stopped: asked before every token; what was finished before stays valid.
 
     Yields:
@@ -212,11 +240,11 @@ def run_sweep(
             if done < len(bench):
                 return
             written[key] = sentences
-        yield _outcome(bench, setting, bench.read(written[key], setting), seconds)
+        yield _outcome(bench, setting, bench.read(written[key], setting), seconds, threshold)
 
 
 def _outcome(
-    bench: Bench, setting: Setting, found: Sequence[Detections], seconds: float
+    bench: Bench, setting: Setting, found: Sequence[Detections], seconds: float, threshold: float
 ) -> Outcome:
     scores = score(bench.truths, found, bench.predictor.categories)
     return Outcome(
@@ -225,4 +253,27 @@ def _outcome(
         curve=Curve.of(scores),
         objects_per_image=sum(map(len, found)) / len(found),
         seconds=seconds,
+        threshold=threshold,
+        draws=_draws(scores, threshold),
+        trust=calibrate(scores, found, threshold),
     )
+
+
+def _draws(scores: CocoScores, threshold: float) -> dict[str, np.ndarray]:
+    weights = resample(scores.images, DRAWS)
+    right = np.zeros(scores.images)
+    shown, objects = right.copy(), right.copy()
+    for table in map(scores.table, scores.labels):
+        kept = (table.scores >= np.float32(threshold)) & ~table.ignored[0]  # as scores are
+        np.add.at(shown, table.image[kept], 1)
+        np.add.at(right, table.image[kept], table.hit[0][kept])
+        objects += table.objects
+    return {
+        **averages(scores, weights),
+        "precision": _shares(weights @ right, weights @ shown),
+        "recall": _shares(weights @ right, weights @ objects),
+    }
+
+
+def _shares(part: np.ndarray, whole: np.ndarray) -> np.ndarray:
+    return np.where(whole > 0, part / np.maximum(whole, 1), np.nan)

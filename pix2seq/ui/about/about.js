@@ -37,6 +37,7 @@ const ROLE = { coord: "ymin", class: "class", noise: "noise", eos: "eos", bos: "
 const BAR = 34;
 const LEAST = 7; // px of the narrowest stretch, so that a single id can be seen
 const LINE = 20;
+const HEAD = ["what it is", "made by", "AP", "measured on", "MB", "licence", "here"];
 
 export class About {
   /** @param {HTMLElement} root */
@@ -49,7 +50,7 @@ export class About {
     this.legend = h("ul", { class: "p2s-ribbon-legend" });
     this.body = h("tbody");
     this.problem = h("p", { class: "p2s-about-problem", role: "status" });
-    const head = ["checkpoint", "what it is", "made by", "AP", "measured on", "MB", "licence", "here"];
+    const head = ["checkpoint", ...HEAD];
     this.ribbonFrame = h("div", { class: "p2s-ribbon-frame" }, this.ribbon);
     this.model = h(
       "section",
@@ -113,13 +114,15 @@ export class About {
       "tr",
       { class: loaded ? "focus" : "", "data-checkpoint": one.name },
       h("th", { scope: "row" }, one.name, loaded ? " (loaded)" : ""),
-      h("td", {}, one.title),
-      h("td", {}, one.family),
-      h("td", { class: "p2s-mono" }, one.ap === null ? "–" : one.ap.toFixed(1)),
-      h("td", {}, one.note || "–"),
-      h("td", { class: "p2s-mono" }, one.megabytes === null ? "–" : String(one.megabytes)),
-      h("td", {}, one.licence || "–"),
-      h("td", {}, one.here || loaded ? "yes" : "no")
+      ...[
+        one.title,
+        one.family,
+        one.ap === null ? "–" : one.ap.toFixed(1),
+        one.note || "–",
+        one.megabytes === null ? "–" : String(one.megabytes),
+        one.licence || "–",
+        one.here || loaded ? "yes" : "no",
+      ].map((text, i) => h("td", { "data-head": HEAD[i], class: ["AP", "MB"].includes(HEAD[i]) ? "p2s-mono" : null }, text))
     );
   }
 

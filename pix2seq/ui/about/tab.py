@@ -13,8 +13,11 @@ from pix2seq import checkpoints
 from pix2seq.checkpoints import CHECKPOINTS, CheckpointInfo
 from pix2seq.config import ConfigError
 from pix2seq.predictor import Predictor
+from pix2seq.reading import DOUBLE_IOU
+from pix2seq.sweep import doubles_in_words
 from pix2seq.ui.about.vocabulary import vocabulary_stretches
 from pix2seq.ui.visit.context import AppContext
+from pix2seq.ui.visit.evidence import load_doubles
 
 _TEMPLATE = '<div class="p2s p2s-about" data-about></div>'
 _ON_LOAD = "P2S.call('mountAbout', element, { props, watch });"
@@ -22,7 +25,7 @@ _ON_LOAD = "P2S.call('mountAbout', element, { props, watch });"
 _INTRO = """
 ## A detector that writes
 Pix2Seq reads an image and writes one sentence about it: four numbers and a word per object, then
-"end". No anchors, no regressed boxes, no suppression of duplicates: a sequence model and a
+"end". No anchors, no regressed boxes, and nothing removes duplicates: a sequence model and a
 vocabulary. The paper: Chen, Saxena, Li, Fleet, Hinton, *Pix2seq: A Language Modeling Framework for
 Object Detection*, ICLR 2022, [arXiv 2109.10852](https://arxiv.org/abs/2109.10852).
 """
@@ -32,12 +35,14 @@ _LIMITS = """
 - It only knows the classes of its vocabulary, as photographers of the web showed them to
   annotators. A thing without a word there is left out or called by a wrong one.
 - A score is the probability of the object's class, times how sure its edges were where *Score an
-  object by* says so. It is no promise: *P-R lab* shows how far scores can be trusted. A chip in the
-  sentence has the probability of that one token instead.
+  object by* says so. It is no promise: *Experiments* shows how far scores can be trusted, for all
+  objects and by their place in the sentence. A chip in the sentence has the probability of that one
+  token instead.
 - An object is called by the likeliest class at its class token (§2.3), whatever was drawn there;
   its line says so where the two differ.
-- Nothing removes duplicates. An object of the same class over one written before it (IoU above 0.6)
-  is marked "again".
+- Nothing removes duplicates. An object of the same class over one written before it (IoU above
+  {iou:g}) is marked "again"; *Experiments* counts how many there are, on photos and on scenes, with
+  the noise class and without.{doubles}
 - Another seed is another sentence. What only one sample in eight contains may not be there.
 - Not for decisions about people: no identification, no surveillance, no safety functions.
 
@@ -85,6 +90,15 @@ def model_card(name: str) -> str:
     except ConfigError:
         return ""
     return _IMAGE.sub("", checkpoints.read_card(folder))
+
+
+def limits_text(name: str) -> str:
+    """What to keep in mind, with the checkpoint's own doubles where they were counted."""
+    counted = load_doubles(name) or {}
+    doubles = [
+        f" {kind.capitalize()}: {doubles_in_words(one['shown'])}" for kind, one in counted.items()
+    ]
+    return _LIMITS.format(iou=DOUBLE_IOU, doubles="".join(doubles))
 
 
 def _info_of(name: str, predictor: Predictor | None) -> CheckpointInfo:
@@ -177,20 +191,20 @@ def build_about_tab(context: AppContext) -> None:
     ) as card_frame:
         card = gr.Markdown(card_text, elem_id="model-card")
     with gr.Column(elem_classes="p2s-prose"):
-        gr.Markdown(_LIMITS)
+        limits = gr.Markdown(limits_text(opening), elem_id="about-limits")
 
     def follow(name: str):
         try:
             text = about_text(context.shelf.get(name), "", names)
         except ConfigError:  # pushed off the shelf meanwhile, and gone from the disk
-            return gr.skip(), gr.skip(), gr.skip()
+            return gr.skip(), gr.skip(), gr.skip(), gr.skip()
         shown = model_card(name)
-        return text, shown, gr.update(visible=bool(shown))
+        return text, shown, gr.update(visible=bool(shown)), limits_text(name)
 
     context.loaded.change(
         follow,
         context.loaded,
-        [sheet, card, card_frame],
+        [sheet, card, card_frame, limits],
         show_progress="hidden",
         api_visibility="private",
     )

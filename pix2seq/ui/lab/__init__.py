@@ -1,1 +1,1 @@
-"""The *P-R lab*: sweep a setting over labelled scenes."""
+"""*Experiments*: sweep a setting over labelled scenes."""

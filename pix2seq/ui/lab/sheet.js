@@ -3,12 +3,17 @@
 
 import { clear, h, partOf } from "#kit/elements.js";
 import { download } from "#kit/files.js";
+import { TrustPlot } from "#lab/trust.js";
 import { followJson } from "#visit/json.js";
 
+/** @import {Trusted} from "#lab/trust.js" */
 /** @import {Bridge} from "#visit/questions.js" */
 
 /** @typedef {"AP" | "AP50" | "AR100" | "precision" | "recall" | "objects" | "seconds"} Column */
-/** @typedef {{[column in Column]: number | null} & {name: string}} Row of a finished setting */
+/** @typedef {"AP" | "AP50" | "AR100" | "precision" | "recall"} Compared a column whose rows are compared */
+/** @typedef {[number | null, number | null] | undefined} Span a 95 % interval */
+/** @typedef {{[column in Column]: number | null} & {name: string, spans: {[column: string]: Span}} & Trusted} Row
+ *   of a finished setting */
 
 /**
  * The sheet's value, one JSON text; the numbers are there once a sweep has begun.
@@ -20,6 +25,8 @@ import { followJson } from "#visit/json.js";
  * @property {string[]} settings
  * @property {string} setting at work
  * @property {Row[]} rows
+ * @property {string} [finding] what the whole table says
+ * @property {{[column: string]: number | null}} [best] the row that may be bold, by column
  * @property {number} images
  * @property {number} done of them
  * @property {number} objects
@@ -41,20 +48,11 @@ const COLUMNS = [
 ];
 
 /**
- * What the table holds, in a sentence: its first setting against its last.
- * @param {Row[]} rows
+ * Half of a 95 % interval, for behind a number; empty where there is none.
+ * @param {Span} span
  */
-export const finding = (rows) => {
-  if (rows.length < 2) return "";
-  const [first, last] = [rows[0], rows[rows.length - 1]];
-  /** @type {Column[]} */
-  const columns = ["AP", "AP50", "precision", "recall"];
-  const told = columns.flatMap((name) => {
-    const [from, to] = [first[name], last[name]];
-    return from === null || to === null ? [] : [`${name} ${from.toFixed(3)} → ${to.toFixed(3)}`];
-  });
-  return told.length ? `From “${first.name}” to “${last.name}”: ${told.join(", ")}.` : "";
-};
+export const halfWidth = (span) =>
+  span && span[0] !== null && span[1] !== null ? `± ${((span[1] - span[0]) / 2).toFixed(3)}` : "";
 
 export class Lab {
   /** @param {HTMLElement} root */
@@ -63,6 +61,16 @@ export class Lab {
     this.question = h("p", { class: "p2s-lab-question" });
     this.expect = h("p", { class: "p2s-soft p2s-lab-expect" });
     this.finding = h("p", { class: "p2s-lab-finding", "data-lab-finding": "" });
+    this.note = h(
+      "p",
+      { class: "p2s-small p2s-soft" },
+      "±: half of the 95 % interval over resampled scenes. Bold: above every other row by more than chance. " +
+        "Choose a row to see how far its scores can be trusted."
+    );
+    this.trust = new TrustPlot();
+    /** @type {number | null} the row whose calibration is shown; the last one by default */
+    this.chosen = null;
+    this.knob = "";
     this.status = h("p", { class: "p2s-small p2s-lab-status", role: "status" });
     this.bar = h("progress", { max: 1, value: 0, "aria-label": "Progress of the sweep" });
     this.body = h("tbody");
@@ -96,12 +104,16 @@ export class Lab {
       this.finding,
       this.bar,
       h("div", { class: "p2s-lab-progress" }, this.status, this.save),
-      this.table
+      this.table,
+      this.note,
+      this.trust.node
     );
   }
 
   /** @param {Sweep} data */
   receive(data) {
+    if (data.knob !== this.knob) this.chosen = null;
+    this.knob = data.knob;
     /** @type {Sweep} */
     this.data = data;
     this.draw();
@@ -113,7 +125,8 @@ export class Lab {
     this.root.dataset.state = data.state;
     this.question.textContent = data.question;
     this.expect.textContent = data.expect;
-    this.finding.textContent = busy ? "" : finding(data.rows);
+    this.finding.textContent = data.finding || "";
+    this.note.hidden = !data.rows.length;
     this.status.textContent = this.words();
     this.status.classList.toggle("error", data.state === "error");
     this.bar.value = this.share();
@@ -121,6 +134,17 @@ export class Lab {
     this.save.hidden = !data.rows.length;
     this.table.hidden = !data.rows.length && !busy;
     this.drawRows(busy);
+    const row = data.rows[this.chosen ?? data.rows.length - 1];
+    this.trust.draw(row || null);
+  }
+
+  /** @param {number} place */
+  choose(place) {
+    this.chosen = place;
+    this.draw();
+    const row = this.body.children[place];
+    const button = row && row.querySelector("button");
+    if (button) button.focus();
   }
 
   share() {
@@ -166,23 +190,45 @@ export class Lab {
         h(
           "tr",
           { "data-lab-row": row ? name : null, class: row ? "" : "waiting" },
-          h("th", { scope: "row" }, name),
-          ...COLUMNS.map(([column]) => this.cell(row, column))
+          h("th", { scope: "row" }, row ? this.name(name, place) : name),
+          ...COLUMNS.map(([column]) => this.cell(row, column, Boolean(data.best && data.best[column] === place)))
         )
       );
     });
   }
 
-  /** @type {(row: Row | undefined, column: Column) => HTMLTableCellElement} */
-  cell(row, column) {
+  /**
+   * A row's name, which shows its calibration.
+   * @param {string} name
+   * @param {number} place
+   */
+  name(name, place) {
+    const here = place === (this.chosen ?? this.data.rows.length - 1);
+    return h(
+      "button",
+      {
+        type: "button",
+        class: "p2s-lab-name",
+        "aria-pressed": String(here),
+        title: "how far can its scores be trusted?",
+        onclick: () => this.choose(place),
+      },
+      name
+    );
+  }
+
+  /** @type {(row: Row | undefined, column: Column, best: boolean) => HTMLTableCellElement} */
+  cell(row, column, best) {
     if (!row) return h("td", { class: "p2s-mono" }, "·");
     const value = row[column];
     const digits = column === "objects" || column === "seconds" ? 1 : 3;
     const empty = value === null || (column === "seconds" && value === 0);
+    const span = empty ? "" : halfWidth(row.spans[column]);
     return h(
       "td",
-      { class: "p2s-mono", title: empty ? null : value },
-      value === null || empty ? "–" : value.toFixed(digits)
+      { class: best ? "p2s-mono best" : "p2s-mono", title: empty ? null : value },
+      value === null || empty ? "–" : value.toFixed(digits),
+      span ? h("span", { class: "p2s-lab-span" }, ` ${span}`) : null
     );
   }
 

@@ -8,9 +8,19 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from pix2seq.config import SamplingOptions
-from pix2seq.sweep import KNOBS, Outcome, Progress
+from pix2seq.evaluate.bootstrap import interval
+from pix2seq.sweep import (
+    KNOBS,
+    Outcome,
+    Progress,
+    best_row,
+    doubles_in_words,
+    finding,
+    trust_in_words,
+)
+from pix2seq.sweep.findings import METRICS
 from pix2seq.ui.lab.plots import plot_averages, plot_curves
-from pix2seq.ui.lab.recordings import recorded_outcomes
+from pix2seq.ui.visit.evidence import plain_trust, recorded_outcomes
 
 
 @dataclass
@@ -66,6 +76,8 @@ class Sheet:
             "done": 0 if self.progress is None else self.progress.done,
             "setting": None if setting is None else setting.name,
             "rows": [self._row(outcome) for outcome in self.outcomes],
+            "best": {name: best_row(self.outcomes, name) for name in METRICS},
+            "finding": self._finding(),
             **more,
         }
         return json.dumps(value, separators=(",", ":"))
@@ -77,24 +89,37 @@ class Sheet:
             plot_averages(self.outcomes, self.knob, self.settings),
         )
 
+    def _finding(self) -> str:
+        """What the whole table says; nothing before it is whole."""
+        whole = len(self.outcomes) == len(self.settings)
+        return finding(self.knob, self.outcomes) if whole else ""
+
     def _row(self, outcome: Outcome) -> dict:
-        precision, recall = outcome.curve.at(self.threshold)
-        numbers = {
-            "AP": outcome.metrics["AP"],
-            "AP50": outcome.metrics["AP50"],
-            "AR100": outcome.metrics["AR100"],
-            "precision": precision,
-            "recall": recall,
-            "objects": outcome.objects_per_image,
-            "seconds": outcome.seconds,
+        numbers = {name: outcome.values.get(name, math.nan) for name in METRICS}
+        spans = {name: interval(outcome.draws[name]) for name in METRICS if name in outcome.draws}
+        return {
+            "name": outcome.name,
+            **{name: _rounded(value) for name, value in numbers.items()},
+            "spans": {name: [_rounded(low), _rounded(high)] for name, (low, high) in spans.items()},
+            "objects": _rounded(outcome.objects_per_image),
+            "seconds": _rounded(outcome.seconds),
+            "trust": [plain_trust(group) for group in outcome.trust],
+            "trusted": trust_in_words(outcome.trust) if outcome.trust else "",
         }
-        row = {name: _rounded(value) for name, value in numbers.items()}
-        return {"name": outcome.setting.name, **row}
 
 
 def idle_text(knob: str) -> str:
     """The component's value before a sweep that is not recorded."""
     return json.dumps({**_about(knob), "state": "idle", "rows": [], "settings": []})
+
+
+def doubles_text(doubles: dict | None) -> str:
+    """What ``load_doubles`` found, each kind of picture with its sentence."""
+    told = {
+        kind: {**one, "words": doubles_in_words(one["shown"])}
+        for kind, one in (doubles or {}).items()
+    }
+    return json.dumps(told)
 
 
 def empty_figures(knob: str) -> tuple:

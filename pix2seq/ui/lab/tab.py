@@ -1,4 +1,4 @@
-"""The *P-R lab*: the paper's argument for noise objects, then a sweep of any setting over labelled
+"""*Experiments*: the paper's argument for noise objects, then a sweep of any setting over labelled
 scenes, with precision, recall and AP.
 
 The scenes are generated, so their true boxes are known and nothing has to be downloaded. Their
@@ -20,9 +20,10 @@ from pix2seq.predictor import Predictor
 from pix2seq.sweep import KNOBS, Bench, Outcome, plan_sweep, run_sweep
 from pix2seq.ui.kit.controls import named_values, options_from_values
 from pix2seq.ui.lab.argument import place_argument
-from pix2seq.ui.lab.recordings import LAB_SEED, load_recording
-from pix2seq.ui.lab.sheet import Sheet, empty_figures, idle_text
+from pix2seq.ui.lab.recordings import LAB_SEED
+from pix2seq.ui.lab.sheet import Sheet, doubles_text, empty_figures, idle_text
 from pix2seq.ui.visit.context import AppContext
+from pix2seq.ui.visit.evidence import load_doubles, load_recording
 from pix2seq.ui.visit.jobs import Jobs
 from pix2seq.ui.visit.visitor import session_of, toast
 
@@ -97,7 +98,7 @@ class LabHandlers:
         yield sheet.text("looking"), *sheet.figures()
         shown = 0.0
         try:
-            for event in run_sweep(bench, settings, cancelled.is_set):
+            for event in run_sweep(bench, settings, cancelled.is_set, base.score_threshold):
                 sheet.objects = sum(len(truth.boxes) for truth in bench.truths)
                 sheet.missing = bench.missing
                 if isinstance(event, Outcome):
@@ -178,6 +179,14 @@ def build_lab_tab(context: AppContext) -> None:
         with gr.Column(min_width=320):
             gr.Markdown("**AP, AP50 and AR100** by setting")
             averages = gr.Plot(figures[1], show_label=False, elem_id="lab-averages")
+    doubles = gr.HTML(
+        value=doubles_text(load_doubles(context.default_checkpoint)),
+        html_template='<div class="p2s p2s-lab" data-doubles-root></div>',
+        js_on_load="P2S.call('mountDoubles', element, { props, watch });",
+        apply_default_css=False,
+        elem_id="lab-doubles",
+        padding=False,
+    )
     quiet = dict(show_progress="hidden", api_visibility="private")
 
     def start(request: gr.Request, knob, images, checkpoint, *values):
@@ -198,4 +207,7 @@ def build_lab_tab(context: AppContext) -> None:
         [knob, context.loaded],
         [sheet, curves, averages],
         **quiet,
+    )
+    context.loaded.change(
+        lambda name: doubles_text(load_doubles(name)), context.loaded, doubles, **quiet
     )

@@ -33,7 +33,7 @@ QUEUE_SIZE = 24
 TABS: tuple[tuple[str, str, Callable[[AppContext], None]], ...] = (
     ("Write", "write", build_write_tab),
     ("Compare", "compare", build_compare_tab),
-    ("P-R lab", "lab", build_lab_tab),
+    ("Experiments", "lab", build_lab_tab),
     ("Learn", "learn", build_learn_tab),
     ("About the model", "about", build_about_tab),
 )

@@ -4,10 +4,11 @@
 import { mountAbout } from "#about/about.js";
 import { mountCompare } from "#compare/comparison.js";
 import { mountSamples } from "#compare/samples.js";
-import { toggleSheet } from "#kit/actions.js";
 import { currentDock, mountFork } from "#fork/dock.js";
+import { toggleSheet } from "#kit/actions.js";
 import { emit, on } from "#kit/bus.js";
 import { mountArgument } from "#lab/argument.js";
+import { mountDoubles } from "#lab/doubles.js";
 import { mountLab } from "#lab/sheet.js";
 import { mountLearn } from "#learn/lesson.js";
 import { mountActions } from "#page/header.js";
@@ -24,6 +25,7 @@ export const hooks = {
   mountActions,
   mountArgument,
   mountCompare,
+  mountDoubles,
   mountFork,
   mountLab,
   mountLearn,

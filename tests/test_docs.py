@@ -121,8 +121,10 @@ def test_requirements_are_the_libraries_that_are_imported():
         for path in [*MODULES, ROOT / "app.py"]
         for name in imported_modules(path.read_text())
     }
-    optional = {"gdown", "fsspec", "pyarrow", "ray", "supervision"}
-    third_party = names - set(sys.stdlib_module_names) - {"pix2seq"} - optional
+    optional = {"gdown", "fsspec", "pyarrow", "ray", "supervision", "spaces"}
+    third_party = (
+        names - set(sys.stdlib_module_names) - {"pix2seq"} - optional - {"fastapi"}
+    )  # Gradio is made of it
     package = {"PIL": "pillow", "yaml": "pyyaml"}
     needed = {package.get(name, name).lower() for name in third_party}
     lines = (ROOT / "requirements.txt").read_text().splitlines()

@@ -5,8 +5,10 @@ from __future__ import annotations
 import pytest
 
 import pix2seq
+from pix2seq import bets
 from pix2seq.branching import SentenceTree
 from pix2seq.config import ConfigError
+from pix2seq.examples import scene_sample
 from pix2seq.ui.fork import memory
 from pix2seq.ui.fork.answers import Forks
 from pix2seq.ui.fork.recordings import AT, make_recording
@@ -139,3 +141,90 @@ def test_the_measured_figure_has_shares_with_their_intervals(tmp_path):
             low, high = share["interval"]
             assert low <= share["share"] <= high
     assert memory.figure(tmp_path / "none.json") is None
+
+
+# ---- you are the decoder --------------------------------------------------------------------
+
+
+def test_everybody_with_the_same_game_bets_on_the_same_tokens(forks, run):
+    first, again = (forks.rounds({"run": run.id, "seed": 7}) for _ in range(2))
+    assert first == again
+    assert first["rounds"][0] == {"index": 0, "slot": "ymin"}
+    assert [one["index"] for one in first["rounds"]] == bets.pick_rounds(
+        [step.slot for step in run.steps[:15]], 7
+    )
+    games = [forks.rounds({"run": run.id, "seed": seed})["rounds"] for seed in range(20)]
+    assert len({str(game) for game in games}) > 1
+    assert first["names"][-1] == "noise" or "noise" in first["names"]
+
+
+def test_a_bell_is_priced_as_the_library_prices_it(forks, run):
+    bell = {"place": 10, "width": 3.0}
+    answer = forks.price({"run": run.id, "index": 0, "bell": bell})
+    tokenizer = run.predictor.tokenizer
+    model, ids = bets.model_bet(run.steps[0].logits, tokenizer, 0)
+    written = ids.index(run.steps[0].token_id)
+    expected = bets.score_round(bets.bell(10, 3.0, tokenizer.num_bins), model, written)
+    assert answer["scores"] == [vars(score) for score in expected]
+    assert answer["written"] == written and answer["truth"] is None
+    assert sum(answer["you"]) == pytest.approx(1, abs=1e-3)
+    assert answer["even"] == {"objects": 3, "nats": bets.even(3)}
+    near, far = answer["misses"]
+    assert near["off"] == 1 and near["spike"] == pytest.approx(far["spike"])
+    assert near["bell"] < far["bell"] and near["iou"] > far["iou"]
+
+
+def test_chips_are_priced_and_counted(forks, run):
+    names = forks.rounds({"run": run.id, "seed": 1})["names"]
+    right = names.index("person")
+    answer = forks.price({"run": run.id, "index": 4, "chips": {str(right): 10}})
+    spare = 1 / len(names)
+    assert answer["you"][right] == pytest.approx((10 + spare) / 11, abs=1e-5)
+    assert answer["written"] == right and answer["misses"] is None and answer["even"] is None
+    too_many = forks.price({"run": run.id, "index": 4, "chips": {str(right): 11}})
+    assert "there are 10" in too_many["error"]
+
+
+@pytest.mark.parametrize(
+    "bet",
+    [
+        {"index": 0},
+        {"index": 0, "bell": {"place": -1, "width": 1}},
+        {"index": 0, "bell": {"place": 1, "width": 0}},
+        {"index": 0, "bell": {"place": "x", "width": 1}},
+        {"index": 99, "bell": {"place": 1, "width": 1}},
+        {"index": 4, "bell": {"place": 1, "width": 1}},
+        {"index": 4, "chips": {"9999": 1}},
+        {"index": 15, "bell": {"place": 1, "width": 1}},  # EOS
+    ],
+)
+def test_what_is_no_bet_is_answered_in_words(forks, run, bet):
+    assert "error" in forks.price({"run": run.id} | bet)
+
+
+def test_a_scenes_label_is_priced_too(forks):
+    predictor = forks.context.shelf.get("scripted")
+    picture = open_example("scene-26")
+    truth = scene_sample("scene-26")
+    encoding = picture.encoded_by(predictor)
+    boxes = encoding.letterbox.apply_boxes(truth.boxes)
+    ids = predictor.tokenizer.encode(boxes[:1], truth.labels[:1]).tolist()
+    run = Run(picture, predictor, predictor.resolve(), prompt=tuple(ids))
+    for _ in write(run):
+        pass
+    forks.context.runs.add(run)
+    for index, bet in ((0, {"bell": {"place": 5, "width": 2}}), (4, {"chips": {}})):
+        answer = forks.price({"run": run.id, "index": index, **bet})
+        assert answer["truth"] == answer["written"], "the sentence begins with the label"
+        assert all(score["truth"] == score["written"] for score in answer["scores"])
+
+
+def test_a_game_is_pasted_as_text(forks, run):
+    scores = [[{"player": "you", "written": 1.5}, {"player": "model", "written": 0.5}]] * 2
+    answer = forks.result({"run": run.id, "seed": 3, "scores": scores})
+    assert answer["text"].splitlines() == [
+        "You are the decoder, example:chelsea, seed 3: you 3.00, model 1.00 nats",
+        "1: you 1.50, model 0.50",
+        "2: you 1.50, model 0.50",
+    ]
+    assert "error" in forks.result({"run": run.id, "seed": 3, "scores": "none"})

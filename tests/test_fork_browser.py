@@ -102,4 +102,53 @@ def test_an_object_is_dragged_through_its_sentence_and_returns_when_it_is_blanke
         assert "donut, again" in drawn(page)
         assert page.locator(".fork-word.blanked").inner_text().endswith("donut")
         page.wait_for_selector(".fork-figure:has-text('blanked, it returns')")
+        page.evaluate("P2S.stage().select(null)")
+        assert serious_problems(page) == []
+
+
+@pytest.mark.slow
+def test_one_round_of_the_bet_by_pointer_and_one_by_keyboard(chromium, live):
+    with browser_page(chromium, live) as page:
+        open_panel(page, "bet")
+        page.wait_for_selector("[data-bet-headline]:has-text('Round 1 of 5: token 1 is ymin')")
+        assert page.evaluate("P2S.stage().shown") == 0, "what is bet on is not on view"
+        requests = []
+        page.on("request", lambda request: requests.append(request.url))
+        photo = page.locator(".p2s-photo-image").bounding_box()
+        x, y = photo["x"] + photo["width"] / 2, photo["y"]
+        page.mouse.move(x, y + photo["height"] / 2)
+        page.mouse.down()
+        page.mouse.move(x - 40, y + photo["height"] * 172 / 255, steps=8)
+        page.mouse.up()
+        place, width = page.evaluate("[P2S.dock().shown.bell.place, P2S.dock().shown.bell.width]")
+        assert abs(place - 172) <= 2 and width < 12
+        assert requests == [], "dragging asks nothing"
+        page.click("[data-bet-go]")
+        page.wait_for_selector("[data-bet-headline]:has-text('You paid')")
+        row = page.locator(".fork-scores tbody tr").first.locator("td")
+        you, model, uniform = (float(text) for text in row.all_inner_texts()[1:4])
+        assert you < uniform and model < uniform
+        assert uniform == pytest.approx(5.55, abs=0.01)
+        page.keyboard.press("Enter")  # the button has the focus: next round
+        page.wait_for_selector("[data-bet-headline]:has-text('Round 2')")
+        assert page.locator("[data-chip-search]").is_visible()
+        page.fill("[data-chip-search]", "donut")
+        page.keyboard.press("Tab")
+        for _ in range(3):
+            page.keyboard.press("Enter")
+        page.keyboard.press("Tab")
+        page.wait_for_selector(".fork-pile:has-text('donut 3')")
+        page.click("[data-pile$='−']")
+        page.wait_for_selector(".fork-pile:has-text('donut 2')")
+        page.click("[data-bet-go]")
+        page.wait_for_selector(".fork-outcome li.written:has-text('donut')")
+        page.keyboard.press("Escape")
+        page.wait_for_function("P2S.stage().shown === P2S.stage().record.tokens.length")
+
+
+@pytest.mark.slow
+def test_a_link_to_a_game_opens_it(chromium, live):
+    with browser_page(chromium, f"{live}?ex=scene-26&seed=0&n=8&bet=12") as page:
+        page.wait_for_selector("[data-bet-headline]:has-text('Round 1 of 5')")
+        assert page.input_value("[data-bet-seed]") == "12"
         assert serious_problems(page) == []

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from threading import Lock
 
-from pix2seq.ui.fork import memory, tree, way
+from pix2seq.ui.fork import bet, memory, tree, way
 from pix2seq.ui.visit.context import AppContext
 from pix2seq.ui.visit.questions import answering, server_function
 from pix2seq.ui.visit.runs import Run
@@ -24,7 +24,17 @@ class Forks:
 
     def functions(self) -> list[Callable[[dict], dict]]:
         """What the component registers; their names are the page's ``server.fork_<name>``."""
-        methods = (self.recorded, self.tree, self.trial, self.blanked, self.repetition, self.way)
+        methods = (
+            self.recorded,
+            self.tree,
+            self.trial,
+            self.blanked,
+            self.repetition,
+            self.rounds,
+            self.price,
+            self.result,
+            self.way,
+        )
         return [server_function(method, prefix="fork_") for method in methods]
 
     @answering
@@ -64,6 +74,21 @@ class Forks:
         """What the picture of a run becomes in the network."""
         with self._network:
             return way.way(self._run(question))
+
+    @answering
+    def rounds(self, question: dict) -> dict:
+        """The tokens of a run that are bet on."""
+        return bet.rounds(self._run(question), question)
+
+    @answering
+    def price(self, question: dict) -> dict:
+        """What a bet costs, and what the model thought."""
+        return bet.price(self._run(question), question)
+
+    @answering
+    def result(self, question: dict) -> dict:
+        """A game as text."""
+        return bet.result(self._run(question), question)
 
     def _run(self, question: dict) -> Run:
         return self.context.runs.get(question.get("run"))

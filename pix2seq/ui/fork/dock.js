@@ -3,6 +3,7 @@
 
 import { on } from "#kit/bus.js";
 import { clear, h, set } from "#kit/elements.js";
+import { BetPanel } from "#fork/bet.js";
 import { MemoryPanel } from "#fork/memory.js";
 import { Overlay } from "#fork/overlay.js";
 import { TreePanel } from "#fork/tree.js";
@@ -24,7 +25,7 @@ import { ask } from "#visit/questions.js";
  * @property {() => void} [draw] the stage has drawn a frame
  */
 
-const PANELS = [TreePanel, MemoryPanel, WayPanel];
+const PANELS = [TreePanel, MemoryPanel, BetPanel, WayPanel];
 
 export class Dock {
   /**
@@ -40,6 +41,7 @@ export class Dock {
     this.shown = null;
     /** @type {string} */
     this.subject = "";
+    this.arrived = false;
     /** @type {Panel[]} */
     this.panels = PANELS.map((Kind) => new Kind(this));
     this.tabs = this.panels.map((panel) =>
@@ -98,6 +100,8 @@ export class Dock {
     if (next) {
       clear(this.body).append(next.node);
       this.subject = this.about();
+      this.stage?.pause(); // a panel is about the whole sentence
+      if (!this.stage?.busy()) this.stage?.seek(Infinity);
       next.open();
     }
     this.reserve();
@@ -125,7 +129,20 @@ export class Dock {
     return [image && image.id, run, state === "done" || state === "stopped"].join();
   }
 
+  /** A link to a game opens it, once its sentence is written. */
+  arrive() {
+    const seed = new URLSearchParams(location.search).get("bet");
+    const record = this.stage?.record;
+    if (this.arrived || (seed !== null && record?.state !== "done")) return;
+    this.arrived = true;
+    const bet = this.panels.find((panel) => panel instanceof BetPanel);
+    if (seed === null || !(bet instanceof BetPanel)) return;
+    bet.seed = Number(seed);
+    this.show(bet.name);
+  }
+
   drawn() {
+    this.arrive();
     if (!this.shown) return;
     const subject = this.about();
     if (subject !== this.subject) {

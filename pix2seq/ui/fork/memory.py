@@ -17,7 +17,7 @@ from pix2seq.repetition import Answer, blank, returns, split_objects, try_object
 from pix2seq.resources import ASSETS
 from pix2seq.ui.visit.runs import Run
 
-FIGURE = ASSETS / "benchmarks" / "repetition.json"
+FIGURE = ASSETS / "lab" / "mini-doubles.json"
 
 
 def said(run: Run) -> list[int]:

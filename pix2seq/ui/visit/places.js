@@ -15,6 +15,9 @@
  * @property {() => boolean} busy
  * @property {() => void} changed
  * @property {(index: number | null) => void} select
+ * @property {() => void} pause stop a replay
+ * @property {(count: number) => void} seek put so many tokens on view
+ * @property {(name: string, question: object) => Promise<any>} ask
  * @property {(edit: {[name: string]: unknown}) => void} writeOn ask for another continuation (`edits.py`)
  */
 /** @typedef {{state: {picture: Picture | null}}} LessonOnView */

@@ -102,6 +102,7 @@ export class BetPanel {
   // ---- the game -----------------------------------------------------------------------------
 
   open() {
+    this.dock.still();
     return this.start(this.seed);
   }
 

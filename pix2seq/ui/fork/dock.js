@@ -100,12 +100,16 @@ export class Dock {
     if (next) {
       clear(this.body).append(next.node);
       this.subject = this.about();
-      this.stage?.pause(); // a panel is about the whole sentence
-      if (!this.stage?.busy()) this.stage?.seek(Infinity);
       next.open();
     }
     this.reserve();
     this.stage?.changed();
+  }
+
+  /** For panels about the whole sentence: a replay stops, and all of it is on view. */
+  still() {
+    this.stage?.pause();
+    if (!this.stage?.busy()) this.stage?.seek(Infinity);
   }
 
   /** @param {Panel} panel */

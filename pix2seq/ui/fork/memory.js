@@ -89,6 +89,7 @@ export class MemoryPanel {
   }
 
   async open() {
+    this.dock.still();
     const stage = this.dock.stage;
     const record = stage?.record;
     this.trial = null;

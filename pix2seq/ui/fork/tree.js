@@ -101,6 +101,7 @@ export class TreePanel {
 
   /** A recorded tree where there is one, else a fresh one. */
   async open() {
+    this.dock.still();
     clearTimeout(this.timer);
     const record = this.dock.stage?.record;
     this.tree = null;

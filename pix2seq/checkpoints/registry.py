@@ -36,6 +36,20 @@ CHECKPOINTS: dict[str, CheckpointInfo] = {
             ap_note="measured here on 300 photos of coco3k; 83.0 on generated scenes",
             label_space="coco80",
         ),
+        CheckpointInfo(
+            name="mini-plain",
+            title="mini-plain: mini trained on without sequence augmentation",
+            source="python -m pix2seq train --config mini-plain",
+            licence="Apache-2.0",
+            label_space="coco80",
+        ),
+        CheckpointInfo(
+            name="mini-control",
+            title="mini-control: mini trained on as long with it, the control of mini-plain",
+            source="python -m pix2seq train --config mini-control",
+            licence="Apache-2.0",
+            label_space="coco80",
+        ),
         *PUBLISHED,
     )
 }

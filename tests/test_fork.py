@@ -8,6 +8,7 @@ import pix2seq
 from pix2seq import bets
 from pix2seq.branching import SentenceTree
 from pix2seq.config import ConfigError
+from pix2seq.dialects import DIALECTS
 from pix2seq.examples import scene_sample
 from pix2seq.ui.fork import memory
 from pix2seq.ui.fork.answers import Forks
@@ -228,3 +229,44 @@ def test_a_game_is_pasted_as_text(forks, run):
         "2: you 1.50, model 0.50",
     ]
     assert "error" in forks.result({"run": run.id, "seed": 3, "scores": "none"})
+
+
+# ---- dialects -------------------------------------------------------------------------------
+
+THINGS = [[30.0, 20.0, 210.5, 200.0, "donut"], [5.0, 5.0, 90.0, 80.0, "knife"]]
+
+
+def test_the_objects_on_view_are_written_in_every_dialect_and_read_back(forks, run):
+    about = {"picture": run.picture.id, "run": run.id}
+    forks.context.pictures.add(run.picture)
+    written = forks.written(about | {"objects": THINGS})["dialects"]
+    assert [one["name"] for one in written] == ["pix2seq", *(one.name for one in DIALECTS)]
+    for one in written:
+        found = forks.read(about | {"text": one["text"]})
+        assert found["name"] == one["name"] and found["faults"] == []
+        assert [thing["label"] for thing in found["things"]] == ["donut", "knife"]
+        slack = [*one["error"], *one["error"]]
+        for thing, (*box, _) in zip(found["things"], THINGS, strict=True):
+            for mine, theirs, most in zip(thing["box"], box, slack, strict=True):
+                assert abs(mine - theirs) <= most + 0.02
+
+
+def test_other_dialects_need_no_model():
+    alone = Forks(AppContext(ModelShelf(no_model), "mini", [("mini", "mini")]))
+    picture = alone.context.pictures.add(open_example("coffee"))
+    written = alone.written({"picture": picture.id, "objects": THINGS})["dialects"]
+    assert all(one["text"] for one in written)
+
+
+@pytest.mark.parametrize("text", ["", "  ", None, "a donut at the right"])
+def test_a_text_in_no_dialect_is_answered_in_words(forks, run, text):
+    forks.context.pictures.add(run.picture)
+    assert "error" in forks.read({"picture": run.picture.id, "text": text})
+
+
+@pytest.mark.parametrize(
+    "objects", [None, [[1, 2, 3, 4]], [["a", 0, 1, 1, "cat"]], [THINGS[0]] * 101]
+)
+def test_what_are_no_objects_is_answered_in_words(forks, run, objects):
+    forks.context.pictures.add(run.picture)
+    assert "error" in forks.written({"picture": run.picture.id, "objects": objects})

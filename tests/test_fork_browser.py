@@ -152,3 +152,19 @@ def test_a_link_to_a_game_opens_it(chromium, live):
         page.wait_for_selector("[data-bet-headline]:has-text('Round 1 of 5')")
         assert page.input_value("[data-bet-seed]") == "12"
         assert serious_problems(page) == []
+
+
+def test_another_models_output_is_drawn_and_checked_in_words(chromium, replay):
+    with browser_page(chromium, replay) as page:
+        open_panel(page, "dialects")
+        page.wait_for_selector("[data-dialect=florence-2]")
+        assert page.locator("[data-dialect]").count() == 6
+        page.click("[data-read-back=kosmos-2]")
+        page.wait_for_selector("[data-paste-verdict]:has-text('Kosmos-2: 6 objects, no fault.')")
+        assert page.locator(".fork-box.pasted").count() == 6
+        page.fill("[data-paste]", "<loc0178><loc0601><loc0741><loc9999> donut")
+        page.wait_for_selector("[data-paste-verdict]:has-text('PaliGemma')")
+        page.wait_for_selector(".fork-faults li")
+        page.fill("[data-paste]", "a donut at the right")
+        page.wait_for_selector("[data-paste][aria-invalid=true]")
+        assert serious_problems(page) == []

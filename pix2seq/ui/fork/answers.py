@@ -9,7 +9,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from threading import Lock
 
-from pix2seq.ui.fork import bet, memory, tree, way
+from pix2seq.predictor import Predictor
+from pix2seq.ui.fork import bet, dialects, memory, tree, way
 from pix2seq.ui.visit.context import AppContext
 from pix2seq.ui.visit.questions import answering, server_function
 from pix2seq.ui.visit.runs import Run
@@ -34,6 +35,8 @@ class Forks:
             self.price,
             self.result,
             self.way,
+            self.written,
+            self.read,
         )
         return [server_function(method, prefix="fork_") for method in methods]
 
@@ -89,6 +92,23 @@ class Forks:
     def result(self, question: dict) -> dict:
         """A game as text."""
         return bet.result(self._run(question), question)
+
+    @answering
+    def written(self, question: dict) -> dict:
+        """Objects as other models would write them."""
+        picture = self.context.pictures.get(question.get("picture"))
+        return dialects.written(picture, self._predictor(question), question)
+
+    @answering
+    def read(self, question: dict) -> dict:
+        """What another model's output says about the picture on view."""
+        picture = self.context.pictures.get(question.get("picture"))
+        return dialects.read(picture, self._predictor(question), question)
+
+    def _predictor(self, question: dict) -> Predictor | None:
+        """The checkpoint of the run on view, else the page's; ``None`` where there is none."""
+        run = self.context.runs.find(str(question.get("run")))
+        return self.context.default_predictor() if run is None else run.predictor
 
     def _run(self, question: dict) -> Run:
         return self.context.runs.get(question.get("run"))

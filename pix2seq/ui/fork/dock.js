@@ -4,6 +4,7 @@
 import { on } from "#kit/bus.js";
 import { clear, h, set } from "#kit/elements.js";
 import { BetPanel } from "#fork/bet.js";
+import { DialectsPanel } from "#fork/dialects.js";
 import { MemoryPanel } from "#fork/memory.js";
 import { Overlay } from "#fork/overlay.js";
 import { TreePanel } from "#fork/tree.js";
@@ -25,7 +26,7 @@ import { ask } from "#visit/questions.js";
  * @property {() => void} [draw] the stage has drawn a frame
  */
 
-const PANELS = [TreePanel, MemoryPanel, BetPanel, WayPanel];
+const PANELS = [TreePanel, MemoryPanel, BetPanel, WayPanel, DialectsPanel];
 
 export class Dock {
   /**

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import csv
-import io
 import json
 import math
 from dataclasses import dataclass
@@ -19,18 +17,7 @@ from pix2seq.categories import COCO_80, COCO_91, VOC_20, Categories
 from pix2seq.config import ConfigError, SamplingOptions
 from pix2seq.data import Sample
 from pix2seq.detections import Detections
-from pix2seq.evaluate import (
-    Trial,
-    Truth,
-    as_csv,
-    as_table,
-    encode_samples,
-    evaluate,
-    evaluate_encoded,
-    run_trials,
-    score,
-    standard_trials,
-)
+from pix2seq.evaluate import Truth, as_table, evaluate, score
 from pix2seq.evaluate.bootstrap import averages, bootstrap, precision_and_recall, resample
 from pix2seq.evaluate.quality import (
     calibration_error,
@@ -40,7 +27,7 @@ from pix2seq.evaluate.quality import (
     reliability,
 )
 from pix2seq.predictor import Predictor
-from pix2seq.render.plots import plot_result, plot_trials
+from pix2seq.render.plots import plot_result
 from pix2seq.sampling import sample_stream
 from tests import fakes
 
@@ -411,47 +398,6 @@ class TestEvaluate:
         ]
         assert together == pytest.approx(sum(one_by_one) / 5)
 
-
-class TestTrials:
-    def test_keeping_what_was_seen_changes_no_result(self, tokenizer):
-        predictor = Predictor(fakes.tiny_model(spread=4.0), tokenizer, fakes.TINY_PREPROCESS)
-        album = Album([((0, 0, 64, 64), DOG)], count=5)
-        options = SamplingOptions(temperature=30.0, eos="delay", max_objects=3, seed=2)
-        at_once = evaluate(predictor, album, options, batch_size=2, bootstrap_draws=3)
-        kept = evaluate_encoded(predictor, encode_samples(predictor, album), options, 2, 3)
-        timing = ("encode_s", "decode_s", "tokens_per_s")
-        first, second = at_once.to_dict(), kept.to_dict()
-        assert {k: v for k, v in first.items() if k not in timing} == {
-            k: v for k, v in second.items() if k not in timing
-        }
-        assert first["objects_per_image"] > 0
-
-    def test_images_are_looked_at_once_for_all_trials(self, reciting):
-        encoded = encode_samples(reciting, Album([((0, 0, 64, 64), DOG)]))
-        rows = list(run_trials(reciting, encoded, standard_trials(reciting)))
-        assert reciting.model.images_encoded == 3
-        groups = {trial.group for trial, _ in rows}
-        assert groups == {"top-p", "eos and noise", "grammar", "score", "bins"}
-        assert [t.name for t, _ in rows if t.group == "bins"] == ["16", "32"]
-
-    def test_equal_options_are_evaluated_once(self, reciting):
-        encoded = encode_samples(reciting, Album([]))
-        trials = [Trial("a", "one", SamplingOptions()), Trial("b", "two", SamplingOptions())]
-        (_, first), (_, second) = run_trials(reciting, encoded, trials)
-        assert first is second
-
-    def test_the_csv_has_a_row_per_trial_and_the_plots_a_panel_per_group(self, reciting):
-        encoded = encode_samples(reciting, Album([((0, 0, 64, 64), DOG)]))
-        trials = [
-            Trial("top-p", "argmax", SamplingOptions(temperature=0.0)),
-            Trial("bins", "16", SamplingOptions(num_bins=16)),
-        ]
-        rows = list(run_trials(reciting, encoded, trials))
-        lines = list(csv.DictReader(io.StringIO(as_csv(rows))))
-        assert [line["name"] for line in lines] == ["argmax", "16"]
-        assert lines[0]["AP"] == "1" and lines[0]["APs"] == "" and lines[1]["num_bins"] == "16"
-        assert len(plot_trials(rows).axes) == 2
-
     def test_a_result_plots_its_curve_and_its_calibration(self, reciting):
-        figure = plot_result(evaluate_encoded(reciting, encode_samples(reciting, Album([]))))
+        figure = plot_result(evaluate(reciting, Album([])))
         assert [axes.get_xlabel() for axes in figure.axes] == ["recall", "score"]

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import csv
+import io
 from threading import Event
 
 import numpy as np
@@ -13,8 +15,9 @@ from pix2seq.categories import COCO_80, Categories
 from pix2seq.config import ConfigError, SamplingOptions, TokenizerConfig
 from pix2seq.data.sample import Sample
 from pix2seq.detections import Detections
-from pix2seq.evaluate import Truth, score
+from pix2seq.evaluate import Truth, evaluate, score
 from pix2seq.predictor import Predictor
+from pix2seq.render.plots import plot_table
 from pix2seq.sweep import (
     KNOBS,
     Bench,
@@ -22,10 +25,14 @@ from pix2seq.sweep import (
     Doubles,
     Outcome,
     Progress,
+    Setting,
+    as_csv,
     count_doubles,
     doubles_table,
     plan_sweep,
+    plan_table,
     run_sweep,
+    run_table,
     without_noise_class,
 )
 from pix2seq.sweep.calibration import calibrate
@@ -229,7 +236,7 @@ def test_progress_counts_up_to_all_images(bench, predictor):
     settings = plan_sweep("eos", BASE, predictor.tokenizer.config)
     events = [e for e in run_sweep(bench, settings) if isinstance(e, Progress)]
     assert [e.done for e in events if e.setting is None] == list(range(1, 12))
-    assert [e.done for e in events if e.setting == settings[0]] == [8, 11]
+    assert [e.done for e in events if e.setting == settings[0]] == list(range(1, 12))
 
 
 def test_stopping_ends_a_sweep_between_two_tokens_and_keeps_what_is_done(bench, predictor):
@@ -243,6 +250,14 @@ def test_stopping_ends_a_sweep_between_two_tokens_and_keeps_what_is_done(bench, 
     assert len(outcomes(seen)) == 1
     assert predictor.model.forwards == before
     assert seen[-1] is outcomes(seen)[0]
+
+
+def test_stopping_inside_a_sentence_ends_at_that_token(bench, predictor):
+    settings = plan_sweep("eos", BASE, predictor.tokenizer.config)
+    list(bench.look())
+    before, asked = predictor.model.forwards, iter([False, False, False])
+    assert outcomes(run_sweep(bench, settings, lambda: next(asked, True))) == []
+    assert predictor.model.forwards == before + 3
 
 
 def test_stopping_while_looking_keeps_what_was_looked_at(bench, predictor):
@@ -289,6 +304,8 @@ def test_doubles_are_counted_under_every_setting_of_the_argument(bench):
 def test_a_bench_may_be_the_first_images_only(predictor):
     bench = Bench(predictor, Labelled([sample(i, (LEFT, DOG)) for i in range(5)]), limit=3)
     assert len(bench) == 3 and list(bench.look()) == [1, 2, 3]
+    with pytest.raises(ConfigError, match="limit is 0"):
+        Bench(predictor, bench.samples, limit=0)
 
 
 def test_calibration_is_read_by_place_in_the_sentence():
@@ -304,3 +321,55 @@ def test_calibration_is_read_by_place_in_the_sentence():
     assert groups["all objects"].said == pytest.approx(0.75)
     assert [one.count for one in groups["all objects"].bins] == [1, 1, 1]
     assert groups["object 5 and later"].words == "", "nothing of it is shown"
+
+
+# ---- the table ----------------------------------------------------------------------------------
+
+
+def test_a_table_has_the_numbers_of_evaluate(tokenizer):
+    predictor = Predictor(fakes.tiny_model(spread=4.0), tokenizer, fakes.TINY_PREPROCESS)
+    samples = Labelled([sample(i, (LEFT, DOG)) for i in range(5)])
+    neat = predictor.resolve(SamplingOptions(temperature=30.0, eos="delay", max_objects=3, seed=2))
+    settings = [Setting("neat", neat), Setting("wild", neat.replace(grammar=False))]
+    rows = [row for _, row in run_table(Bench(predictor, samples, rows=2), settings)]
+    timing = ("encode_s", "decode_s", "tokens_per_s")
+    for setting, row in zip(settings, rows, strict=True):
+        alone = evaluate(predictor, samples, setting.options, batch_size=3)
+        kept, at_once = row.to_dict(), alone.to_dict()
+        assert {k: v for k, v in kept.items() if k not in timing} == {
+            k: v for k, v in at_once.items() if k not in timing
+        }
+    assert rows[0].objects_per_image > 0 and rows[1].violations > 0
+
+
+def test_a_table_looks_once_and_asks_the_five_questions(bench, predictor):
+    rows = list(run_table(bench, plan_table(predictor)))
+    assert predictor.model.images_encoded == len(bench)
+    assert [setting for setting, _ in rows] == plan_table(predictor)
+    groups = {setting.group for setting, _ in rows}
+    assert groups == {"top-p", "eos and noise", "grammar", "score", "bins"}
+    assert [setting.name for setting, _ in rows if setting.group == "bins"] == ["16", "32"]
+
+
+def test_equal_options_are_evaluated_once(bench):
+    (_, first), (_, other), (_, second) = run_table(
+        bench,
+        [
+            Setting("one", BASE, group="a"),
+            Setting("other", BASE.replace(top_p=0.1), group="a"),
+            Setting("two", BASE, group="b"),
+        ],
+    )
+    assert first is second is not other
+
+
+def test_the_csv_has_a_row_per_setting_and_the_plots_a_panel_per_group(bench):
+    settings = [
+        Setting("argmax", BASE.replace(temperature=0.0), group="top-p"),
+        Setting("16", BASE.replace(num_bins=16), group="bins"),
+    ]
+    rows = list(run_table(bench, settings))
+    lines = list(csv.DictReader(io.StringIO(as_csv(rows))))
+    assert [line["name"] for line in lines] == ["argmax", "16"]
+    assert (lines[0]["recall"], lines[0]["APl"], lines[1]["num_bins"]) == ("1", "", "16")
+    assert len(plot_table(rows).axes) == 2

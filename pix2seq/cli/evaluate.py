@@ -25,14 +25,14 @@ from pix2seq.cli.command import (
     write_json,
     write_text,
 )
-from pix2seq.config import ConfigError
+from pix2seq.config import ConfigError, SamplingOptions
 
 if TYPE_CHECKING:
     from pix2seq.data import CocoDetection
-    from pix2seq.evaluate import EncodedSamples, EvalResult
+    from pix2seq.evaluate import EvalResult
     from pix2seq.evaluate.run import Samples
-    from pix2seq.predictor import Predictor
     from pix2seq.processes import Processes
+    from pix2seq.sweep import Bench
 
 _SHOWN = 0.3  # from which score on a box of another detector counts as shown
 
@@ -80,16 +80,19 @@ def _run(args: argparse.Namespace) -> None:
 
 
 def _evaluate(args: argparse.Namespace, processes: Processes) -> None:
-    from pix2seq.evaluate import encode_samples, evaluate
+    from pix2seq.evaluate import evaluate
     from pix2seq.predictor import load
+    from pix2seq.sweep import Bench
 
     samples = _samples(args)  # before the model, which takes longer to load
     predictor = load(args.checkpoint, processes.device(args.device))
     options = predictor.resolve(sampling_options(args, predictor.categories))
     if args.sweep:
+        bench = Bench(predictor, samples, args.limit, args.batch_size)
         with progress_bar("looking") as show:
-            encoded = encode_samples(predictor, samples, args.limit, args.batch_size, show)
-        _sweep(args, predictor, encoded, options)
+            for done in bench.look():
+                show(done, len(bench))
+        _sweep(args, bench, options)
         return
     with progress_bar("evaluating") as show:
         result = evaluate(
@@ -202,11 +205,9 @@ def _photos(args: argparse.Namespace) -> CocoDetection:
     return samples
 
 
-def _sweep(
-    args: argparse.Namespace, predictor: Predictor, encoded: EncodedSamples, options
-) -> None:
-    from pix2seq.evaluate import as_csv, run_trials, standard_trials
-    from pix2seq.render.plots import plot_trials
+def _sweep(args: argparse.Namespace, bench: Bench, options: SamplingOptions) -> None:
+    from pix2seq.render.plots import plot_table
+    from pix2seq.sweep import as_csv, plan_table, run_table
 
     folder = Path(args.sweep)
     try:
@@ -215,14 +216,13 @@ def _sweep(
         raise ConfigError(f"cannot write to {folder}: {error.strerror or error}") from None
     rows = []
     print(f"{'setting':<26} AP     AP50   AR100  duplicates")
-    trials = standard_trials(predictor, options)
-    for trial, result in run_trials(predictor, encoded, trials, args.batch_size):
-        rows.append((trial, result))
+    for setting, result in run_table(bench, plan_table(bench.predictor, options)):
+        rows.append((setting, result))
         numbers = "  ".join(f"{result.metrics[name]:.3f}" for name in ("AP", "AP50", "AR100"))
-        name = f"{trial.group}: {trial.name}"
+        name = f"{setting.group}: {setting.name}"
         print(f"{name:<26} {numbers}  {100 * result.duplicates:.1f} %", flush=True)
     write_text(folder / "sampling.csv", as_csv(rows).rstrip("\n"))
-    save_figure(plot_trials(rows), folder / "sampling.png")
+    save_figure(plot_table(rows), folder / "sampling.png")
 
 
 EVALUATE = Command(

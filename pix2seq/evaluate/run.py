@@ -1,13 +1,12 @@
 """Evaluation of a predictor: look at every image once, write in batches, score.
 
 ``evaluate`` forgets each batch when it is written, so that a data set of any size fits. For trying
-many settings, ``encode_samples`` keeps what was seen and ``evaluate_encoded`` writes from it.
+many settings, ``sweep.Bench`` keeps what was seen and writes from it.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
 
@@ -20,16 +19,8 @@ from pix2seq.evaluate.coco import Truth
 from pix2seq.evaluate.others import read_detections
 from pix2seq.evaluate.quality import count_violations
 from pix2seq.evaluate.result import Effort, EvalResult
-from pix2seq.many import (
-    Found,
-    Frame,
-    encode_frames,
-    read_ahead,
-    read_frame,
-    write_encoded,
-    write_many,
-)
-from pix2seq.predictor import ImageEncoding, Predictor
+from pix2seq.many import Found, Frame, read_ahead, read_frame, write_many
+from pix2seq.predictor import Predictor
 from pix2seq.processes import Processes
 
 Progress = Callable[[int, int], None]
@@ -44,24 +35,6 @@ class Samples(Protocol):
     def __len__(self) -> int: ...
 
     def __getitem__(self, index: int) -> Sample: ...
-
-
-@dataclass(frozen=True, eq=False)
-class EncodedSamples:
-    """Images as the model sees them, and what is in them.
-
-    Attributes:
-        encodings, truths: one per image.
-        missing: names of the data set's classes that the model does not know; their objects are
-            left out.
-    """
-
-    encodings: Sequence[ImageEncoding]
-    truths: Sequence[Truth]
-    missing: tuple[str, ...] = ()
-
-    def __len__(self) -> int:
-        return len(self.encodings)
 
 
 def evaluate(
@@ -92,13 +65,13 @@ def evaluate(
         ConfigError: there are no images, or no class in common.
     """
     options, processes = predictor.resolve(options), processes or Processes()
-    total = _count(samples, limit, batch_size)
+    total = count_samples(samples, limit, batch_size)
     label_map, missing = match_labels(samples.categories, predictor.categories)
     mine = [i for i in range(total) if processes.mine(i // batch_size)]
     truths: dict[int, Truth] = {}
 
     def seen() -> Iterator[tuple[int, int, Frame]]:
-        for i, (frame, truth) in _read(predictor, samples, mine, label_map):
+        for i, (frame, truth) in read_samples(predictor, samples, mine, label_map):
             truths[i] = truth
             yield i, options.seed + i, frame
 
@@ -147,7 +120,7 @@ def evaluate_detections(
     ids = samples.annotations.image_ids
     found = read_detections(path, ids, samples.categories)
     truths: list[Truth] = []
-    total = _count(samples, limit, batch_size=1)
+    total = count_samples(samples, limit, batch_size=1)
     for index in range(total):
         truths.append(Truth.of(samples[index]))
         if on_progress is not None:
@@ -159,51 +132,6 @@ def evaluate_detections(
         [found[truth.image_id] for truth in truths],
         score_threshold,
         bootstrap_draws,
-    )
-
-
-def encode_samples(
-    predictor: Predictor,
-    samples: Samples,
-    limit: int | None = None,
-    batch_size: int = 8,
-    on_progress: Progress | None = None,
-) -> EncodedSamples:
-    """Look at all images once and keep what was seen; arguments as in ``evaluate``."""
-    total = _count(samples, limit, batch_size)
-    label_map, missing = match_labels(samples.categories, predictor.categories)
-    encodings: list[ImageEncoding] = []
-    truths: list[Truth] = []
-    frames: list[Frame] = []
-    for _, (frame, truth) in _read(predictor, samples, range(total), label_map):
-        frames.append(frame)
-        truths.append(truth)
-        if len(frames) == batch_size or len(truths) == total:
-            encodings += encode_frames(predictor, frames)
-            frames = []
-            if on_progress is not None:
-                on_progress(len(truths), total)
-    return EncodedSamples(encodings, truths, missing)
-
-
-def evaluate_encoded(
-    predictor: Predictor,
-    encoded: EncodedSamples,
-    options: SamplingOptions | None = None,
-    batch_size: int = 8,
-    bootstrap_draws: int = 0,
-) -> EvalResult:
-    """Write about encoded images and score it, exactly as ``evaluate`` does."""
-    options = predictor.resolve(options)
-    keyed = ((i, options.seed + i, one) for i, one in enumerate(encoded.encodings))
-    everything = options.replace(score_threshold=0.0)
-    written = sorted(
-        write_encoded(predictor, keyed, everything, batch_size), key=lambda one: one.key
-    )
-    detections = [one.detections for one in written]
-    effort = sum((_effort(predictor, one) for one in written), Effort())
-    return EvalResult.of(
-        predictor, options, encoded.truths, detections, effort, encoded.missing, bootstrap_draws
     )
 
 
@@ -224,7 +152,7 @@ def match_labels(
     return label_map, tuple(name for name in names.values() if name not in known)
 
 
-def _count(samples: Samples, limit: int | None, batch_size: int) -> int:
+def count_samples(samples: Samples, limit: int | None, batch_size: int) -> int:
     """How many images are meant."""
     if limit is not None and limit < 1:
         raise ConfigError(f"limit is {limit}; evaluate at least one image")
@@ -236,7 +164,7 @@ def _count(samples: Samples, limit: int | None, batch_size: int) -> int:
     return total
 
 
-def _read(
+def read_samples(
     predictor: Predictor,
     samples: Samples,
     places: Sequence[int],

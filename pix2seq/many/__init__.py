@@ -15,7 +15,14 @@ from pix2seq.many.detecting import Picture, detect_many
 from pix2seq.many.frames import Failure, Frame, Span, read_frame
 from pix2seq.many.names import image_id_of, printable, seed_of
 from pix2seq.many.readers import Readers, read_ahead
-from pix2seq.many.writing import Found, encode_frames, rows_at_once, write_encoded, write_many
+from pix2seq.many.writing import (
+    Found,
+    encode_frames,
+    frames_at_once,
+    rows_at_once,
+    write_encoded,
+    write_many,
+)
 
 __all__ = [
     "Failure",
@@ -26,6 +33,7 @@ __all__ = [
     "Span",
     "detect_many",
     "encode_frames",
+    "frames_at_once",
     "image_id_of",
     "printable",
     "read_ahead",

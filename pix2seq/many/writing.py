@@ -134,7 +134,7 @@ def _encoded(
     failures: deque[tuple[_Key, Failure]],
 ) -> Iterator[tuple[_Key, int, ImageEncoding]]:
     """Key, seed and encoding of every picture that is none of the ``failures``."""
-    most = min(_MOST_FRAMES.get(predictor.device.type, rows), rows)
+    most = frames_at_once(predictor, rows)
     some: list[tuple[_Key, int, Frame]] = []
     for key, seed, frame in pictures:
         if isinstance(frame, Failure):
@@ -153,6 +153,11 @@ def _look(
     encodings = encode_frames(predictor, [frame for _, _, frame in some])
     for (key, seed, _), encoding in zip(some, encodings, strict=True):
         yield key, seed, encoding
+
+
+def frames_at_once(predictor: Detector, rows: int) -> int:
+    """How many pictures to look at together where ``rows`` sentences are written together."""
+    return min(_MOST_FRAMES.get(predictor.device.type, rows), rows)
 
 
 def encode_frames(predictor: Detector, frames: Sequence[Frame]) -> list[ImageEncoding]:

@@ -7,9 +7,10 @@ from collections.abc import Sequence
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 
-from pix2seq.evaluate import EvalResult, Trial
+from pix2seq.evaluate import EvalResult
 from pix2seq.evaluate.report import show_number
 from pix2seq.render.palette import QUIET, ROLE_COLORS
+from pix2seq.sweep import Setting
 
 
 def plot_result(result: EvalResult) -> Figure:
@@ -49,9 +50,9 @@ def _frame(axes, x: str, y: str, title: str) -> None:
     axes.spines[["top", "right"]].set_visible(False)
 
 
-def plot_trials(rows: Sequence[tuple[Trial, EvalResult]]) -> Figure:
-    """One panel per group: AP, AP50 and AR by trial."""
-    groups: dict[str, list[tuple[Trial, EvalResult]]] = {}
+def plot_table(rows: Sequence[tuple[Setting, EvalResult]]) -> Figure:
+    """One panel per group: AP, AP50 and AR by setting."""
+    groups: dict[str, list[tuple[Setting, EvalResult]]] = {}
     for row in rows:
         groups.setdefault(row[0].group, []).append(row)
     columns = min(2, max(1, len(groups)))
@@ -60,7 +61,7 @@ def plot_trials(rows: Sequence[tuple[Trial, EvalResult]]) -> Figure:
     FigureCanvasAgg(figure)
     panels = figure.subplots(lines, columns, squeeze=False).ravel()
     for axes, (group, members) in zip(panels, groups.items(), strict=False):
-        names = [trial.name for trial, _ in members]
+        names = [setting.name for setting, _ in members]
         for metric, role in (("AP", "ymin"), ("AP50", "ymax"), ("AR100", "xmin")):
             values = [result.metrics[metric] for _, result in members]
             axes.plot(names, values, marker="o", color=ROLE_COLORS[role], label=metric)

@@ -1,84 +1,36 @@
-"""Running a sweep: look once, write per setting, score, one outcome at a time.
+"""Trying settings: look once, write per setting, read, one after the other.
 
-    samples -> Bench (encoded once) -> run_sweep(settings) -> Progress ..., Outcome, Progress ...
+    samples -> Bench (encoded once) -> try_settings -> Progress ..., Tried, Progress ...
 
 Images are looked at once; every setting then writes from the same memories with the same random
 numbers. Settings that only read the sentences differently (noise, score) share the sentences, too.
-Outcomes come one by one, and a sweep can be stopped between any two tokens.
+Results come one by one, and a run can be stopped between any two tokens.
+
+Of them ``outcome`` makes a curve per setting, ``table`` all numbers of ``evaluate``; ``doubles``
+counts what is shown twice.
 """
 
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
 
-import numpy as np
 import torch
 
-from pix2seq.config import ConfigError, SamplingOptions
+from pix2seq.config import SamplingOptions
 from pix2seq.detections import Detections
-from pix2seq.evaluate import CocoScores, Truth, match_labels, score
-from pix2seq.evaluate.bootstrap import averages, resample
-from pix2seq.evaluate.run import Samples
+from pix2seq.evaluate import Effort, Truth, match_labels
+from pix2seq.evaluate.quality import count_violations
+from pix2seq.evaluate.run import Samples, count_samples, read_samples
+from pix2seq.many import encode_frames, frames_at_once
 from pix2seq.predictor import ImageEncoding, Predictor
-from pix2seq.sampling import SampledBatch, sample_batch
+from pix2seq.sampling import Job, SamplingStep, write_many
 from pix2seq.sampling.stopping import Stoppable, Stopped
-from pix2seq.sweep.calibration import Trust, calibrate
 from pix2seq.sweep.plan import Setting
 
-BATCH = 8
+ROWS = 8
 """Sentences written side by side: on a CPU, more is hardly faster and slower to show."""
-
-DRAWS = 200
-"""Resamples of the images, from which intervals of differences are read."""
-
-
-@dataclass(frozen=True, eq=False)
-class Curve:
-    """Precision and recall at IoU 0.5 of all boxes down to a score, for ever lower scores.
-
-    Boxes of all classes are ranked together, as a user's one threshold ranks them.
-
-    Attributes:
-        scores, precision, recall: (D,), best score first; crowds count for nothing.
-    """
-
-    scores: np.ndarray
-    precision: np.ndarray
-    recall: np.ndarray
-
-    @classmethod
-    def of(cls, scores: CocoScores) -> Curve:
-        """Read the curve off COCO's matches."""
-        tables = [scores.table(label) for label in scores.labels]
-        objects = sum(int(table.objects.sum()) for table in tables)
-        kept = [~table.ignored[0] for table in tables]
-        none = [np.zeros(0)]
-        value = np.concatenate(none + [t.scores[k] for t, k in zip(tables, kept, strict=True)])
-        right = np.concatenate(none + [t.hit[0][k] for t, k in zip(tables, kept, strict=True)])
-        order = np.argsort(-value, kind="stable")
-        hits = np.cumsum(right[order])
-        rank = np.arange(1, len(order) + 1)
-        return cls(value[order], hits / rank, hits / max(objects, 1))
-
-    def at(self, threshold: float) -> tuple[float, float]:
-        """Precision and recall of the boxes that score at least ``threshold``; without any,
-        precision is NaN and recall 0."""
-        shown = int(np.count_nonzero(self.scores >= np.float32(threshold)))  # as scores are
-        if not shown:
-            return float("nan"), 0.0
-        return float(self.precision[shown - 1]), float(self.recall[shown - 1])
-
-    def thinned(self, points: int = 160, keep: float = 0.0) -> Curve:
-        """About that many points, spread evenly; first, last and the one that answers ``at(keep)``
-        stay."""
-        count = len(self.scores)
-        if count <= points:
-            return self
-        shown = max(int(np.count_nonzero(self.scores >= keep)), 1)
-        at = np.unique([*np.linspace(0, count - 1, points).round().astype(int), shown - 1])
-        return Curve(self.scores[at], self.precision[at], self.recall[at])
 
 
 @dataclass(frozen=True)
@@ -91,38 +43,19 @@ class Progress:
 
 
 @dataclass(frozen=True, eq=False)
-class Outcome:
-    """What one setting gives.
+class Tried:
+    """What one setting wrote and read.
 
     Attributes:
-        metrics: COCO's averages by name (``AP``, ``AP50``, ``AR100``, ...); NaN: nothing to find.
-        curve: precision and recall by score.
-        objects_per_image: boxes, mean over the images.
-        seconds: of writing; 0 if the sentences were there already.
-        threshold: the score from which a box is shown.
-        draws: the numbers of ``values`` over resampled images, (B,) each; the images of a draw are
-            the same for all outcomes of a bench.
-        trust: how far the scores can be trusted.
+        found: the objects in every image, whatever their score.
+        effort: what looking and writing cost.
+        fresh: it wrote the sentences itself; else an earlier setting had written the same.
     """
 
     setting: Setting
-    metrics: dict[str, float]
-    curve: Curve
-    objects_per_image: float
-    seconds: float
-    threshold: float = 0.0
-    draws: Mapping[str, np.ndarray] = field(default_factory=dict)
-    trust: tuple[Trust, ...] = ()
-
-    @property
-    def name(self) -> str:
-        return self.setting.name
-
-    @property
-    def values(self) -> dict[str, float]:
-        """COCO's averages, and precision and recall of what is shown."""
-        precision, recall = self.curve.at(self.threshold)
-        return {**self.metrics, "precision": precision, "recall": recall}
+    found: list[Detections]
+    effort: Effort
+    fresh: bool
 
 
 class Bench:
@@ -132,6 +65,7 @@ class Bench:
         predictor: writes.
         samples: labelled images; classes are matched by name.
         limit: only the first so many.
+        rows: sentences written side by side.
 
     Attributes:
         missing: the images' classes that the predictor does not know; their objects do not count.
@@ -140,13 +74,14 @@ class Bench:
         ConfigError: there is no image, or no class in common.
     """
 
-    def __init__(self, predictor: Predictor, samples: Samples, limit: int | None = None) -> None:
-        self._count = len(samples) if limit is None else min(limit, len(samples))
-        if not self._count:
-            raise ConfigError("a sweep needs at least one labelled image")
+    def __init__(
+        self, predictor: Predictor, samples: Samples, limit: int | None = None, rows: int = ROWS
+    ) -> None:
+        self._count = count_samples(samples, limit, rows)
         self._label_map, self.missing = match_labels(samples.categories, predictor.categories)
         self.predictor = predictor
         self.samples = samples
+        self.rows = rows
         self.truths: list[Truth] = []
         self.encodings: list[ImageEncoding] = []
 
@@ -154,40 +89,44 @@ class Bench:
         return self._count
 
     def look(self) -> Iterator[int]:
-        """Encode what is not encoded yet; yields how many are, after each."""
-        for index in range(len(self.encodings), len(self)):
-            sample = self.samples[index]
-            self.truths.append(Truth.of(sample, self._label_map))
-            self.encodings.append(self.predictor.encode(sample.image))
-            yield index + 1
+        """Encode what is not encoded yet; yields how many are, as they come."""
+        together = frames_at_once(self.predictor, self.rows)
+        places = range(len(self.encodings), len(self))
+        waiting = []
+        for place, seen in read_samples(self.predictor, self.samples, places, self._label_map):
+            waiting.append(seen)
+            if len(waiting) == together or place == len(self) - 1:
+                self.encodings += encode_frames(self.predictor, [frame for frame, _ in waiting])
+                self.truths += [truth for _, truth in waiting]
+                waiting = []
+                yield len(self.encodings)
 
     def write(
         self, options: SamplingOptions, stopped: Callable[[], bool]
-    ) -> Iterator[tuple[int, SampledBatch]]:
-        """Write about all images, a batch at a time; yields (first image, sentences).
+    ) -> Iterator[tuple[int, list[SamplingStep]]]:
+        """Write about all images; yields (image, sentence) as sentences end.
 
         Image ``i`` uses seed ``options.seed + i``. Ends early, without an error, when ``stopped``
         says so between two tokens.
         """
         model = Stoppable(self.predictor.model, stopped)
-        for first in range(0, len(self.encodings), BATCH):
-            part = self.encodings[first : first + BATCH]
-            memory = torch.cat([encoding.memory for encoding in part])
-            seeds = [options.seed + first + i for i in range(len(part))]
-            try:
-                batch = sample_batch(model, memory, self.predictor.tokenizer, options, seeds)
-            except Stopped:
-                return
-            yield first, batch
+        jobs = (
+            Job(encoding.memory, options.replace(seed=options.seed + i), key=i)
+            for i, encoding in enumerate(self.encodings)
+        )
+        try:
+            for row in write_many(model, self.predictor.tokenizer, jobs, self.rows):
+                yield row.job.key, row.steps
+        except Stopped:
+            return
 
     def read(
-        self, sentences: Sequence[tuple[int, SampledBatch]], setting: Setting
+        self, sentences: Sequence[Sequence[SamplingStep]], setting: Setting
     ) -> list[Detections]:
-        """The objects of all sentences, as a setting reads them."""
-        found = []
-        for first, batch in sentences:
-            part = self.encodings[first : first + len(batch.lengths)]
-            found += self.predictor.read_batch(part, batch, setting.options)
+        """The objects of all sentences, one per image, as a setting reads them."""
+        options = setting.options.replace(score_threshold=0.0)
+        pairs = zip(self.encodings, sentences, strict=True)
+        found = [self.predictor.read(encoding, steps, options) for encoding, steps in pairs]
         return [without_noise_class(one) for one in found] if setting.noise_blind else found
 
 
@@ -206,74 +145,56 @@ def without_noise_class(found: Detections) -> Detections:
     )
 
 
-def run_sweep(
-    bench: Bench,
-    settings: Sequence[Setting],
-    stopped: Callable[[], bool] = lambda: False,
-    threshold: float = 0.0,
-) -> Iterator[Progress | Outcome]:
+def try_settings(
+    bench: Bench, settings: Sequence[Setting], stopped: Callable[[], bool] = lambda: False
+) -> Iterator[Progress | Tried]:
     """Try settings one after the other.
 
     Args:
-        threshold: the score from which boxes count as shown; the settings themselves cut nothing.
         stopped: asked before every token; what was finished before stays valid.
 
     Yields:
-        ``Progress`` per image looked at and per batch written, an ``Outcome`` per setting.
+        ``Progress`` per image looked at and per sentence written, a ``Tried`` per setting.
     """
     for done in bench.look():
         yield Progress(None, done, len(bench))
         if stopped():
             return
-    written: dict[SamplingOptions, list[tuple[int, SampledBatch]]] = {}
-    for setting in settings:
-        key = setting.options.replace(noise="paper", score_threshold=0.0)
-        seconds = 0.0
-        if key not in written:
-            sentences, done = [], 0
-            start = time.perf_counter()
-            for first, batch in bench.write(setting.options, stopped):
-                sentences.append((first, batch))
-                done = first + len(batch.lengths)
-                seconds = time.perf_counter() - start
-                yield Progress(setting, done, len(bench))
-            if done < len(bench):
+    looked = sum(encoding.seconds for encoding in bench.encodings)
+    keys = [_as_written(setting.options) for setting in settings]
+    written: dict[SamplingOptions, tuple[list[Sequence[SamplingStep]], Effort]] = {}
+    for place, (setting, key) in enumerate(zip(settings, keys, strict=True)):
+        fresh = key not in written
+        if fresh:
+            by_image: dict[int, Sequence[SamplingStep]] = {}
+            seconds, told = 0.0, time.perf_counter()
+            for image, steps in bench.write(setting.options, stopped):
+                seconds += time.perf_counter() - told
+                by_image[image] = steps
+                yield Progress(setting, len(by_image), len(bench))
+                told = time.perf_counter()
+            if len(by_image) < len(bench):
                 return
-            written[key] = sentences
-        yield _outcome(bench, setting, bench.read(written[key], setting), seconds, threshold)
+            sentences = [by_image[image] for image in range(len(bench))]
+            written[key] = sentences, _effort(bench, sentences, looked, seconds)
+        sentences, effort = written[key]
+        yield Tried(setting, bench.read(sentences, setting), effort, fresh)
+        if key not in keys[place + 1 :]:
+            del written[key]  # long sentences about many images fill the memory
 
 
-def _outcome(
-    bench: Bench, setting: Setting, found: Sequence[Detections], seconds: float, threshold: float
-) -> Outcome:
-    scores = score(bench.truths, found, bench.predictor.categories)
-    return Outcome(
-        setting=setting,
-        metrics=scores.metrics,
-        curve=Curve.of(scores),
-        objects_per_image=sum(map(len, found)) / len(found),
-        seconds=seconds,
-        threshold=threshold,
-        draws=_draws(scores, threshold),
-        trust=calibrate(scores, found, threshold),
+def _as_written(options: SamplingOptions) -> SamplingOptions:
+    """The same for all options that write the same and only read it differently."""
+    return options.replace(noise="paper", score="class", score_threshold=0.0)
+
+
+def _effort(
+    bench: Bench, sentences: Sequence[Sequence[SamplingStep]], looked: float, seconds: float
+) -> Effort:
+    tokenizer = bench.predictor.tokenizer
+    return Effort(
+        encode_s=looked,
+        decode_s=seconds,
+        tokens=sum(map(len, sentences)),
+        violations=sum(count_violations(steps, tokenizer) for steps in sentences),
     )
-
-
-def _draws(scores: CocoScores, threshold: float) -> dict[str, np.ndarray]:
-    weights = resample(scores.images, DRAWS)
-    right = np.zeros(scores.images)
-    shown, objects = right.copy(), right.copy()
-    for table in map(scores.table, scores.labels):
-        kept = (table.scores >= np.float32(threshold)) & ~table.ignored[0]  # as scores are
-        np.add.at(shown, table.image[kept], 1)
-        np.add.at(right, table.image[kept], table.hit[0][kept])
-        objects += table.objects
-    return {
-        **averages(scores, weights),
-        "precision": _shares(weights @ right, weights @ shown),
-        "recall": _shares(weights @ right, weights @ objects),
-    }
-
-
-def _shares(part: np.ndarray, whole: np.ndarray) -> np.ndarray:
-    return np.where(whole > 0, part / np.maximum(whole, 1), np.nan)

@@ -16,8 +16,8 @@ from pix2seq.detections import Detections
 from pix2seq.evaluate.bootstrap import interval, resample
 from pix2seq.evaluate.quality import count_duplicates
 from pix2seq.reading import DOUBLE_IOU
-from pix2seq.sweep.bench import Bench
-from pix2seq.sweep.plan import Setting, plan_sweep
+from pix2seq.sweep.bench import Bench, Tried, try_settings
+from pix2seq.sweep.plan import plan_sweep
 
 _DRAWS = 1000
 
@@ -62,10 +62,10 @@ def count_doubles(bench: Bench) -> Iterator[Doubles]:
     """Doubles under the settings of the paper's argument: stop at EOS, keep going with the noise
     class left out of the account, and with it, as the checkpoint recommends."""
     base = bench.predictor.resolve()
-    for _ in bench.look():
-        pass
-    for setting in plan_sweep("argument", base, bench.predictor.tokenizer.config):
-        yield Doubles.count(setting.name, _found(bench, setting), base.score_threshold)
+    settings = plan_sweep("argument", base, bench.predictor.tokenizer.config)
+    for event in try_settings(bench, settings):
+        if isinstance(event, Tried):
+            yield Doubles.count(event.setting.name, event.found, base.score_threshold)
 
 
 def doubles_table(rows: Sequence[Doubles]) -> dict[str, Any]:
@@ -88,10 +88,6 @@ def doubles_table(rows: Sequence[Doubles]) -> dict[str, Any]:
             for row in rows
         ],
     }
-
-
-def _found(bench: Bench, setting: Setting) -> list[Detections]:
-    return bench.read(list(bench.write(setting.options, lambda: False)), setting)
 
 
 def _rounded(values: tuple[float, float]) -> list[float]:

@@ -17,11 +17,13 @@ class Setting:
         options: resolved.
         noise_blind: score objects as if the noise class did not exist (its probability is shared
             out among the real classes), to see what that class is good for.
+        group: in a table about several questions, the one that it belongs to.
     """
 
     name: str
     options: SamplingOptions
     noise_blind: bool = False
+    group: str = ""
 
 
 @dataclass(frozen=True)

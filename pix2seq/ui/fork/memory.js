@@ -9,7 +9,7 @@ import { glossary } from "#fork/card.js";
 import { PlacePlot } from "#fork/places.js";
 
 /** @import {Dock} from "#fork/dock.js" */
-/** @import {Trial} from "#fork/places.js" */
+/** @import {Trial, Said} from "#fork/places.js" */
 
 /**
  * @typedef {{object: number, returned: number | null, iou: number | null,
@@ -185,7 +185,7 @@ export class MemoryPanel {
     const spoken = this.place > trial.object;
     const here = said || unsaid;
     if (!here) return;
-    const text = (/** @type {import("#fork/places.js").Said} */ one) => `${trial.name} ${probability(one.prob)}, noise ${probability(one.noise)}`;
+    const text = (/** @type {Said} */ one) => `${trial.name} ${probability(one.prob)}, noise ${probability(one.noise)}`;
     this.readout.textContent =
       `Behind ${this.place} of ${trial.places.length - 1} objects${spoken ? ", itself among them" : ""}: ${text(here)}.` +
       (spoken && unsaid ? ` Without its own mention: ${text(unsaid)}.` : "");

@@ -12,7 +12,6 @@ from __future__ import annotations
 import io
 import os
 import re
-import struct
 import threading
 import warnings
 from collections.abc import Iterator
@@ -24,7 +23,14 @@ from urllib.parse import urlsplit
 from urllib.request import url2pathname
 
 import numpy as np
-from PIL import ExifTags, Image, ImageFile, TiffImagePlugin, UnidentifiedImageError
+from PIL import (
+    ExifTags,
+    Image,
+    ImageFile,
+    JpegImagePlugin,
+    TiffImagePlugin,
+    UnidentifiedImageError,
+)
 
 from pix2seq.config import ConfigError
 
@@ -41,7 +47,7 @@ MAX_PIXELS = 80_000_000
 _FORMATS = "PNG, JPEG, WebP, GIF, BMP, TIFF or AVIF"
 _OPENED = (*FORMATS, "MPO")  # a JPEG of several pictures, as many phones write them
 _ROUNDING = 1e-3  # a quarter of a grey level: how far floats may overshoot [0, 1]
-_DAMAGE = (OSError, ValueError, SyntaxError, EOFError, IndexError, KeyError, struct.error)
+_MOST_SCANS = 200  # encoders write about ten; each goes over all pixels again
 _TURNS = {  # EXIF 2.32, "Orientation": what a viewer does to the stored rows
     2: Image.Transpose.FLIP_LEFT_RIGHT,
     3: Image.Transpose.ROTATE_180,
@@ -51,6 +57,7 @@ _TURNS = {  # EXIF 2.32, "Orientation": what a viewer does to the stored rows
     7: Image.Transpose.TRANSVERSE,
     8: Image.Transpose.ROTATE_90,
 }
+_EIGHT_BITS = np.rint(np.arange(65536) / 257).astype(np.uint8)  # 65535 / 257 = 255
 _WARNINGS = threading.Lock()  # warnings.catch_warnings changes the whole process
 
 
@@ -58,13 +65,16 @@ class NotAPicture(ConfigError):
     """A file's content is none of ``FORMATS``."""
 
 
-def load_image(source: Image.Image | np.ndarray | str | Path | None) -> Image.Image:
+def load_image(
+    source: Image.Image | np.ndarray | str | Path | None, name: str | None = None
+) -> Image.Image:
     """Read an image.
 
     Args:
         source: a PIL image in any mode, a path, or an array (H, W), (H, W, 1), (H, W, 3) or
             (H, W, 4): uint8 in [0, 255], uint16 in [0, 65535], bool, or float in [0, 1] (rounding
             errors beyond are clipped).
+        name: what messages call it; by default by its path.
 
     Returns:
         A new PIL image in mode RGB, upright.
@@ -75,14 +85,15 @@ def load_image(source: Image.Image | np.ndarray | str | Path | None) -> Image.Im
     if source is None:
         raise ConfigError("there is no image; give a file, a PIL image or an array")
     if isinstance(source, np.ndarray):
-        return _from_array(source)
+        return _from_array(source, name or "the image array")
     if isinstance(source, Image.Image):
-        return _upright_rgb(source, "the image")
+        return _upright_rgb(source, name or "the image")
     if not isinstance(source, str | Path):
         raise ConfigError(
             f"the image is a {type(source).__name__}; give a file, a PIL image or an array"
         )
-    path, name = local_file(source)
+    path, by_path = local_file(source)
+    name = name or by_path
     with _opened(path, name) as image:
         return _upright_rgb(image, name)
 
@@ -144,10 +155,11 @@ def check_image(path: str | Path) -> None:
     path, name = local_file(path)
     with _opened(path, name) as image:
         _check_size(image.width, image.height, name)
+        _check_scans(image, name)
         try:
             image.draft("RGB", (image.width // 8, image.height // 8))  # JPEG decodes at 1/8
             image.load()
-        except _DAMAGE as error:
+        except Exception as error:
             raise _damaged(name, error) from None
 
 
@@ -172,7 +184,7 @@ def open_picture(source: Path | BinaryIO, name: str) -> Iterator[Image.Image]:
         raise NotAPicture(f"{name} is not an image that can be read; use {_FORMATS}") from None
     except PermissionError:
         raise ConfigError(f"{name} may not be read; check its permissions") from None
-    except _DAMAGE as error:
+    except Exception as error:  # Pillow trips over a damaged file in every way there is
         raise _damaged(name, error) from None
     with image:
         yield image
@@ -208,9 +220,9 @@ def _orientation(image: Image.Image) -> int:
     """How a viewer turns the picture; what is no orientation, or unreadable, counts as upright."""
     try:
         value = image.getexif().get(ExifTags.Base.Orientation, 1)
-    except _DAMAGE:
+    except Exception:
         return 1
-    return value if value in range(1, 9) else 1
+    return value if isinstance(value, int) and 1 <= value <= 8 else 1
 
 
 def _stored_size(image: Image.Image) -> tuple[int, int]:
@@ -229,6 +241,7 @@ def _upright_rgb(image: Image.Image, name: str) -> Image.Image:
             "or convert it to RGB yourself if you trust it"
         )
     _check_size(image.width, image.height, name)
+    _check_scans(image, name)
     try:
         image.load()  # turns a TIFF and takes its orientation away; other formats keep theirs
         turn = _TURNS.get(_orientation(image))
@@ -243,7 +256,7 @@ def _upright_rgb(image: Image.Image, name: str) -> Image.Image:
             rgb = upright.convert("RGB")
     except ConfigError:
         raise
-    except _DAMAGE as error:
+    except Exception as error:
         raise _damaged(name, error) from None
     if rgb is image:
         rgb = rgb.copy()
@@ -285,7 +298,7 @@ def _to_uint8(array: np.ndarray, name: str) -> np.ndarray:
         raise ConfigError(f"{name} holds integers from {low} to {high}; scale them to 0..255")
     if array.dtype.newbyteorder("=") != np.uint16 and high <= 255:
         return array.astype(np.uint8)
-    return np.rint(array / 257).astype(np.uint8)  # 65535 / 257 = 255
+    return _EIGHT_BITS[array]
 
 
 def _check_size(width: int, height: int, name: str) -> None:
@@ -295,11 +308,26 @@ def _check_size(width: int, height: int, name: str) -> None:
         raise _too_large(name, f"{width} x {height}")
 
 
+def _check_scans(image: Image.Image, name: str) -> None:
+    """A progressive JPEG goes over all of its pixels once per scan, and a scan may be a few bytes:
+    a small file can keep a decoder busy for hours. Only the marker of a scan has these bytes."""
+    if not isinstance(image, JpegImagePlugin.JpegImageFile) or image.fp is None:
+        return
+    place = image.fp.tell()
+    image.fp.seek(0)
+    scans = image.fp.read().count(b"\xff\xda")
+    image.fp.seek(place)
+    if scans > _MOST_SCANS:
+        raise ConfigError(f"{name} has {scans} scans; save it again with a picture editor")
+
+
 def _too_large(name: str, pixels: str) -> ConfigError:
     limit = MAX_PIXELS // 1_000_000
     return ConfigError(f"{name} has {pixels} pixels; shrink it to {limit} megapixels or less")
 
 
 def _damaged(name: str, error: Exception) -> ConfigError:
-    reason = " ".join(str(error).split()) or type(error).__name__
+    if isinstance(error, MemoryError):
+        return ConfigError(f"{name} does not fit into the memory that is left; make it smaller")
+    reason = " ".join(str(error).split())[:200] or type(error).__name__
     return ConfigError(f"{name} is damaged ({reason}); save or download it again")

@@ -26,6 +26,31 @@ def to_tensor(image: Image.Image) -> Tensor:
     return torch.from_numpy(np.array(image)).permute(2, 0, 1).float() / 255
 
 
+_BAND = 1 << 22
+"""Pixels that are floats at a time while a picture is resized: 50 MB, however large it is."""
+
+
+def resize(image: Image.Image, rows: int, columns: int, antialias: bool) -> Tensor:
+    """Bilinear: PIL RGB to (3, rows, columns) float32 in [0, 1].
+
+    A large picture is made narrow band by band and then low in one go, which is the order that the
+    kernel takes within one picture, too: the numbers are the same, the memory is not.
+    """
+
+    def scaled(pixels: Tensor, height: int) -> Tensor:
+        return F.interpolate(
+            pixels[None], size=(height, columns), mode="bilinear", antialias=antialias
+        )[0]
+
+    width, height = image.size
+    step = max(_BAND // width, 1)
+    if height <= step:
+        return scaled(to_tensor(image), rows)
+    bands = [(top, min(top + step, height)) for top in range(0, height, step)]
+    narrow = [scaled(to_tensor(image.crop((0, top, width, end))), end - top) for top, end in bands]
+    return scaled(torch.cat(narrow, 1), rows)
+
+
 def normalize(pixels: Tensor, preprocess: PreprocessConfig) -> Tensor:
     """Subtract the mean and divide by the deviation, per channel; (..., 3, H, W)."""
     mean = pixels.new_tensor(preprocess.mean)[:, None, None]
@@ -82,12 +107,7 @@ class Letterbox:
         """Resize, normalise and pad: (3, H, W) float32, ready for ``encode_image``."""
         height, width = self.preprocess.image_size
         rows, columns = self.content_size
-        pixels = F.interpolate(
-            to_tensor(image)[None],
-            size=(rows, columns),
-            mode="bilinear",
-            antialias=self.preprocess.antialias,
-        )[0]
+        pixels = resize(image, rows, columns, self.preprocess.antialias)
         if self.preprocess.round_uint8:
             pixels = (pixels * 255).round() / 255
         pixels = F.pad(

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import numpy as np
 import pytest
 import torch
 from hypothesis import given
 from hypothesis import strategies as st
 from PIL import Image
 
+from pix2seq import transforms
 from pix2seq.config import PreprocessConfig
 from pix2seq.transforms import ColorJitter, Letterbox, ScaleCrop, normalize, to_tensor
 
@@ -128,3 +130,14 @@ def test_colour_factors_of_one_change_nothing():
     image = Image.effect_noise((8, 8), 60).convert("RGB")
     assert ColorJitter().apply_image(image).tobytes() == image.tobytes()
     assert ColorJitter(brightness=0.5).apply_image(image).tobytes() != image.tobytes()
+
+
+@pytest.mark.parametrize("size", [(97, 300), (1, 400), (400, 1), (33, 257)])
+def test_a_large_picture_becomes_the_same_pixels_band_by_band(monkeypatch, size):
+    noise = np.random.default_rng(0).integers(0, 256, (*size, 3), dtype=np.uint8)
+    picture = Image.fromarray(noise)
+    whole = transforms.resize(picture, 64, 48, antialias=True)
+    sampled = transforms.resize(picture, 64, 48, antialias=False)
+    monkeypatch.setattr(transforms, "_BAND", 1000)
+    assert torch.equal(transforms.resize(picture, 64, 48, antialias=True), whole)
+    torch.testing.assert_close(transforms.resize(picture, 64, 48, antialias=False), sampled)

@@ -36,7 +36,7 @@ from pix2seq.ui.kit.controls import (
     options_from_values,
     photo_input,
 )
-from pix2seq.ui.visit.context import AppContext
+from pix2seq.ui.visit.context import AppContext, called
 
 
 def signature_of(returns: object, **more: object) -> inspect.Signature:
@@ -61,14 +61,15 @@ def build_api(context: AppContext) -> None:
 
     def prepare(image, checkpoint, values):
         asked = named_values(values)
-        with _own_words(image):
+        with _own_words():
             predictor = context.shelf.get(checkpoint)
             if checkpoint != context.default_checkpoint:
                 asked = {
                     name: None if value == usual[name] else value for name, value in asked.items()
                 }
             options = options_from_values(predictor, asked)
-            return predictor, options, predictor.encode(load_image(image))
+            picture = load_image(image, called(Path(image or "").name))
+            return predictor, options, predictor.encode(picture)
 
     def detect(image, checkpoint, *values):
         """Find the objects in an image: boxes in its own pixels, labels, scores, every token."""
@@ -99,7 +100,7 @@ def build_api(context: AppContext) -> None:
         its tokens, its cost in nats and its objects. ``ids`` are tokens that all paths begin with,
         ``leaves`` the number of paths at most."""
         predictor, options, encoding = prepare(image, checkpoint, values)
-        with _own_words(image):
+        with _own_words():
             given = _list_of(ids, int, "ids")
             name = Path(image).name
             grown = grow_tree(predictor, encoding, options, given, leaves, image_name=name)
@@ -109,7 +110,7 @@ def build_api(context: AppContext) -> None:
         """What the model calls a box (xyxy in the image's pixels): as the first word, and, where
         ``behind`` gives token ids of whole objects, behind that sentence."""
         predictor, _, encoding = prepare(image, checkpoint, values)
-        with _own_words(image):
+        with _own_words():
             sides = _list_of(box, float, "box")
             if len(sides) != 4:
                 raise ConfigError(f"box has {len(sides)} numbers; give x0, y0, x1 and y1 in pixels")
@@ -156,16 +157,12 @@ def build_api(context: AppContext) -> None:
 
 
 @contextmanager
-def _own_words(image: str | None) -> Iterator[None]:
-    """What a program did wrong reaches it in one line, with the file's own name and not where the
-    server keeps it."""
+def _own_words() -> Iterator[None]:
+    """What a program did wrong reaches it in one line."""
     try:
         yield
     except ConfigError as error:
-        said = str(error)
-        if image is not None:
-            said = said.replace(str(image), Path(image).name)
-        raise gr.Error(said, print_exception=False) from None
+        raise gr.Error(str(error), print_exception=False) from None
 
 
 def _list_of(value: object, kind: type, name: str) -> list:

@@ -20,6 +20,14 @@ from pix2seq.ui.visit.examples import open_example
 from pix2seq.ui.visit.runs import Picture, Run, Sessions, Store
 from pix2seq.ui.visit.shelf import ModelShelf
 
+_LONGEST_NAME = 60
+
+
+def called(name: str) -> str:
+    """What messages call an uploaded file: people know its name, not the server's folders."""
+    shown = name if len(name) <= _LONGEST_NAME else f"{name[:_LONGEST_NAME]}..."
+    return f"image {shown!r}"
+
 
 @dataclass
 class AppContext:
@@ -70,10 +78,7 @@ class AppContext:
         key = f"{hashlib.sha256(Path(path).read_bytes()).hexdigest()} {name}"
         picture = self.pictures.find(key)
         if picture is None:
-            try:
-                picture = Picture(load_image(path), name=name)
-            except ConfigError as error:  # people know the file's name, not the server's folders
-                raise ConfigError(str(error).replace(str(path), name)) from None
+            picture = Picture(load_image(path, called(name)), name=name)
             self.pictures.add(picture, key)
             self.pictures.add(picture)
         return picture

@@ -67,7 +67,8 @@ def load(name: str) -> Predictor:
 
 def app_context() -> AppContext:
     """A context without a page."""
-    return AppContext(ModelShelf(load), "scripted", [("scripted", "scripted"), ("blind", "blind")])
+    names = ("scripted", "blind", "wide", "missing")
+    return AppContext(ModelShelf(load), "scripted", [(name, name) for name in names])
 
 
 class Visitor:

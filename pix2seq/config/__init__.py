@@ -4,7 +4,7 @@ Every dataclass checks itself and converts to and from plain JSON values, so tha
 ``config.json`` beside a ``model.safetensors`` and a training run is one file.
 """
 
-from pix2seq.config.base import Config, ConfigError
+from pix2seq.config.base import Config, ConfigError, require_number, require_whole, short
 from pix2seq.config.distill import DistillConfig, Reading
 from pix2seq.config.model import (
     Activation,
@@ -56,4 +56,7 @@ __all__ = [
     "TopPRule",
     "TrainConfig",
     "TransformerConfig",
+    "require_number",
+    "require_whole",
+    "short",
 ]

@@ -15,16 +15,41 @@ class ConfigError(ValueError):
     """A setting has a value that cannot work; the message names it and the remedy."""
 
 
+def short(value: Any) -> str:
+    """A value as a message can carry it: on one line, and not longer than that."""
+    try:
+        text = repr(value)
+    except (ValueError, RecursionError):  # a number of thousands of digits; lists in lists
+        return f"a {type(value).__name__} too long to show"
+    return text if len(text) <= 60 else f"{text[:57]}..."
+
+
 def require(condition: bool, message: str) -> None:
     """Raise ``ConfigError`` with ``message`` unless the condition holds."""
     if not condition:
         raise ConfigError(message)
 
 
+def require_number(name: str, value: Any) -> int | float:
+    """``value`` if it is a number of usable size, no NaN and no infinity; else ``ConfigError``."""
+    fits = isinstance(value, int | float) and not isinstance(value, bool) and abs(value) < 2**63
+    require(fits, f"{name} is {short(value)}; it must be a number")
+    return value
+
+
+def require_whole(name: str, value: Any) -> int:
+    """``value`` as an integer if it is a whole number of usable size; else ``ConfigError``."""
+    fits = isinstance(value, int | float) and not isinstance(value, bool) and abs(value) < 2**63
+    require(fits and int(value) == value, f"{name} is {short(value)}; it must be a whole number")
+    return int(value)
+
+
 def one_of(name: str, value: Any, hint: Any) -> None:
     """Raise ``ConfigError`` unless ``value`` is one of a ``Literal``'s choices."""
     choices = typing.get_args(hint)
-    require(value in choices, f"{name} is {value!r}; use one of {', '.join(map(repr, choices))}")
+    require(
+        value in choices, f"{name} is {short(value)}; use one of {', '.join(map(repr, choices))}"
+    )
 
 
 @cache
@@ -54,12 +79,12 @@ def _from_json(name: str, hint: Any, value: Any) -> Any:
     if dataclasses.is_dataclass(hint):
         return hint.from_dict(value)
     if origin is tuple:
-        require(isinstance(value, list | tuple), f"{name} is {value!r}; it must be a list")
+        require(isinstance(value, list | tuple), f"{name} is {short(value)}; it must be a list")
         return tuple(_from_json(f"an item of {name}", args[0], item) for item in value)
     if hint in _SCALARS:
         kinds, wanted = _SCALARS[hint]
         fits = isinstance(value, kinds) and (hint is bool or not isinstance(value, bool))
-        require(fits, f"{name} is {value!r}; it must be {wanted}")
+        require(fits, f"{name} is {short(value)}; it must be {wanted}")
         return hint(value)
     return value
 
@@ -81,8 +106,8 @@ class Config:
         hints = type_hints(cls)
         fields = dataclasses.fields(cls)  # type: ignore[arg-type]
         known = {f.name for f in fields}
-        require(isinstance(data, dict), f"{cls.__name__} needs settings by name, not {data!r}")
-        unknown = ", ".join(map(repr, sorted(set(data) - known)))
+        require(isinstance(data, dict), f"{cls.__name__} needs settings by name, not {short(data)}")
+        unknown = ", ".join(map(short, sorted(set(data) - known, key=str)[:5]))
         require(
             not unknown,
             f"{cls.__name__} has no setting {unknown}; it knows {', '.join(sorted(known))}",

@@ -7,7 +7,7 @@ import numbers
 from dataclasses import dataclass
 from typing import Any, Literal
 
-from pix2seq.config.base import Config, one_of, require
+from pix2seq.config.base import Config, one_of, require, short
 from pix2seq.config.tokenizer import TokenizerConfig
 
 EosPolicy = Literal["model", "delay"]
@@ -62,7 +62,7 @@ class SamplingOptions(Config):
         require(
             isinstance(labels, list | tuple)
             and all(isinstance(_plain(label), int) for label in labels),
-            f"forbidden_labels is {labels!r}; it must be a list of whole numbers",
+            f"forbidden_labels is {short(labels)}; it must be a list of whole numbers",
         )
         object.__setattr__(self, "forbidden_labels", tuple(map(_plain, labels)))
         for kind, what, names in (
@@ -73,20 +73,24 @@ class SamplingOptions(Config):
                 value = getattr(self, name)
                 optional = value is None and name not in ("top_k", "seed")
                 require(
-                    optional or isinstance(value, kind), f"{name} is {value!r}; it must be {what}"
+                    optional or isinstance(value, kind),
+                    f"{name} is {short(value)}; it must be {what}",
                 )
         t, p, s = self.temperature, self.top_p, self.score_threshold
-        require(t is None or 0 <= t <= 100, f"temperature is {t}; use 0 (argmax) to 100")
+        require(t is None or 0 <= t <= 100, f"temperature is {short(t)}; use 0 (argmax) to 100")
         require(
             p is None or 0 < p <= 1,
-            f"top_p is {p}; it must be above 0 and at most 1 (1 = off, temperature 0 = argmax)",
+            f"top_p is {short(p)}; it must be above 0 and at most 1 (1 = off, temperature 0 = "
+            "argmax)",
         )
-        require(s is None or 0 <= s <= 1, f"score_threshold is {s}; it must be in [0, 1]")
-        require(self.top_k >= 0, f"top_k is {self.top_k}; it must be 0 (off) or more")
-        require(0 <= self.seed < 2**63, f"seed is {self.seed}; it must be 0 to 2**63 - 1")
+        require(s is None or 0 <= s <= 1, f"score_threshold is {short(s)}; it must be in [0, 1]")
+        require(self.top_k >= 0, f"top_k is {short(self.top_k)}; it must be 0 (off) or more")
+        require(0 <= self.seed < 2**63, f"seed is {short(self.seed)}; it must be 0 to 2**63 - 1")
         for name, least in (("max_objects", 1), ("num_bins", 2)):
             value = getattr(self, name)
-            require(value is None or value >= least, f"{name} is {value}; need at least {least}")
+            require(
+                value is None or value >= least, f"{name} is {short(value)}; need at least {least}"
+            )
         for name, hint in (
             ("eos", EosPolicy),
             ("noise", NoiseMode),
@@ -127,12 +131,12 @@ class SamplingOptions(Config):
             value, limit = getattr(filled, name), getattr(tokenizer, name)
             require(
                 value <= limit,
-                f"{name} is {value}, but this model has {limit}; use {limit} or less",
+                f"{name} is {short(value)}, but this model has {limit}; use {limit} or less",
             )
         for label in filled.forbidden_labels:
             require(
                 0 <= label < tokenizer.num_classes,
-                f"forbidden label {label} is not one of the {tokenizer.num_classes} classes",
+                f"forbidden label {short(label)} is not one of the {tokenizer.num_classes} classes",
             )
         require(
             len(set(filled.forbidden_labels)) < tokenizer.num_classes,

@@ -20,9 +20,9 @@ import numpy as np
 from tqdm import tqdm
 
 from pix2seq.categories import Categories
-from pix2seq.config import ConfigError
+from pix2seq.config import ConfigError, short
 from pix2seq.data.classes import read_classes, without_groups
-from pix2seq.data.values import flag, id_of, number_of, require_object, short, whole
+from pix2seq.data.values import flag, id_of, number_of, require_object, whole
 
 _LARGE = 30_000_000  # bytes: reading a file from this size on takes seconds and shows a bar
 _PARTS = ("images", "annotations", "categories")

@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from pix2seq.categories import Categories
-from pix2seq.config import ConfigError
-from pix2seq.data.values import id_of, require_object, short
+from pix2seq.config import ConfigError, short
+from pix2seq.data.values import id_of, require_object
 
 
 @dataclass(frozen=True)

@@ -8,7 +8,7 @@ from __future__ import annotations
 import math
 from typing import Any
 
-from pix2seq.config import ConfigError
+from pix2seq.config import ConfigError, short
 
 
 def number_of(value: Any) -> float | None:
@@ -45,12 +45,6 @@ def flag(value: Any) -> bool | None:
         return value.strip().lower() == "true"
     number = whole(value)
     return number == 1 if number in (0, 1) else None
-
-
-def short(value: Any) -> str:
-    """A value as a message can carry it."""
-    text = repr(value)
-    return text if len(text) <= 60 else f"{text[:57]}..."
 
 
 def require_object(where: str, entry: Any) -> None:

@@ -195,7 +195,7 @@ def build_about_tab(context: AppContext) -> None:
 
     def follow(name: str):
         try:
-            text = about_text(context.shelf.get(name), "", names)
+            text = about_text(context.predictor(name), "", names)
         except ConfigError:  # pushed off the shelf meanwhile, and gone from the disk
             return gr.skip(), gr.skip(), gr.skip(), gr.skip()
         shown = model_card(name)

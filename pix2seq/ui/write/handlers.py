@@ -11,7 +11,7 @@ from collections.abc import Iterator
 import gradio as gr
 from PIL import Image
 
-from pix2seq.config import ConfigError, SamplingOptions
+from pix2seq.config import ConfigError, SamplingOptions, short
 from pix2seq.examples import PHOTOS, scene_name
 from pix2seq.predictor import Predictor
 from pix2seq.ui.kit.controls import (
@@ -62,10 +62,8 @@ class Handlers:
         try:
             name = str(query["ex"])[:60]
             checkpoint = str(query.get("ckpt") or self.context.default_checkpoint)[:200]
-            if checkpoint not in [choice for _, choice in self.context.choices]:
-                raise ConfigError(f"the link asks for checkpoint {checkpoint!r}, which is not here")
             picture = self.context.example_picture(name)
-            predictor = self.context.shelf.get(checkpoint)
+            predictor = self.context.predictor(checkpoint)
             options = predictor.resolve(options_of_link(query))
         except ConfigError as error:
             toast(error)
@@ -121,7 +119,7 @@ class Handlers:
     def run(self, path, example, checkpoint, *values, request: gr.Request) -> Iterator[str]:
         """Run: a new sentence from its first token."""
         try:
-            predictor = self.context.shelf.get(checkpoint)
+            predictor = self.context.predictor(checkpoint)
             picture = self.context.picture(path, example)
             options = options_from_values(predictor, named_values(values))
         except ConfigError as error:
@@ -141,7 +139,7 @@ class Handlers:
         limit = 1 if request_data.get("limit") == 1 else None
         try:
             current = self.context.runs.find(str(request_data.get("run")))
-            predictor = self.context.shelf.get(checkpoint)
+            predictor = self.context.predictor(checkpoint)
             options = options_from_values(predictor, named_values(values))
             options = _as_asked(options, request_data)
             if current is not None:
@@ -163,7 +161,7 @@ class Handlers:
         """Go on in the same run if nothing changed, else branch off."""
         shown = request_data.get("shown", len(current.steps))
         if not isinstance(shown, int) or shown < 0:
-            raise ConfigError(f"shown is {shown!r}; it must be a count of tokens")
+            raise ConfigError(f"shown is {short(shown)}; it must be a count of tokens")
         kept = current.token_ids[:shown]
         same_model = predictor is current.predictor
         prompt = Prompt((), frozenset())
@@ -218,7 +216,8 @@ class Handlers:
             labels = [*chosen, request_data.get("label")]
         predictor = self.context.shelf.peek(checkpoint)
         known = set() if predictor is None else set(predictor.categories.named_labels())
-        return [label for label in dict.fromkeys(labels) if label in known]
+        whole = [label for label in labels if isinstance(label, int)]
+        return [label for label in dict.fromkeys(whole) if label in known]
 
     # ---- checkpoints ------------------------------------------------------------------------
 
@@ -228,7 +227,7 @@ class Handlers:
         if name == loaded:
             return [gr.skip()] * (2 + len(NAMES))
         try:
-            predictor = self.context.shelf.get(name)
+            predictor = self.context.predictor(name)
         except ConfigError as error:
             toast(error)
             return [gr.update(value=loaded), loaded, *[gr.skip()] * len(NAMES)]

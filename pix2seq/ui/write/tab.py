@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import html
 import json
 
 import gradio as gr
 
-from pix2seq.config import SamplingOptions, TokenizerConfig
+from pix2seq.config import SamplingOptions, TokenizerConfig, short
 from pix2seq.examples import PHOTOS
 from pix2seq.ui.kit.controls import (
     DEFAULT_SPEED,
@@ -19,6 +20,7 @@ from pix2seq.ui.kit.controls import (
 )
 from pix2seq.ui.visit import record
 from pix2seq.ui.visit.context import AppContext
+from pix2seq.ui.visit.visitor import said
 from pix2seq.ui.write.answers import Answers
 from pix2seq.ui.write.handlers import Handlers
 from pix2seq.ui.write.stage import build_stage
@@ -93,15 +95,15 @@ def build_write_tab(context: AppContext) -> None:
         yield from handlers.run(path, example, checkpoint, *values, request=request)
 
     def go_on(request: gr.Request, cursor, path, example, checkpoint, *values):
-        data = json.loads(cursor)
+        data = said(cursor)
         yield from handlers.write_on(data, path, example, checkpoint, *values, request=request)
 
     def edit(event: gr.EventData, request: gr.Request, path, example, checkpoint, *values):
-        data = dict(event._data or {})
+        data = said(event._data)
         yield from handlers.write_on(data, path, example, checkpoint, *values, request=request)
 
     def forbid(event: gr.EventData, checkpoint: str, chosen: list[int]) -> list[int]:
-        return handlers.forbidden(dict(event._data or {}), checkpoint, chosen)
+        return handlers.forbidden(said(event._data), checkpoint, chosen)
 
     writing = dict(
         outputs=context.stage,
@@ -148,8 +150,13 @@ def build_write_tab(context: AppContext) -> None:
     speed.change(handlers.set_pace, speed, None, queue=False, **quiet)
     speed.change(None, speed, js="(pace) => P2S.call('setPace', pace)", api_visibility=_PRIVATE)
 
-    def choose_example(event: gr.SelectData, request: gr.Request):
-        photo = PHOTOS[event.index]
+    def choose_example(event: gr.EventData, request: gr.Request):
+        place = said(event._data).get("index")
+        if place not in range(len(PHOTOS)):
+            raise gr.Error(
+                f"there is no example {html.escape(short(place))}", print_exception=False
+            )
+        photo = PHOTOS[int(place)]
         return str(photo.path), photo.name, handlers.show_example(photo.name, request)
 
     def compose(seed: int, request: gr.Request):

@@ -7,14 +7,16 @@ model.safetensors   the network's tensors under our own names, fp16 or fp32
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+import os
+import zlib
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 import torch
-from safetensors import SafetensorError
-from safetensors.torch import load_file, save_file
+from safetensors import SafetensorError, safe_open
+from safetensors.torch import save_file
 from torch import Tensor
 
 from pix2seq.categories import LABEL_SPACES, Categories
@@ -33,6 +35,7 @@ from pix2seq.config import (
     PreprocessConfig,
     SamplingOptions,
     TokenizerConfig,
+    short,
 )
 from pix2seq.device import pick_device
 from pix2seq.files import cannot_write, replacing
@@ -40,6 +43,10 @@ from pix2seq.model import Pix2Seq
 from pix2seq.tokenizer import Tokenizer
 
 FORMAT = "pix2seq-explorer/1"
+_LONGEST_HEAD = 100 << 20  # bytes; as safetensors itself
+
+SUMS = "crc32"
+"""Where a file of weights keeps its tensors' checksums, as JSON by name; older files have none."""
 
 
 @dataclass(frozen=True)
@@ -87,7 +94,7 @@ class CheckpointConfig(Config):
         if isinstance(self.categories, str):
             if self.categories not in LABEL_SPACES:
                 raise ConfigError(
-                    f"categories is {self.categories!r}; use one of {', '.join(LABEL_SPACES)}"
+                    f"categories is {short(self.categories)}; use one of {', '.join(LABEL_SPACES)}"
                 )
             return LABEL_SPACES[self.categories]
         try:
@@ -121,8 +128,10 @@ def load(name_or_path: str | Path = "mini", device: str | torch.device = "auto")
     target = pick_device(device)
     folder = locate(name_or_path)
     config = _read_config(folder)
+    weights = folder / WEIGHTS_FILE
+    _check_claims(config.model, weights)
     model = Pix2Seq(config.model)
-    _fill(model, _read_weights(folder / WEIGHTS_FILE), folder / WEIGHTS_FILE)
+    _fill(model, _read_weights(weights), weights)
     return Checkpoint(
         model=model.eval().requires_grad_(False).to(target),
         tokenizer=Tokenizer(config.tokenizer, config.label_space()),
@@ -206,7 +215,8 @@ def save(
     try:
         folder.mkdir(parents=True, exist_ok=True)
         with replacing(folder / WEIGHTS_FILE, folder / CONFIG_FILE) as (weights_part, config_part):
-            save_file(tensors, weights_part, metadata={"format": FORMAT})
+            sums = json.dumps({name: _sum(tensor) for name, tensor in tensors.items()})
+            save_file(tensors, weights_part, metadata={"format": FORMAT, SUMS: sums})
             config_part.write_text(json.dumps(config.to_dict(), indent=2) + "\n", "utf-8")
     except SafetensorError as error:  # what it makes of a full disk
         raise ConfigError(f"cannot write {folder}: {error}; free some room") from None
@@ -222,16 +232,87 @@ def _read_config(folder: Path) -> CheckpointConfig:
     return CheckpointConfig.load(path)
 
 
+def _check_claims(config: ModelConfig, weights: Path) -> None:
+    """Compare what the configuration describes with what the file holds, by names and shapes alone:
+    one that lies costs no memory, however large a model it claims."""
+    shapes = _read_shapes(weights)
+    try:
+        with torch.device("meta"):
+            expected = Pix2Seq(config).state_dict()
+    except ConfigError:
+        raise
+    except Exception as error:  # sizes that do not fit, or a backbone that timm does not know
+        reason = short(" ".join(str(error).split()))
+        raise ConfigError(
+            f"{weights.parent / CONFIG_FILE} describes a model that cannot be built ({reason})"
+        ) from None
+    _check_state(expected, shapes, weights)
+
+
+def _read_shapes(path: Path) -> dict[str, Tensor]:
+    """Every tensor of the file without its values."""
+
+    def shape_of(file: Any, name: str) -> Tensor:
+        return torch.empty(file.get_slice(name).get_shape(), device="meta")
+
+    return _from_weights(path, shape_of)
+
+
 def _read_weights(path: Path) -> dict[str, Tensor]:
+    """The tensors, compared with their checksums."""
+
+    def checked(file: Any, name: str) -> Tensor:
+        tensor = file.get_tensor(name)
+        sums = json.loads((file.metadata() or {}).get(SUMS, "{}"))
+        if isinstance(sums, dict) and sums.get(name, _sum(tensor)) != _sum(tensor):
+            raise ValueError("its values have changed since they were written")
+        return tensor
+
+    return _from_weights(path, checked)
+
+
+def _sum(tensor: Tensor) -> int:
+    """CRC-32 of a tensor's bytes as they lie in the file."""
+    return zlib.crc32(tensor.contiguous().flatten().view(torch.uint8).numpy())
+
+
+def _from_weights(path: Path, take: Callable[[Any, str], Tensor]) -> dict[str, Tensor]:
+    """``take(file, name)`` of every tensor. Raises ``ConfigError`` naming the file, and the tensor
+    if it is one that cannot be read."""
     if not path.is_file():
         raise ConfigError(f"{path} is missing; copy or download the checkpoint again")
+    at = ""
     try:
-        return load_file(path)
-    except (SafetensorError, OSError, ValueError) as error:
-        reason = " ".join(str(error).split())
+        with safe_open(path, "pt") as file:
+            found = {}
+            for name in file.keys():
+                at = f" at {short(name)}"
+                found[name] = take(file, name)
+            return found
+    except (SafetensorError, OSError, ValueError, RuntimeError, OverflowError) as error:
+        reason = " ".join(str(error).split())[:120]
         raise ConfigError(
-            f"{path} is damaged or incomplete ({reason}); copy or download it again"
+            f"{path} is damaged or incomplete{at or _cut_off(path)} ({reason}); copy or download "
+            "it again"
         ) from None
+
+
+def _cut_off(path: Path) -> str:
+    """Where a file of weights ends too early, in words; empty if that is not what is wrong."""
+    try:
+        size = os.path.getsize(path)
+        with open(path, "rb") as file:
+            head = int.from_bytes(file.read(8), "little")
+            listed = json.loads(file.read(min(head, _LONGEST_HEAD)))
+        ends = {
+            name: 8 + head + entry["data_offsets"][1]
+            for name, entry in listed.items()
+            if name != "__metadata__"
+        }
+        lost = sorted((end, name) for name, end in ends.items() if end > size)
+    except (OSError, ValueError, LookupError, TypeError, AttributeError, RecursionError):
+        return ""
+    return f" from {short(lost[0][1])} on" if lost else ""
 
 
 def _check_state(expected: Mapping[str, Tensor], found: Mapping[str, Tensor], where: Path) -> None:

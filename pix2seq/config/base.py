@@ -84,6 +84,8 @@ def _from_json(name: str, hint: Any, value: Any) -> Any:
     if hint in _SCALARS:
         kinds, wanted = _SCALARS[hint]
         fits = isinstance(value, kinds) and (hint is bool or not isinstance(value, bool))
+        if fits and hint is float:
+            fits = abs(value) < 2**63  # not so for NaN, infinity, and what no float holds
         require(fits, f"{name} is {short(value)}; it must be {wanted}")
         return hint(value)
     return value

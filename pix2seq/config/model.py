@@ -2,12 +2,20 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from typing import Literal
 
-from pix2seq.config.base import Config, one_of, require
+from pix2seq.config.base import Config, one_of, require, short
 
 Fit = Literal["letterbox", "stretch"]
+
+
+_LARGEST_SIDE = 8192
+_MOST_LAYERS = 512
+_LARGEST_WIDTH = 1 << 16
+_LARGEST_TABLE = 1 << 20
+"""Far above every known model: a file that claims more is damaged, or means harm."""
 
 
 @dataclass(frozen=True)
@@ -34,8 +42,12 @@ class PreprocessConfig(Config):
     def __post_init__(self) -> None:
         one_of("fit", self.fit, Fit)
         require(
-            len(self.image_size) == 2 and min(self.image_size) >= 1,
-            f"image_size is {self.image_size}; it must be (height, width) in pixels",
+            len(self.image_size) == 2 and 1 <= min(self.image_size),
+            f"image_size is {short(self.image_size)}; it must be (height, width) in pixels",
+        )
+        require(
+            max(self.image_size) <= _LARGEST_SIDE,
+            f"image_size is {short(self.image_size)}; use {_LARGEST_SIDE} pixels or fewer per side",
         )
         require(len(self.mean) == len(self.std) == 3, "mean and std need three values each")
         require(min(self.std) > 0, f"std is {self.std}; it must be positive")
@@ -73,8 +85,17 @@ class TransformerConfig(Config):
         one_of("activation", self.activation, Activation)
         require(
             self.heads >= 1 and self.dim % self.heads == 0,
-            f"dim is {self.dim}, which heads = {self.heads} does not divide",
+            f"dim is {short(self.dim)}, which heads = {short(self.heads)} does not divide",
         )
+        for name, least, most in (
+            ("dim", 1, _LARGEST_WIDTH),
+            ("mlp_dim", 1, _LARGEST_WIDTH),
+            ("layers", 0, _MOST_LAYERS),
+        ):
+            value = getattr(self, name)
+            require(
+                least <= value <= most, f"{name} is {short(value)}; it must be {least} to {most}"
+            )
 
 
 @dataclass(frozen=True)
@@ -132,6 +153,12 @@ class EncoderConfig(Config):
     def __post_init__(self) -> None:
         one_of("encoder kind", self.kind, EncoderKind)
         one_of("encoder positions", self.positions, PositionKind)
+        require(
+            self.backbone is None or re.fullmatch(r"[\w.-]+", self.backbone) is not None,
+            f"backbone is {short(self.backbone)}; it must be the plain name of a timm model",
+        )  # others have timm ask a hub on the network, or read a folder
+        require(self.patch_size >= 1, f"patch_size is {short(self.patch_size)}; need at least 1")
+        require(0 < self.width <= 64, f"width is {self.width:g}; it must be above 0, at most 64")
 
 
 BridgeKind = Literal["none", "linear", "linear_p", "mlp", "pool"]
@@ -174,9 +201,25 @@ class ModelConfig(Config):
     def __post_init__(self) -> None:
         one_of("bridge", self.bridge, BridgeKind)
         one_of("decoder_positions", self.decoder_positions, PositionKind)
-        require(self.vocab_size >= 2, f"vocab_size is {self.vocab_size}; need at least 2")
-        require(self.max_tokens >= 1, f"max_tokens is {self.max_tokens}; need at least 1")
+        require(
+            len(self.image_size) == 2 and 1 <= min(self.image_size),
+            f"image_size is {short(self.image_size)}; it must be (height, width) in pixels",
+        )
+        require(
+            max(self.image_size) <= _LARGEST_SIDE,
+            f"image_size is {short(self.image_size)}; use {_LARGEST_SIDE} pixels or fewer per side",
+        )
+        for name, least in (("vocab_size", 2), ("max_tokens", 1)):
+            value = getattr(self, name)
+            require(value >= least, f"{name} is {short(value)}; need at least {least}")
+            require(
+                value <= _LARGEST_TABLE, f"{name} is {short(value)}; use {_LARGEST_TABLE} or less"
+            )
         if self.ordinal_ids is not None:
+            require(
+                len(self.ordinal_ids) == 2,
+                f"ordinal_ids is {short(self.ordinal_ids)}; it must be (first, count)",
+            )
             first, count = self.ordinal_ids
             require(
                 0 <= first and count >= 2 and first + count <= self.vocab_size,

@@ -5,10 +5,12 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
-from pix2seq.config.base import Config, one_of, require
+from pix2seq.config.base import Config, one_of, require, short
 
 SLOTS_PER_OBJECT = 5
 """Four coordinates and a class (paper, section 2.1)."""
+
+_LARGEST_VOCABULARY = 1 << 20  # the largest known one has 35,000 tokens
 
 BoxOrder = Literal["yxyx", "xyxy"]
 Quantizer = Literal["round", "floor"]
@@ -41,6 +43,10 @@ class TokenizerConfig(Config):
     max_objects: int = 100
 
     def __post_init__(self) -> None:
+        require(
+            self.vocab_size <= _LARGEST_VOCABULARY,
+            f"vocab_size is {short(self.vocab_size)}; use {_LARGEST_VOCABULARY} or less",
+        )
         require(self.num_bins >= 2, f"num_bins is {self.num_bins}; it must be at least 2")
         require(self.num_classes >= 1, f"num_classes is {self.num_classes}; need at least 1")
         require(self.max_objects >= 1, f"max_objects is {self.max_objects}; need at least 1")

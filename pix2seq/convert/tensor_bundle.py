@@ -8,6 +8,7 @@ Layout: tensorflow/core/util/tensor_bundle and tensorflow/core/lib/io/format.h.
 
 from __future__ import annotations
 
+import math
 import os
 import struct
 from collections.abc import Iterator
@@ -238,7 +239,7 @@ def _entry(message: bytes) -> BundleEntry:
     item = 2 if entry.dtype == "bfloat16" else None
     if entry.dtype != "string":
         item = item or np.dtype(entry.dtype).itemsize
-        if int(np.prod(dims, dtype=np.int64)) * item != entry.size:
+        if math.prod(dims) * item != entry.size:
             raise _Damaged(f"a tensor of shape {dims} cannot have {entry.size} bytes")
     return entry
 

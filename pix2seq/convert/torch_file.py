@@ -19,7 +19,7 @@ from safetensors import SafetensorError
 from safetensors.torch import load_file
 from torch import Tensor
 
-from pix2seq.config import ConfigError
+from pix2seq.config import ConfigError, short
 
 _LEGACY_TORCH = b"\x80\x02\x8a\nl\xfc\x9cF\xf9 j\xa8P\x19."  # the magic number, pickled
 _PICTURES = (b"\x89PNG", b"\xff\xd8\xff", b"GIF8", b"RIFF", b"BM", b"II*\0", b"MM\0*", b"%PDF")
@@ -53,11 +53,28 @@ def read_state_dict(path: str | Path, anchor: str) -> dict[str, Tensor]:
         raise _without(path, content, anchor)
     [state] = found.values()
     prefix = _prefix(state, anchor) or ""
-    return {
+    tensors = {
         name.removeprefix(prefix): tensor
         for name, tensor in state.items()
         if isinstance(tensor, Tensor)
     }
+    for name, tensor in tensors.items():
+        _check_tensor(path, name, tensor)
+    return tensors
+
+
+def _check_tensor(path: Path, name: str, tensor: Tensor) -> None:
+    """Raises ``ConfigError`` for a tensor that would take more memory than the file has bytes: one
+    number can stand for any shape."""
+    try:
+        there = tensor.untyped_storage().nbytes()
+    except (NotImplementedError, RuntimeError):  # sparse, or without values
+        there = -1
+    if tensor.layout != torch.strided or tensor.numel() * tensor.element_size() > there:
+        raise ConfigError(
+            f"{path}: {short(name)} has shape {short(tuple(tensor.shape))}, but not as many "
+            f"values; {_AGAIN}"
+        )
 
 
 def _load(path: Path) -> Any:
@@ -131,10 +148,13 @@ def _zip_kind(path: Path) -> str:
     try:
         with zipfile.ZipFile(path) as archive:
             names = archive.namelist()
+            unfolded = sum(member.file_size for member in archive.infolist())
     except (zipfile.BadZipFile, OSError, ValueError, NotImplementedError):
         raise ConfigError(f"{path} is damaged or incomplete; {_AGAIN}") from None
     if not any(name == "data.pkl" or name.endswith("/data.pkl") for name in names):
         raise ConfigError(f"{path} is a ZIP archive, not a PyTorch file; unpack it first")
+    if unfolded > os.path.getsize(path):  # PyTorch does not compress
+        raise ConfigError(f"{path} unfolds to {unfolded / 1e6:,.0f} MB; {_AGAIN}")
     return "torch"
 
 

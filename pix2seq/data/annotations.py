@@ -123,6 +123,10 @@ def _parse(path: str) -> dict[str, list]:
         raise ConfigError(f"{path} is not a readable COCO JSON: {error}") from None
     except OSError as error:
         raise ConfigError(f"{path} is not a readable COCO JSON: {error.strerror}") from None
+    except ConfigError:
+        raise
+    except ValueError:  # Python reads no number of thousands of digits
+        raise ConfigError(f"{path} is not COCO JSON: it holds a number that is too long") from None
     if isinstance(content, list) and content and _is_result(content[0]):
         raise ConfigError(
             f"{path} holds results (detections with scores), not annotations; give the file with "

@@ -108,14 +108,14 @@ def test_weights_whose_list_lies(folder, tiny_checkpoint, data):
 @hostile(cases=70)
 @given(cut=st.floats(0, 1), data=st.data())
 def test_weights_that_end_early_or_were_changed(folder, tiny_checkpoint, cut, data):
-    content = bytearray((tiny_checkpoint / "model.safetensors").read_bytes())
-    content = content[: int(cut * len(content))]
+    whole = (tiny_checkpoint / "model.safetensors").read_bytes()
+    content = bytearray(whole[: int(cut * len(whole))])
     for _ in range(data.draw(st.integers(0, 3))):
         if content:
             content[data.draw(st.integers(0, len(content) - 1))] ^= 255
     shutil.copy(tiny_checkpoint / "config.json", folder)
     (folder / "model.safetensors").write_bytes(content)
-    assert isinstance(loaded(folder), ConfigError)
+    assert isinstance(loaded(folder), ConfigError) or content == whole
 
 
 # ---- PyTorch's files ------------------------------------------------------------------------

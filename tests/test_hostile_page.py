@@ -78,7 +78,8 @@ class Page:
 
     def read(self, block: Any, value: Any) -> Any:
         if is_photo(block):
-            return value["path"] if isinstance(value, dict) else None
+            path = value.get("path") if isinstance(value, dict) else None
+            return path if isinstance(path, str) else None  # Gradio sees to that
         if isinstance(block, gr.State):
             return block.value  # a visitor cannot send one
         return block.preprocess(value)
@@ -240,6 +241,10 @@ def test_questions_of_every_kind(page, data):
     json.dumps(answer, allow_nan=False)
 
 
+NOBODYS = ("loading", "fork_repetition", "argument_recorded")
+"""Questions that are about no picture and no run."""
+
+
 @hostile(cases=60)
 @given(data=st.data())
 def test_other_peoples_runs_are_not_to_be_had(page, data):
@@ -251,7 +256,7 @@ def test_other_peoples_runs_are_not_to_be_had(page, data):
     names = ("run", "id", "picture")
     question = {**asked(page), **dict.fromkeys(names, guess), "runs": [guess]}
     answer = attempt(lambda: ask(question))
-    if ask.__name__ == "loading":
+    if ask.__name__ in NOBODYS:
         return
     assert "no longer kept" in answer["error"]
 

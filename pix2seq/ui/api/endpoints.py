@@ -18,7 +18,7 @@ import gradio as gr
 
 from pix2seq.asking import Answer, ask, box_tokens
 from pix2seq.branching import LEAVES, grow_tree, with_rivals, write_rivals
-from pix2seq.config import ConfigError
+from pix2seq.config import ConfigError, short
 from pix2seq.images import load_image
 from pix2seq.predictor import Predictor
 from pix2seq.render import (
@@ -171,7 +171,7 @@ def _list_of(value: object, kind: type, name: str) -> list:
     numbers = value if isinstance(value, list) else None
     if numbers is None or any(isinstance(n, bool) or not isinstance(n, kinds) for n in numbers):
         what = "numbers" if kind is float else "whole numbers"
-        raise ConfigError(f"{name} is {value!r}; give a list of {what}")
+        raise ConfigError(f"{name} is {short(value)}; give a list of {what}")
     return [kind(n) for n in numbers]
 
 

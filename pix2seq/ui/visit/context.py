@@ -75,7 +75,11 @@ class AppContext:
         if not path:
             raise ConfigError("there is no picture yet; choose an example or add your own photo")
         name = Path(path).name
-        key = f"{hashlib.sha256(Path(path).read_bytes()).hexdigest()} {name}"
+        try:
+            content = Path(path).read_bytes()
+        except (OSError, ValueError):  # deleted by Gradio, hours later
+            raise ConfigError(f"{called(name)} is no longer on the server; add it again") from None
+        key = f"{hashlib.sha256(content).hexdigest()} {name}"
         picture = self.pictures.find(key)
         if picture is None:
             picture = Picture(load_image(path, called(name)), name=name)

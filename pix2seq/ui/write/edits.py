@@ -70,7 +70,7 @@ def _path(run: Run, kept: Sequence[int], ids: object) -> Prompt:
     if not isinstance(ids, list) or not ids:
         raise ConfigError("ids must be a list of tokens")
     for token_id in ids:
-        if not 0 <= _number("token", token_id) < tokenizer.vocab_size:
+        if not 0 <= require_whole("token", token_id) < tokenizer.vocab_size:
             raise ConfigError(f"token {token_id} is not in the vocabulary of this checkpoint")
     path = [int(token_id) for token_id in ids]
     if tokenizer.eos_id in path:

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import gradio as gr
 
-from pix2seq.config import SamplingOptions, TokenizerConfig
+from pix2seq.config import ConfigError, SamplingOptions, TokenizerConfig, short
 from pix2seq.ui.kit.controls import BY_NAME, NAMES
 
 WITHOUT_MODEL = TokenizerConfig.compact(num_bins=1000, num_classes=80, max_objects=100)
@@ -80,7 +80,10 @@ PRESETS: dict[str, tuple[str, dict, dict]] = {
 def preset_options(
     name: str, base: SamplingOptions, config: TokenizerConfig
 ) -> tuple[SamplingOptions, SamplingOptions]:
-    """Both sides' options: ``base`` (resolved) with a preset's changes, within limits."""
+    """Both sides' options: ``base`` (resolved) with a preset's changes, within limits; raises
+    ``ConfigError`` if there is no such preset."""
+    if name not in PRESETS:
+        raise ConfigError(f"there is no pair {short(name)}; use {', '.join(PRESETS)}")
     _, left, right = PRESETS[name]
     return _changed(base, left, config), _changed(base, right, config)
 

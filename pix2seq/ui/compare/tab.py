@@ -86,18 +86,18 @@ class CompareHandlers:
         try:
             predictor = self.context.predictor(checkpoint)
             base = options_from_values(predictor, named_values(values))
+            return _updates(preset, base, predictor)
         except ConfigError as error:
             toast(error)
             return [gr.skip()] * (2 * len(Side.NAMES))
-        return _updates(preset, base, predictor)
 
     def follow_checkpoint(self, preset: str, checkpoint: str) -> list:
         """Another checkpoint: its defaults and limits."""
         try:
             predictor = self.context.predictor(checkpoint)
+            return _updates(preset, resolved_defaults(predictor), predictor)
         except ConfigError:  # pushed off the shelf meanwhile, and gone from the disk
             return [gr.skip()] * (2 * len(Side.NAMES))
-        return _updates(preset, resolved_defaults(predictor), predictor)
 
 
 def side_options(predictor: Predictor, base, side, seed) -> SamplingOptions:

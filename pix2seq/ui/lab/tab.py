@@ -123,6 +123,8 @@ class LabHandlers:
 
     def describe(self, knob: str, checkpoint: str) -> tuple:
         """A sweep that has not run yet: its recording if there is one, else its question."""
+        if knob not in KNOBS:  # the menu was emptied
+            return gr.skip(), gr.skip(), gr.skip()
         recording = load_recording(checkpoint)
         sheet = Sheet.recorded(recording, knob) if recording else None
         if sheet is None:

@@ -51,3 +51,20 @@ def inference(device: torch.device) -> Iterator[None]:
     else:
         with torch.inference_mode():
             yield
+
+
+@contextlib.contextmanager
+def one_thread() -> Iterator[None]:
+    """Run PyTorch's operations in the calling thread alone, on a CPU.
+
+    Threads that touch PyTorch for the first time meanwhile may also be left with one.
+    """
+    threads = torch.get_num_threads()
+    if threads == 1:
+        yield
+        return
+    torch.set_num_threads(1)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(threads)

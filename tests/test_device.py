@@ -68,7 +68,7 @@ def test_half_precision_only_changes_the_network(monkeypatch):
             yield
 
     monkeypatch.setattr(batch, "inference", half)
-    monkeypatch.setattr(packed, "BATCH_INVARIANT", False)  # as on CUDA: PyTorch's own kernels
+    monkeypatch.setattr(packed, "HAS_ONEDNN", False)  # as on CUDA: PyTorch's own kernels
     model, tokenizer = tiny_model(spread=4.0), tiny_tokenizer()
     memory = torch.randn(2, 16, 32, generator=torch.Generator().manual_seed(0))
     options = SamplingOptions(temperature=0, eos="delay", max_objects=2)

@@ -119,7 +119,7 @@ def test_picked_rows_are_copies_that_go_on_on_their_own_and_share_their_image(mo
 @torch.inference_mode()
 def test_a_row_does_not_depend_on_its_neighbours_bit_for_bit(model):
     """Alone, among others, and read at once: the same numbers (where oneDNN is there)."""
-    if not packed.BATCH_INVARIANT:
+    if not packed.HAS_ONEDNN:
         pytest.skip("PyTorch's default kernels round by the size of the batch")
     ids, memory = sentences(9, 24), memories(model, 9)
     together = model.new_cache(memory)

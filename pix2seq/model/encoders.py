@@ -7,6 +7,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from pix2seq.config import ConfigError, EncoderConfig, ModelConfig
+from pix2seq.model.backbones import create_backbone
 from pix2seq.model.layers import TransformerEncoder
 from pix2seq.model.positions import GridPositions, line_codes_2d
 from pix2seq.model.pyramid import PyramidEncoder
@@ -25,18 +26,10 @@ class FeatureEncoder(nn.Module):
 
     def __init__(self, config: EncoderConfig) -> None:
         super().__init__()
-        import timm  # takes as long as PyTorch itself; other encoders need not wait for it
-
         dim = config.transformer.dim
-        self.backbone = timm.create_model(
-            config.backbone,
-            features_only=True,
-            out_indices=(*config.fine_indices, *config.out_indices),
-            pretrained=False,
-        )
+        indices = (*config.fine_indices, *config.out_indices)
+        self.backbone, channels, strides = create_backbone(config.backbone, indices)
         self.frozen_stages = config.frozen_stages
-        channels = self.backbone.feature_info.channels()
-        strides = self.backbone.feature_info.reduction()
         finer = len(config.fine_indices)
         self.stride = strides[finer]
         self.fine = nn.ModuleList(
@@ -85,7 +78,9 @@ class FeatureEncoder(nn.Module):
         for patches, features in zip(self.fine, fine, strict=True):
             side = patches.stride[0]
             missing = rows * side - features.shape[-2], columns * side - features.shape[-1]
-            fused = fused + patches(F.pad(features, (0, missing[1], 0, missing[0])))
+            if any(missing):
+                features = F.pad(features, (0, missing[1], 0, missing[0]))
+            fused = fused + patches(features)
         codes = line_codes_2d(rows, columns, fused.shape[1]).to(fused)
         tokens = self.norm(fused.flatten(2).transpose(1, 2))  # (B, N, D)
         return tokens + self.from_code(codes), codes
@@ -186,7 +181,7 @@ class TimmVitEncoder(nn.Module):
 
     def __init__(self, config: ModelConfig) -> None:
         super().__init__()
-        import timm
+        import timm  # takes as long as PyTorch itself; other encoders need not wait for it
 
         stack = config.encoder.transformer
         self.vit = timm.create_model(

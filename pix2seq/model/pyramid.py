@@ -14,14 +14,14 @@ from dataclasses import dataclass
 from functools import cache
 from itertools import pairwise
 
-import timm
 import torch
 import torch.nn.functional as F
-from timm.layers import Conv2dSame, pad_same
 from torch import Tensor, nn
 
 from pix2seq.config import ConfigError, EncoderConfig
+from pix2seq.model.backbones import create_backbone
 from pix2seq.model.depthwise import DepthwiseConv, depthwise
+from pix2seq.model.fused import pad_same
 from pix2seq.model.layers import TransformerEncoder
 from pix2seq.model.positions import line_codes, line_codes_2d
 
@@ -157,15 +157,15 @@ class PyramidEncoder(nn.Module):
         dim, width, classes = config.transformer.dim, config.pyramid.width, config.pyramid.classes
         self.classes = classes
         self._name, self._indices = config.backbone, config.out_indices
-        self.backbone = self.create_backbone()
-        if self.backbone.feature_info.reduction() != _BACKBONE_STRIDES:
+        self.backbone, channels, strides = create_backbone(self._name, self._indices)
+        if strides != _BACKBONE_STRIDES:
             raise ConfigError(
                 f"out_indices {list(config.out_indices)} of {config.backbone} have strides "
-                f"{self.backbone.feature_info.reduction()}; choose those of {_BACKBONE_STRIDES}"
+                f"{strides}; choose those of {_BACKBONE_STRIDES}"
             )
         fold_batch_norms(self.backbone)
         self.frozen_stages = config.frozen_stages
-        self.pyramid = Pyramid(self.backbone.feature_info.channels(), width)
+        self.pyramid = Pyramid(channels, width)
         self.guess = nn.ModuleList(nn.Conv2d(width, classes + 4, 1) for _ in STRIDES)
         for conv in self.guess:
             nn.init.normal_(conv.weight, std=0.01)
@@ -183,10 +183,8 @@ class PyramidEncoder(nn.Module):
         self.freeze()
 
     def create_backbone(self) -> nn.Module:
-        """The backbone as timm makes it, empty, its batch norms not yet folded."""
-        return timm.create_model(
-            self._name, features_only=True, out_indices=self._indices, pretrained=False
-        )
+        """The backbone, empty, its batch norms not yet folded."""
+        return create_backbone(self._name, self._indices)[0]
 
     def freeze(self) -> None:
         """Stop gradients of the stem, of the first ``frozen_stages`` stages and of the backbone's
@@ -229,7 +227,9 @@ class PyramidEncoder(nn.Module):
         side = self.fine.stride[0]
         finest = places.maps[0]
         missing = rows * side - finest.shape[-2], columns * side - finest.shape[-1]
-        fused = self.fine(F.pad(finest, (0, missing[1], 0, missing[0])))
+        if any(missing):
+            finest = F.pad(finest, (0, missing[1], 0, missing[0]))
+        fused = self.fine(finest)
         for project, features in zip(self.project, places.maps[_MEMORY_LEVEL:], strict=True):
             fused = fused + F.interpolate(project(features), size=(rows, columns))
         tokens = fused.flatten(2).transpose(1, 2) + self.from_guess(self._guesses(places, size))
@@ -271,14 +271,14 @@ class _FoldedDepthwise(nn.Module):
     def __init__(self, conv: nn.Conv2d) -> None:
         super().__init__()
         self.weight, self.bias = conv.weight, conv.bias
-        self.stride, self.side = conv.stride[0], conv.kernel_size[0]
-        self.padding = None if isinstance(conv, Conv2dSame) else conv.padding[0]
+        self.stride, self.padding = conv.stride, conv.padding  # no padding: TensorFlow's
+        self.side = conv.kernel_size[0]
 
     def forward(self, x: Tensor) -> Tensor:
-        if self.padding is not None:
-            return depthwise(x, self.weight, self.bias, self.stride, self.padding)
-        padded = pad_same(x, (self.side, self.side), (self.stride, self.stride))
-        return depthwise(padded, self.weight, self.bias, self.stride)
+        stride, padding = self.stride[0], self.padding[0]
+        if padding:
+            return depthwise(x, self.weight, self.bias, stride, padding)
+        return depthwise(pad_same(x, self.side, stride), self.weight, self.bias, stride)
 
 
 @torch.no_grad()

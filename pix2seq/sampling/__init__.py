@@ -2,6 +2,7 @@
 
 from pix2seq.sampling.batch import Batch, Job, Row, write_many
 from pix2seq.sampling.rows import Rows, forced_logits
+from pix2seq.sampling.shared import SharedBatch
 from pix2seq.sampling.steps import Candidate, PlainStep, SampledBatch, SamplingStep, StepPipeline
 from pix2seq.sampling.stream import (
     drawn_token,
@@ -20,6 +21,7 @@ __all__ = [
     "Rows",
     "SampledBatch",
     "SamplingStep",
+    "SharedBatch",
     "StepPipeline",
     "drawn_token",
     "explain_step",

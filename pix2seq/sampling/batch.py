@@ -11,7 +11,7 @@ neighbours (``model.packed`` says where that holds to the last bit).
 
 from __future__ import annotations
 
-from collections import deque
+from collections import OrderedDict, deque
 from collections.abc import Collection, Hashable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Protocol
@@ -27,6 +27,7 @@ from pix2seq.sampling.steps import SamplingStep, StepRules
 from pix2seq.tokenizer import Tokenizer
 
 _CPU = torch.device("cpu")
+_MOST_RULES = 32  # different options whose rules are kept
 
 
 class Writer(Protocol):
@@ -95,7 +96,7 @@ class Batch:
     def __init__(self, model: Writer, tokenizer: Tokenizer) -> None:
         self.model = model
         self.tokenizer = tokenizer
-        self._rules: dict[tuple[SamplingOptions, torch.device], tuple[FilterChain, StepRules]] = {}
+        self._rules: OrderedDict[tuple, tuple[FilterChain, StepRules]] = OrderedDict()
         self._reading: list[Row] = []  # tokens of a prefix are still being yielded
         self._writing: list[Row] = []  # one row of the shared cache each
         self._cache: KVCache | None = None
@@ -111,8 +112,7 @@ class Batch:
             ConfigError: an option exceeds the model, the prefix is too long, holds an unknown id
                 or goes on after EOS, or a forced position is not in it.
         """
-        options = job.options.resolve(SamplingOptions(), self.tokenizer.config)
-        prefix = checked_prefix(job.prefix, self.tokenizer, options)
+        options, prefix, forced = checked_job(job, self.tokenizer)
         length = self.tokenizer.sequence_length(options.max_objects)
         chain, rules = self._rules_of(options, job.memory.device)
         cache = self._new_cache(job.memory)
@@ -120,7 +120,7 @@ class Batch:
             job,
             length,
             prefix,
-            checked_forced(job.forced, prefix),
+            forced,
             uniforms(options.seed, length).tolist(),
             chain,
             rules,
@@ -179,6 +179,8 @@ class Batch:
             beside = device.type == "cuda"
             chain = build_chain(self.tokenizer, options, device) if beside else told
             self._rules[key] = chain, StepRules(self.tokenizer, told)
+            if len(self._rules) > _MOST_RULES:
+                self._rules.popitem(last=False)
         return self._rules[key]
 
     def _new_cache(self, memory: Tensor) -> KVCache:
@@ -271,10 +273,23 @@ def write_many(
         yield from [row for row, _ in batch.step() if row.finished]
 
 
-def checked_prefix(
+def checked_job(
+    job: Job, tokenizer: Tokenizer
+) -> tuple[SamplingOptions, list[int], frozenset[int]]:
+    """A job's options, resolved, its prefix and the positions in it that a person gave.
+
+    Raises:
+        ConfigError: an option exceeds the model, the prefix is too long, holds an unknown id or
+            goes on after EOS, or a forced position is not in it.
+    """
+    options = job.options.resolve(SamplingOptions(), tokenizer.config)
+    prefix = _checked_prefix(job.prefix, tokenizer, options)
+    return options, prefix, _checked_forced(job.forced, prefix)
+
+
+def _checked_prefix(
     prefix: Sequence[int], tokenizer: Tokenizer, options: SamplingOptions
 ) -> list[int]:
-    """The prefix as ids; raises ``ConfigError`` for one that cannot be."""
     prefix = [int(token_id) for token_id in prefix]
     length = tokenizer.sequence_length(options.max_objects)
     if len(prefix) > length:
@@ -293,8 +308,7 @@ def checked_prefix(
     return prefix
 
 
-def checked_forced(forced: Collection[int], prefix: Sequence[int]) -> frozenset[int]:
-    """The positions of tokens that a person gave; raises ``ConfigError`` for one outside."""
+def _checked_forced(forced: Collection[int], prefix: Sequence[int]) -> frozenset[int]:
     for index in forced:
         if not 0 <= index < len(prefix):
             raise ConfigError(

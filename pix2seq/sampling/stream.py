@@ -2,7 +2,7 @@
 
 ``sample_stream`` yields each token before it pays for the next forward pass, so a consumer shows
 it at once and may close the generator at any step. ``sample_batch`` writes many sentences and waits
-for the last. Both are a ``Batch`` of rows (``batch``).
+for the last. Both are a ``Batch`` of rows (``batch``), which many threads may share (``shared``).
 
 Tokens are drawn by inverse CDF from one uniform number per position, which the seed alone decides:
 the same seed gives the same tokens, and two settings can be compared position by position.
@@ -18,8 +18,9 @@ import torch
 from torch import Tensor
 
 from pix2seq.config import SamplingOptions
-from pix2seq.sampling.batch import Batch, Job, Writer, checked_forced, checked_prefix
+from pix2seq.sampling.batch import Batch, Job, Writer
 from pix2seq.sampling.filters import build_chain, draw, uniforms
+from pix2seq.sampling.shared import SharedBatch
 from pix2seq.sampling.steps import SampledBatch, SamplingStep, StepPipeline, StepRules
 from pix2seq.tokenizer import Tokenizer
 
@@ -60,17 +61,7 @@ def sample_stream(
     """
     if memory.shape[0] != 1:
         raise ValueError(f"sample_stream writes about one image, memory holds {memory.shape[0]}")
-    resolved = options.resolve(SamplingOptions(), tokenizer.config)
-    # Now, not when the first step is asked for.
-    checked_forced(forced, checked_prefix(prefix, tokenizer, resolved))
-    return _stream(model, tokenizer, Job(memory, options, prefix, forced))
-
-
-def _stream(model: Writer, tokenizer: Tokenizer, job: Job) -> Iterator[SamplingStep]:
-    batch = Batch(model, tokenizer)
-    batch.join(job)
-    while len(batch):
-        yield batch.step()[0][1]
+    return SharedBatch(model, tokenizer).stream(Job(memory, options, prefix, forced))
 
 
 def sample_batch(

@@ -19,7 +19,6 @@ import gradio as gr
 from pix2seq.asking import Answer, ask, box_tokens
 from pix2seq.branching import LEAVES, grow_tree, with_rivals, write_rivals
 from pix2seq.config import ConfigError, short
-from pix2seq.images import load_image
 from pix2seq.predictor import Predictor
 from pix2seq.render import (
     RunRecord,
@@ -36,7 +35,7 @@ from pix2seq.ui.kit.controls import (
     options_from_values,
     photo_input,
 )
-from pix2seq.ui.visit.context import AppContext, called
+from pix2seq.ui.visit.context import MODEL_QUEUE, AppContext
 
 
 def signature_of(returns: object, **more: object) -> inspect.Signature:
@@ -68,8 +67,7 @@ def build_api(context: AppContext) -> None:
                     name: None if value == usual[name] else value for name, value in asked.items()
                 }
             options = options_from_values(predictor, asked)
-            picture = load_image(image, called(Path(image or "").name))
-            return predictor, options, predictor.encode(picture)
+            return predictor, options, context.picture_of(image).encoded_by(predictor)
 
     def detect(image, checkpoint, *values):
         """Find the objects in an image: boxes in its own pixels, labels, scores, every token."""
@@ -137,11 +135,10 @@ def build_api(context: AppContext) -> None:
         if one.limit
     }
     inputs = [photo, context.checkpoint, *({**context.controls, **free}[name] for name in NAMES)]
-    shared = dict(concurrency_id="model", concurrency_limit=4)
     answer = gr.JSON(visible=False)
-    gr.Button(visible=False).click(detect, inputs, answer, api_name="detect", **shared)
+    gr.Button(visible=False).click(detect, inputs, answer, api_name="detect", **MODEL_QUEUE)
     gr.Button(visible=False).click(
-        detect_stream, inputs, answer, api_name="detect_stream", **shared
+        detect_stream, inputs, answer, api_name="detect_stream", **MODEL_QUEUE
     )
     tree.__signature__ = signature_of(dict, ids=list, leaves=int)
     ask_place.__signature__ = signature_of(dict, box=list, behind=list)
@@ -149,10 +146,10 @@ def build_api(context: AppContext) -> None:
     leaves = gr.Number(LEAVES, precision=0, visible=False, label="leaves")
     first, rest = inputs[:2], inputs[2:]
     gr.Button(visible=False).click(
-        tree, [*first, ids, leaves, *rest], answer, api_name="tree", **shared
+        tree, [*first, ids, leaves, *rest], answer, api_name="tree", **MODEL_QUEUE
     )
     gr.Button(visible=False).click(
-        ask_place, [*first, box, behind, *rest], answer, api_name="ask", **shared
+        ask_place, [*first, box, behind, *rest], answer, api_name="ask", **MODEL_QUEUE
     )
 
 

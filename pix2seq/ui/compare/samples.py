@@ -28,7 +28,7 @@ from pix2seq.examples import scene_sample
 from pix2seq.predictor import Predictor
 from pix2seq.ui.kit.controls import named_values, options_from_values
 from pix2seq.ui.visit import record
-from pix2seq.ui.visit.context import AppContext
+from pix2seq.ui.visit.context import MODEL_QUEUE, AppContext
 from pix2seq.ui.visit.jobs import Jobs
 from pix2seq.ui.visit.pictures import PictureAnswers
 from pix2seq.ui.visit.runs import Picture
@@ -191,8 +191,7 @@ def build_samples_panel(context: AppContext) -> None:
             *context.controls.widgets(),
         ],
         view,
-        concurrency_id="model",
-        concurrency_limit=4,
+        **MODEL_QUEUE,
         **quiet,
     )
     stop.click(handlers.stop, None, None, queue=False, api_visibility="private")

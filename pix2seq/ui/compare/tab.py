@@ -23,7 +23,7 @@ from pix2seq.ui.compare.sides import (
 )
 from pix2seq.ui.kit.controls import named_values, options_from_values, resolved_defaults
 from pix2seq.ui.visit import record
-from pix2seq.ui.visit.context import AppContext
+from pix2seq.ui.visit.context import MODEL_QUEUE, AppContext
 from pix2seq.ui.visit.pictures import PictureAnswers
 from pix2seq.ui.visit.runs import Run
 from pix2seq.ui.visit.visitor import session_of, toast
@@ -173,8 +173,7 @@ def build_two_settings(context: AppContext) -> None:
         start,
         [context.image, context.example, context.checkpoint, seed, *side_widgets, *base_widgets],
         view,
-        concurrency_id="model",
-        concurrency_limit=4,
+        **MODEL_QUEUE,
         **quiet,
     )
     stop.click(stop_both, None, None, queue=False, api_visibility="private")

@@ -22,7 +22,7 @@ from pix2seq.ui.kit.controls import named_values, options_from_values
 from pix2seq.ui.lab.argument import place_argument
 from pix2seq.ui.lab.recordings import LAB_SEED
 from pix2seq.ui.lab.sheet import Sheet, doubles_text, empty_figures, idle_text
-from pix2seq.ui.visit.context import AppContext
+from pix2seq.ui.visit.context import MODEL_QUEUE, AppContext
 from pix2seq.ui.visit.evidence import load_doubles, load_recording
 from pix2seq.ui.visit.jobs import Jobs
 from pix2seq.ui.visit.visitor import session_of, toast
@@ -198,8 +198,7 @@ def build_lab_tab(context: AppContext) -> None:
         start,
         [knob, images, context.checkpoint, *context.controls.widgets()],
         [sheet, curves, averages],
-        concurrency_id="model",
-        concurrency_limit=4,
+        **MODEL_QUEUE,
         **quiet,
     )
     stop.click(handlers.stop, None, None, queue=False, api_visibility="private")

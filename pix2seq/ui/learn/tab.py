@@ -16,7 +16,7 @@ from pix2seq.ui.learn.answers import Teacher
 from pix2seq.ui.learn.inference import write_three
 from pix2seq.ui.learn.subject import Subject, page_boxes, read_subject
 from pix2seq.ui.learn.views import line
-from pix2seq.ui.visit.context import AppContext
+from pix2seq.ui.visit.context import MODEL_QUEUE, AppContext
 from pix2seq.ui.visit.runs import new_id
 from pix2seq.ui.visit.visitor import said
 
@@ -49,8 +49,7 @@ def build_learn_tab(context: AppContext) -> None:
         write,
         None,
         learn,
-        concurrency_id="model",
-        concurrency_limit=4,
+        **MODEL_QUEUE,
         show_progress="hidden",
         trigger_mode="once",
         api_visibility="private",

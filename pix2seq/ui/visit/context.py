@@ -20,6 +20,10 @@ from pix2seq.ui.visit.examples import open_example
 from pix2seq.ui.visit.runs import Picture, Run, Sessions, Store
 from pix2seq.ui.visit.shelf import ModelShelf
 
+MODEL_QUEUE = {"concurrency_id": "model", "concurrency_limit": 8}
+"""What whatever runs the network says to Gradio: so many at once, visitors and programs together.
+Their sentences are written side by side."""
+
 _LONGEST_NAME = 60
 
 

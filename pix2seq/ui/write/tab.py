@@ -19,13 +19,12 @@ from pix2seq.ui.kit.controls import (
     resolved_defaults,
 )
 from pix2seq.ui.visit import record
-from pix2seq.ui.visit.context import AppContext
+from pix2seq.ui.visit.context import MODEL_QUEUE, AppContext
 from pix2seq.ui.visit.visitor import said
 from pix2seq.ui.write.answers import Answers
 from pix2seq.ui.write.handlers import Handlers
 from pix2seq.ui.write.stage import build_stage
 
-_MODEL_QUEUE = "model"
 _PRIVATE = "private"
 
 # Without any checkpoint the controls still show, with the ranges of the paper's models.
@@ -107,8 +106,7 @@ def build_write_tab(context: AppContext) -> None:
 
     writing = dict(
         outputs=context.stage,
-        concurrency_id=_MODEL_QUEUE,
-        concurrency_limit=4,
+        **MODEL_QUEUE,
         show_progress="hidden",
         trigger_mode="multiple",
         api_visibility=_PRIVATE,

@@ -98,6 +98,8 @@ ONLY_IN = {
     "matplotlib": ("render", "ui"),
     "plotly": ("render", "ui"),
     "gdown": ("checkpoints", "convert"),
+    "playwright": ("bench",),
+    "timm": ("model", "space"),
 }
 
 

@@ -10,12 +10,15 @@ import torch
 from pix2seq.bench import Row, compared, table
 from pix2seq.bench import run as bench_run
 from pix2seq.bench.decoding import _references, batch_rows, reference_rows, single_rows
-from pix2seq.bench.page import page_rows
+from pix2seq.bench.page import page_rows, server_rows
+from pix2seq.bench.served import served
 from pix2seq.bench.subject import Subject, official_size
 from pix2seq.bench.timing import step_times
+from pix2seq.bench.whole import many_rows
 from pix2seq.cli import main
-from pix2seq.config import SamplingOptions
-from tests.fakes import tiny_model, tiny_tokenizer
+from pix2seq.config import ConfigError, SamplingOptions
+from pix2seq.predictor import Predictor
+from tests.fakes import TINY_PREPROCESS, tiny_model, tiny_tokenizer
 
 references = _references()
 
@@ -102,11 +105,53 @@ def test_every_row_about_writing_has_a_figure(small):
 
 def test_what_is_not_here_is_not_guessed(monkeypatch):
     monkeypatch.setattr("pix2seq.bench.page.which", lambda name: None)
-    rows = {row.key: row for row in page_rows()}
-    assert all(row.figure is None for row in rows.values())
-    assert rows["page/painted"].note == "no Chromium here"
+    rows = list(page_rows(None, None, 1))
+    assert [row.figure for row in rows] == [None, None]
+    assert {row.note for row in rows} == {"no Chromium here"}
     monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
     assert [row.note for row in bench_run._gpu_rows("mini", 1)] == ["no GPU here"]
+
+
+class _Answering:
+    """A server whose callers wait for each other: two at once are twice as fast, never more."""
+
+    runs = 0
+
+    def rate(self, name: str, callers: int, each: int) -> float:
+        self.runs += callers * each
+        return min(callers, 2) * (5.0 if name == "/detect" else 4.0)
+
+    def memory(self) -> float:
+        return 1.5
+
+
+def test_the_rows_of_the_server_are_ratios_of_what_it_answers():
+    app = _Answering()
+    rows = {row.key: row for row in server_rows(app, 0.8, quick=False)}
+    assert rows["server/detect-4"].figure == rows["server/detect-8"].figure == 2.0
+    assert rows["server/stream"].figure == rows["server/stream-4"].figure == 1.25
+    assert (rows["server/start"].verdict, rows["server/after"].verdict) == ("met", "missed")
+    assert app.runs >= 100
+
+
+def test_the_app_answers_in_a_process_of_its_own_and_ends_with_the_block():
+    with served("mini") as app:
+        assert app.memory() is None or 0.2 < app.memory() < 3
+        assert '"detections"' in app.call("/detect", app.upload())
+        assert app.rate("/detect_stream", callers=2, each=1) > 0
+        assert app.runs == 4
+    assert app.process.poll() is not None
+
+
+def test_an_app_that_cannot_start_says_why():
+    with pytest.raises(ConfigError, match="no-such-checkpoint"), served("no-such-checkpoint"):
+        pass
+
+
+def test_many_pictures_have_a_row(small):
+    predictor = Predictor(small.model, small.tokenizer, TINY_PREPROCESS)
+    (row,) = many_rows(predictor, 3)
+    assert row.figure > 0 and "3 files" in row.note
 
 
 class TestCommand:

@@ -121,7 +121,7 @@ def test_requirements_are_the_libraries_that_are_imported():
         for path in [*MODULES, ROOT / "app.py"]
         for name in imported_modules(path.read_text())
     }
-    optional = {"gdown", "fsspec", "pyarrow", "ray", "supervision", "spaces"}
+    optional = {"gdown", "fsspec", "pyarrow", "ray", "supervision", "playwright", "spaces"}
     third_party = (
         names - set(sys.stdlib_module_names) - {"pix2seq"} - optional - {"fastapi"}
     )  # Gradio is made of it

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import random
 import threading
 from concurrent.futures import ThreadPoolExecutor
@@ -132,3 +133,23 @@ def test_many_and_stream_write_the_same():
     shared = SharedBatch(MODEL, TOKENIZER)
     for row in write_many(MODEL, TOKENIZER, [job(i, options) for i in range(4)]):
         assert ids(row.steps) == ids(shared.stream(row.job))
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="no fork on this system")
+def test_a_forked_process_begins_anew():
+    """A Space's GPU is lent to a fork, which has none of the threads that were writing here."""
+    shared = SharedBatch(MODEL, TOKENIZER)
+    reading = shared.stream(job(0, LONG))
+    next(reading)
+    shared._busy = True  # another thread is at the batch while the process forks
+    reader, writer = os.pipe()
+    child = os.fork()
+    if not child:
+        torch.set_num_threads(1)
+        written = ids(shared.stream(job(1, SamplingOptions(max_objects=2, eos="delay"))))
+        os.write(writer, bytes([len(written)]))
+        os._exit(0)
+    os.waitpid(child, 0)
+    shared._busy = False
+    assert os.read(reader, 1) == bytes([10])
+    assert len(list(reading)) == 39

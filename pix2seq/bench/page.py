@@ -1,38 +1,146 @@
-"""Rows about the page and the server. They need a browser and a running app.
-
-The goals stand here, so that the table is whole; each row says why it has no figure until what
-measures it is there (``MEASURES``).
-"""
+"""Rows about the server and the page, each measured on an app in a process of its own."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
+from contextlib import contextmanager
 from shutil import which
+from typing import Any
 
 from pix2seq.bench.row import Row
+from pix2seq.bench.served import Served, served
+from pix2seq.bench.subject import subject_of
+from pix2seq.bench.timing import wall_seconds
+from pix2seq.predictor import Predictor
 
-_GOALS: tuple[tuple[str, str, str, float, bool], ...] = (
-    ("page/painted", "tokens/s painted against the headless stream", "x", 0.80, True),
-    ("page/first", "navigation to the first painted token, warm server", "s", 0.8, False),
-    ("server/detect-4", "/detect, 4 callers at once, runs/s against one", "x", 2.5, True),
-    ("server/detect-8", "/detect, 8 callers at once, runs/s against one", "x", 2.5, True),
-    ("server/stream", "/detect_stream against /detect, one caller", "x", 1.15, False),
-    ("server/start", "server memory at the start", "GB", 0.9, False),
-    ("server/after", "server memory after 100 runs by many callers", "GB", 1.2, False),
-)
+_BROWSERS = ("chromium", "chromium-browser", "google-chrome")
+_FLAGS = ["--no-sandbox", "--disable-gpu", "--disable-background-networking"]
+_PATIENCE_MS = 60_000
+_WATCH = """
+  window.painted = [];
+  new MutationObserver(() => {
+    const count = document.querySelectorAll("[data-token]").length;
+    const last = window.painted.at(-1);
+    if (count && count !== last?.[0]) window.painted.push([count, performance.now()]);
+  }).observe(document, { childList: true, subtree: true });
+"""
+"""Notes how many tokens are on the page, and when that changed (ms since the navigation)."""
 
-MEASURES: dict[str, Callable[[], tuple[float, str]]] = {}
-"""By a row's key, what measures it: returns the figure and a note."""
+
+def server_rows(app: Served, at_start: float | None, quick: bool) -> Iterator[Row]:
+    """``/detect`` and ``/detect_stream`` with one caller and with many, and the memory they leave.
+
+    Args:
+        at_start: the server's memory before anybody called, GB.
+    """
+    each = 3 if quick else 8
+    one, stream, once_more = (
+        app.rate(name, 1, each) for name in ("/detect", "/detect_stream", "/detect")
+    )
+    one = max(one, once_more)
+    for callers in (4, 8):
+        many = app.rate("/detect", callers, each)
+        note = f"{many:.2f} runs/s against {one:.2f}, a new picture each"
+        what = f"/detect, {callers} callers at once, runs/s against one"
+        yield Row(f"server/detect-{callers}", what, many / one, "x", 2.5, higher=True, note=note)
+        if callers == 4:
+            four = many
+    note = f"{1000 / stream:.0f} ms against {1000 / one:.0f}"
+    what = "/detect_stream against /detect, one caller"
+    yield Row("server/stream", what, one / stream, "x", 1.15, note=note)
+    what = "/detect_stream against /detect, 4 callers"
+    yield Row("server/stream-4", what, four / app.rate("/detect_stream", 4, each), "x", 1.15)
+    while app.runs < (0 if quick else 100):
+        app.rate("/detect", 8, 2)
+    nothing = "" if at_start is not None else "this system does not say"
+    yield Row("server/start", "server memory at the start", at_start, "GB", 0.9, note=nothing)
+    what = "server memory after many runs by many callers"
+    note = nothing or f"{app.runs} runs"
+    yield Row("server/after", what, app.memory(), "GB", 1.2, note=note)
 
 
-def page_rows() -> Iterator[Row]:
-    """Every row of the page: measured where that is possible."""
-    browser = any(map(which, ("chromium", "chromium-browser", "google-chrome")))
-    for key, what, unit, goal, higher in _GOALS:
-        if key.startswith("page/") and not browser:
-            figure, note = None, "no Chromium here"
-        elif key in MEASURES:
-            figure, note = MEASURES[key]()
-        else:
-            figure, note = None, "not measured by this command yet"
-        yield Row(key, what, figure, unit, goal, higher, note)
+def page_rows(app: Served, predictor: Predictor, repeats: int) -> Iterator[Row]:
+    """What a browser shows, and when."""
+    what = ("tokens/s painted against the headless stream", "navigation to the first painted token")
+    missing = _missing()
+    if missing:
+        yield Row("page/painted", what[0], None, "x", 0.80, higher=True, note=missing)
+        yield Row("page/first", f"{what[1]}, warm server", None, "s", 0.8, note=missing)
+        return
+    subject = subject_of(predictor)
+    first, painted, bare = [], [], []
+    with _browser() as browser:
+        for _ in range(repeats):
+            bare.append(subject.length / wall_seconds(lambda: list(subject.stream())))
+            page = browser.new_page()
+            page.set_default_timeout(_PATIENCE_MS)
+            page.add_init_script(_WATCH)
+            page.goto(app.url, wait_until="commit")
+            page.wait_for_function("window.painted?.length")
+            first.append(page.evaluate("window.painted[0][1]") / 1000)
+            painted.append(_painted(page))
+            page.close()
+    note = f"{max(painted):.0f} against {max(bare):.0f} tokens/s"
+    figure = max(painted) / max(bare)
+    yield Row("page/painted", what[0], figure, "x", 0.80, higher=True, note=note)
+    yield Row("page/first", f"{what[1]}, warm server", min(first[1:] or first), "s", 0.8)
+
+
+def _painted(page: Any) -> float:
+    """Tokens per second on the stage from the first to the last of one run."""
+    page.wait_for_selector("#run:not([disabled])")
+    page.wait_for_function("window.P2S && P2S.stage && P2S.stage()")
+    before = page.evaluate("P2S.stage().record.run")
+    page.click("#speed input")
+    page.get_by_role("option", name="as fast as it samples").click()
+    page.evaluate("window.began = null; window.ended = null;")
+    page.evaluate(
+        """before => {
+          const look = () => {
+            const { run, state, tokens } = P2S.stage().record;
+            if (run !== before && state === "writing" && window.began === null)
+              window.began = performance.now();
+            if (run !== before && state === "done") {
+              window.ended = performance.now();
+              window.count = tokens.length;
+            } else requestAnimationFrame(look);
+          };
+          look();
+        }""",
+        before,
+    )
+    page.click("#run")
+    page.wait_for_function("window.ended !== null")
+    return page.evaluate("1000 * window.count / (window.ended - window.began)")
+
+
+def _missing() -> str:
+    """Why nothing can be shown here; empty if it can."""
+    if not any(map(which, _BROWSERS)):
+        return "no Chromium here"
+    try:
+        import playwright  # noqa: F401
+    except ImportError:
+        return "playwright is not installed; pip install playwright"
+    return ""
+
+
+@contextmanager
+def _browser() -> Iterator[Any]:
+    from playwright.sync_api import sync_playwright
+
+    path = next(filter(None, map(which, _BROWSERS)))
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=path, args=_FLAGS)
+        try:
+            yield browser
+        finally:
+            browser.close()
+
+
+def app_rows(checkpoint: str, predictor: Predictor, quick: bool) -> Iterator[Row]:
+    """Every row that needs a running app."""
+    with served(checkpoint) as app:
+        at_start = app.memory()
+        yield from server_rows(app, at_start, quick)
+        yield from page_rows(app, predictor, 2 if quick else 4)

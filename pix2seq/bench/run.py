@@ -7,10 +7,10 @@ from collections.abc import Iterator
 import torch
 
 from pix2seq.bench.decoding import batch_rows, reference_rows, single_rows
-from pix2seq.bench.page import page_rows
+from pix2seq.bench.page import app_rows
 from pix2seq.bench.row import Row
 from pix2seq.bench.subject import official_size, subject_of
-from pix2seq.bench.whole import command_rows, evaluation_rows, training_rows
+from pix2seq.bench.whole import command_rows, evaluation_rows, many_rows, training_rows
 from pix2seq.predictor import Predictor, load
 
 
@@ -25,9 +25,10 @@ def all_rows(checkpoint: str, quick: bool) -> Iterator[Row]:
     repeats = 2 if quick else 5
     yield from _network_rows(predictor, repeats)
     yield from evaluation_rows(predictor, 12 if quick else 60)
+    yield from many_rows(predictor, 12 if quick else 60)
     yield from training_rows(predictor, 1 if quick else 3)
     yield from command_rows(1 if quick else 3)
-    yield from page_rows()
+    yield from app_rows(checkpoint, predictor, quick)
     yield from _gpu_rows(checkpoint, repeats)
 
 

@@ -12,17 +12,16 @@ from pathlib import Path
 import torch
 
 from pix2seq.bench.row import Row
-from pix2seq.bench.timing import seconds_now, seconds_of_children, shortest
-from pix2seq.data import Scenes
+from pix2seq.bench.timing import seconds_now, seconds_of_children, shortest, wall_seconds
+from pix2seq.data import Scenes, make_scene
 from pix2seq.evaluate import evaluate
+from pix2seq.many import read_frame, rows_at_once, seed_of, write_many
 from pix2seq.predictor import Predictor
 
 
 def command_rows(repeats: int) -> Iterator[Row]:
     """``detect`` as a process of its own, against what no program with PyTorch can avoid."""
     with tempfile.TemporaryDirectory() as folder:
-        from pix2seq.data import make_scene
-
         photo = Path(folder, "photo.jpg")
         make_scene(seed=1).image.save(photo)
         command = [sys.executable, "-m", "pix2seq", "detect", str(photo)]
@@ -46,6 +45,35 @@ def evaluation_rows(predictor: Predictor, images: int) -> Iterator[Row]:
     yield Row(
         "evaluate/300", f"evaluating 300 images, {predictor.name}", seconds, "s", 25, note=note
     )
+
+
+def many_rows(predictor: Predictor, count: int) -> Iterator[Row]:
+    """``detect_many`` from files against a loop that has its pictures decoded already."""
+    options = predictor.resolve()
+    rows = rows_at_once(predictor, "auto", options)
+    with tempfile.TemporaryDirectory() as folder:
+        paths = [Path(folder, f"{seed}.jpg") for seed in range(count)]
+        for seed, path in enumerate(paths):
+            make_scene(seed=seed).image.save(path)
+        frames = [(str(path), read_frame(path, predictor.preprocess)) for path in paths]
+
+        def loop() -> None:
+            seeded = ((name, seed_of(name, 0), frame) for name, frame in frames)
+            for _ in write_many(predictor, seeded, options, rows):
+                pass
+
+        def whole() -> None:
+            for _ in predictor.detect_many(paths, options, ordered=False, on_error="raise"):
+                pass
+
+        loop()
+        figure, ours = wall_seconds(loop), wall_seconds(whole)
+        figure = min(figure, wall_seconds(loop)) / min(ours, wall_seconds(whole))
+    note = (
+        f"{count / ours:.2f} images/s, {count} files, the start of the reading processes included"
+    )
+    what = "detect_many, images/s against encode and write alone"
+    yield Row("many", what, figure, "x", 0.90, higher=True, note=note)
 
 
 class _Drawn:

@@ -12,6 +12,8 @@ why no sentence notices).
 
 from __future__ import annotations
 
+import os
+import sys
 from collections import deque
 from collections.abc import Iterator
 from dataclasses import dataclass, field
@@ -63,7 +65,11 @@ class SharedBatch:
         self._model = model
         self._tokenizer = tokenizer
         self._max_rows = max_rows
-        self._batch = Batch(model, tokenizer)
+        self._begin()
+
+    def _begin(self) -> None:
+        self._process = os.getpid()
+        self._batch = Batch(self._model, self._tokenizer)
         self._seats: dict[Row, _Seat] = {}
         self._arrived: deque[_Seat] = deque()
         self._changed = Condition()
@@ -77,6 +83,8 @@ class SharedBatch:
             ConfigError: the job cannot be written (at once, not with the first step).
         """
         checked_job(job, self._tokenizer)
+        if self._process != os.getpid():  # a fork has the sentences of threads that it has not
+            self._begin()
         return self._read(_Seat(job))
 
     def _read(self, seat: _Seat) -> Iterator[SamplingStep]:
@@ -136,6 +144,8 @@ class SharedBatch:
                 del self._seats[row]
 
     def _leave(self, seat: _Seat) -> None:
+        if sys.is_finalizing():  # a stream that nobody closed outlived the program
+            return
         with self._changed:
             seat.gone = True
             if not self._busy:  # else whoever is at the batch does it

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import uuid
 from collections import OrderedDict
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from threading import Event, Lock
 from typing import Generic, TypeVar
@@ -18,6 +19,10 @@ from PIL import Image
 from pix2seq.config import ConfigError, SamplingOptions
 from pix2seq.predictor import ImageEncoding, Predictor
 from pix2seq.sampling import SamplingStep
+
+_LOOKING = ThreadPoolExecutor(1, thread_name_prefix="look")
+"""Pictures are looked at one at a time, in one thread: the network uses all cores for one, and the
+memory of a thread that has looked at a picture stays with that thread."""
 
 
 def new_id() -> str:
@@ -44,8 +49,12 @@ class Picture:
     def encoded_by(self, predictor: Predictor) -> ImageEncoding:
         """Encode once per checkpoint, however many sentences are written."""
         if predictor.name not in self.encodings:
-            self.encodings[predictor.name] = predictor.encode(self.image)
+            _LOOKING.submit(self._encode, predictor).result()
         return self.encodings[predictor.name]
+
+    def _encode(self, predictor: Predictor) -> None:
+        if predictor.name not in self.encodings:  # somebody else's turn may have been about it
+            self.encodings[predictor.name] = predictor.encode(self.image)
 
 
 @dataclass(eq=False)

@@ -14,6 +14,7 @@ import gradio as gr
 from pix2seq.config import ConfigError
 from pix2seq.ui.learn.answers import Teacher
 from pix2seq.ui.learn.inference import write_three
+from pix2seq.ui.learn.machine import build_machine
 from pix2seq.ui.learn.subject import Subject, page_boxes, read_subject
 from pix2seq.ui.learn.views import line
 from pix2seq.ui.visit.context import MODEL_QUEUE, AppContext
@@ -41,6 +42,8 @@ def build_learn_tab(context: AppContext) -> None:
         elem_id="learn",
         padding=False,
     )
+
+    build_machine()
 
     def write(event: gr.EventData):
         yield from write_lines(context, said(event._data))

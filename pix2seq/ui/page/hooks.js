@@ -11,6 +11,7 @@ import { mountArgument } from "#lab/argument.js";
 import { mountDoubles } from "#lab/doubles.js";
 import { mountLab } from "#lab/sheet.js";
 import { mountLearn } from "#learn/lesson.js";
+import { currentMachine, mountMachine } from "#learn/machine.js";
 import { mountActions } from "#page/header.js";
 import { tourTools } from "#tour/steps.js";
 import { openTour } from "#tour/tour.js";
@@ -29,6 +30,7 @@ export const hooks = {
   mountFork,
   mountLab,
   mountLearn,
+  mountMachine,
   mountSamples,
   ...stage,
   checkpoint: (/** @type {string} */ name) => emit("checkpoint", name),
@@ -42,6 +44,7 @@ export const windows = {
     return currentLesson();
   },
   dock: currentDock,
+  machine: currentMachine,
   tourTools,
   on,
 };

@@ -29,7 +29,7 @@ from pix2seq.hub.fetch import fetch, folder_of
 from pix2seq.hub.publish import publish
 from pix2seq.many import Failure, Frame, Picture, detect_many, read_frame
 from pix2seq.model import Pix2Seq
-from pix2seq.reading import Reading, read_sentence
+from pix2seq.reading import Reader, Reading, read_sentence
 from pix2seq.sampling import Job, SampledBatch, SamplingStep, SharedBatch, write_many
 from pix2seq.tokenizer import Tokenizer
 
@@ -135,16 +135,11 @@ class Predictor:
         Boxes are clipped to the image; those without area are never reported. What a person gave a
         token of is always reported.
         """
-        written = [step for step in steps if step.slot != "eos"]
-        nothing = torch.zeros(0, self.tokenizer.vocab_size)
-        return read_sentence(
-            token_ids=torch.tensor([step.token_id for step in written], dtype=torch.long),
-            logits=torch.stack([step.logits for step in written]) if written else nothing,
-            forced=torch.tensor([step.forced for step in written], dtype=torch.bool),
-            tokenizer=self.tokenizer,
-            letterbox=encoding.letterbox,
-            options=self.resolve(options),
-        )
+        return self.reader(encoding, options).add(steps)
+
+    def reader(self, encoding: ImageEncoding, options: SamplingOptions | None = None) -> Reader:
+        """Reads a sentence while it is written, object by object; see ``reading``."""
+        return Reader(self.tokenizer, encoding.letterbox, self.resolve(options))
 
     def read(
         self,

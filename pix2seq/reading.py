@@ -1,16 +1,18 @@
 """``Reading``: what a sentence says, object by object, the same for everybody who shows it.
 
-    tokens, their logits, which of them a person gave, options -> Reading -> Detections
+    tokens, their logits, which of them a person gave, options -> Reader -> Reading -> Detections
 
 Page, tables, pictures, records, API, comparisons, lessons and evaluation read through here. What an
 object is called, its score and whether it is reported follow from its own five tokens, the options
-and what stood before it: reading a longer sentence changes nothing about its beginning.
+and what stood before it: reading a longer sentence changes nothing about its beginning. So a
+``Reader`` follows a sentence that is being written and reads every object once.
 """
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass, replace
-from typing import Literal
+from typing import Literal, Protocol
 
 import torch
 from torch import Tensor
@@ -52,6 +54,86 @@ class Reading:
         return replace(self.every[reported], degenerate=self.states.count("flat"))
 
 
+class WrittenToken(Protocol):
+    """What reading needs of a token; ``SamplingStep`` has it."""
+
+    token_id: int
+    slot: str
+    logits: Tensor
+    forced: bool
+
+
+class Reader:
+    """Reads a sentence while it grows, every object once: when its last token is there.
+
+    Whatever the pieces in which the tokens come, what was read is ``read_sentence`` of all of them.
+
+    Args:
+        letterbox: leads back to the original image.
+        options: resolved.
+    """
+
+    def __init__(
+        self, tokenizer: Tokenizer, letterbox: Letterbox, options: SamplingOptions
+    ) -> None:
+        self._tokenizer = tokenizer
+        self._letterbox = letterbox
+        self._options = options
+        self._open: list[WrittenToken] = []  # of an object that is not finished
+        self._count = 0
+        self._names = _Names()
+
+    def add(self, tokens: Iterable[WrittenToken]) -> Reading:
+        """Take in what was written since; returns the objects that it finished. EOS says nothing
+        about any."""
+        self._open += [token for token in tokens if token.slot != "eos"]
+        used = len(self._open) - len(self._open) % SLOTS_PER_OBJECT
+        if not used:
+            return Reading(Detections.empty(), ())
+        finished, self._open = self._open[:used], self._open[used:]
+        return self.read(
+            torch.tensor([token.token_id for token in finished], dtype=torch.long),
+            torch.stack([token.logits for token in finished]),
+            torch.tensor([token.forced for token in finished], dtype=torch.bool),
+        )
+
+    def read(self, token_ids: Tensor, logits: Tensor, forced: Tensor) -> Reading:
+        """The same from tensors, behind what was read before; see ``read_sentence``."""
+        reading = _read_objects(
+            token_ids, logits, forced, self._tokenizer, self._letterbox, self._options
+        )
+        first, self._count = self._count, self._count + len(reading)
+        every = replace(
+            reading.every,
+            objects=torch.arange(first, self._count),
+            again=self._names.again(reading),
+        )
+        return Reading(every, reading.states)
+
+
+class _Names:
+    """The objects so far that have a name: what a later one may repeat."""
+
+    def __init__(self) -> None:
+        self._boxes = torch.zeros(0, 4)
+        self._labels = torch.zeros(0, dtype=torch.long)
+        self._named = torch.zeros(0, dtype=torch.bool)
+
+    def again(self, reading: Reading) -> Tensor:
+        """The first object that each one repeats, (N,), -1 for none: of its class, written before
+        it, and overlapping it by more than ``DOUBLE_IOU``. Only objects with a name count."""
+        boxes, labels, first = reading.every.boxes, reading.every.labels, len(self._boxes)
+        named = torch.tensor([state == "ok" for state in reading.states], dtype=torch.bool)
+        self._boxes = torch.cat([self._boxes, boxes])
+        self._labels = torch.cat([self._labels, labels])
+        self._named = torch.cat([self._named, named])
+        if not len(boxes):
+            return torch.full((0,), -1)
+        same = (box_iou(boxes, self._boxes) > DOUBLE_IOU) & (labels[:, None] == self._labels[None])
+        before = (same & named[:, None] & self._named[None]).tril(diagonal=first - 1)
+        return torch.where(before.any(1), before.int().argmax(1), -1)
+
+
 def read_sentence(
     token_ids: Tensor,
     logits: Tensor,
@@ -73,6 +155,18 @@ def read_sentence(
         letterbox: leads back to the original image.
         options: resolved.
     """
+    return Reader(tokenizer, letterbox, options).read(token_ids, logits, forced)
+
+
+def _read_objects(
+    token_ids: Tensor,
+    logits: Tensor,
+    forced: Tensor,
+    tokenizer: Tokenizer,
+    letterbox: Letterbox,
+    options: SamplingOptions,
+) -> Reading:
+    """All that follows from an object's own five tokens."""
     boxes_norm, class_ids = tokenizer.decode(token_ids)
     class_at = tokenizer.class_positions(len(token_ids))
     probs = logits[class_at].softmax(-1)  # over the whole vocabulary, as the official code does
@@ -98,7 +192,6 @@ def read_sentence(
     is_noise = wrote_noise & ((options.noise == "show") | given[:, -1] | (theirs & ~by_score))
     facts = (flat, is_noise, by_score | theirs, dropped)
     states = tuple(_state(*row) for row in zip(*(fact.tolist() for fact in facts), strict=True))
-    named = torch.tensor([state == "ok" for state in states], dtype=torch.bool)
     every = Detections.of(
         boxes=boxes,
         labels=labels,
@@ -108,19 +201,8 @@ def read_sentence(
         is_noise=is_noise,
         written=written,
         forced=theirs,
-        again=_again(boxes, labels, named),
     )
     return Reading(every, states)
-
-
-def _again(boxes: Tensor, labels: Tensor, named: Tensor) -> Tensor:
-    """The first object that each one repeats, (N,), -1 for none: of its class, written before it,
-    and overlapping it by more than ``DOUBLE_IOU``. Only objects with a name count."""
-    same = (box_iou(boxes, boxes) > DOUBLE_IOU) & (labels[:, None] == labels[None])
-    before = (same & named[:, None] & named[None]).tril(diagonal=-1)
-    if not before.numel():
-        return torch.full((len(boxes),), -1)
-    return torch.where(before.any(1), before.int().argmax(1), -1)
 
 
 def _state(flat: bool, is_noise: bool, kept: bool, dropped: bool) -> State:

@@ -177,7 +177,7 @@ def test_other_reading_options_change_page_and_files_alike(run):
     """What is on view counts, not what the run was written with."""
     options = run.options.replace(noise="show", score_threshold=0.0, score="box")
     encoding = run.picture.encoded_by(run.predictor)
-    lines = record.object_lines(run.predictor, encoding, run.steps, options)
+    lines = record.object_lines(run.predictor.reading(encoding, run.steps, options))
     states = [line.split()[-1] for line in lines if line[0] == "B"]
     saved = json.loads(base64.b64decode(export(run, "json", None, options)["data"]))
     assert len(saved["detections"]) == sum(state in ("ok", "noise") for state in states)

@@ -4,6 +4,7 @@ the options and what stood before it."""
 from __future__ import annotations
 
 import dataclasses
+import itertools
 
 import pytest
 import torch
@@ -12,7 +13,7 @@ from hypothesis import strategies as st
 
 from pix2seq.config import SamplingOptions
 from pix2seq.predictor import Predictor
-from pix2seq.reading import Reading, read_sentence
+from pix2seq.reading import Reader, Reading, read_sentence
 from pix2seq.transforms import Letterbox
 from tests.fakes import (
     TINY_PREPROCESS,
@@ -72,6 +73,43 @@ def same_object(a: Reading, b: Reading, row: int, atol: float = 0.0) -> bool:
     pairs = [(getattr(a.every, name)[row], getattr(b.every, name)[row]) for name in names]
     same = all(torch.allclose(x.float(), y.float(), rtol=0, atol=atol) for x, y in pairs)
     return same and a.states[row] == b.states[row]
+
+
+@dataclasses.dataclass
+class Word:
+    """A token with what reading needs of it."""
+
+    token_id: int
+    slot: str
+    logits: torch.Tensor
+    forced: bool
+
+
+@given(sentences(), options_of_a_reading, st.data())
+@few
+def test_a_sentence_read_as_it_grows_is_the_sentence_read_at_its_end(sentence, options, data):
+    ids, logits, forced = sentence
+    rows = zip(ids.tolist(), logits, forced.tolist(), strict=True)
+    words = [Word(i, TOKENIZER.slot(n), row, f) for n, (i, row, f) in enumerate(rows)]
+    words.append(Word(TOKENIZER.eos_id, "eos", torch.zeros(TOKENIZER.vocab_size), False))
+    cuts = sorted(data.draw(st.sets(st.integers(0, len(words)))) | {0, len(words)})
+    resolved = options.resolve(SamplingOptions(), TOKENIZER.config)
+    reader = Reader(TOKENIZER, FRAME, resolved)
+    parts = [reader.add(words[a:b]) for a, b in itertools.pairwise(cuts)]
+    whole = read(ids, logits, forced, options)
+    assert [int(n) for part in parts for n in part.every.objects] == list(range(len(whole)))
+    for part in parts:
+        for row, number in enumerate(part.every.objects.tolist()):
+            alone = Reading(part.every[[row]], (part.states[row],))
+            at_the_end = Reading(whole.every[[number]], (whole.states[number],))
+            assert same_object(alone, at_the_end, 0, atol=1e-6)
+
+
+def test_every_token_of_a_run_finishes_no_object_or_one():
+    steps = list(PREDICTOR.stream(PICTURE, SamplingOptions(max_objects=3, eos="delay")))
+    reader = PREDICTOR.reader(PICTURE)
+    counts = [len(reader.add([step])) for step in steps]
+    assert counts == [int(step.slot == "class") for step in steps]
 
 
 # ---- what follows does not matter -----------------------------------------------------------

@@ -82,14 +82,14 @@ def build_api(context: AppContext) -> None:
     def detect_stream(image, checkpoint, *values):
         """The same, token by token: each message is one token and the objects it completed."""
         predictor, options, encoding = prepare(image, checkpoint, values)
+        reader = predictor.reader(encoding, options)
         written: list[SamplingStep] = []
         detections: list[dict] = []
         for step in predictor.stream(encoding, options):
             written.append(step)
-            if step.slot == "class":  # an object is complete; it may repeat an earlier one
-                found = predictor.read(encoding, written, options)
-                read = record_detections(predictor, written, found)
-                detections = [detection_summary(one) for one in read]
+            found = reader.add([step]).detections()
+            read = record_detections(predictor, written, found)
+            detections += [detection_summary(one) for one in read]
             token = token_summary(record_token(predictor, encoding, step))
             yield {"token": token, "detections": list(detections)}
 

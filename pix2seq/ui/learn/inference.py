@@ -14,8 +14,9 @@ from pix2seq.boxes import box_iou
 from pix2seq.categories import Categories
 from pix2seq.config import SamplingOptions
 from pix2seq.detections import Detections
-from pix2seq.predictor import ImageEncoding
+from pix2seq.reading import Reading
 from pix2seq.sampling import SamplingStep
+from pix2seq.tokenizer import Tokenizer
 from pix2seq.ui.learn.subject import Subject, page_boxes
 from pix2seq.ui.learn.views import line
 from pix2seq.ui.visit.context import AppContext
@@ -53,6 +54,8 @@ def write_three(context: AppContext, subject: Subject, question: dict) -> Iterat
         context.runs.add(run)
     encoding = subject.picture.encoded_by(predictor)
     streams = [predictor.stream(encoding, run.options) for run in runs]
+    # While it is written every box is shown, noise too; filters come at the end.
+    readers = [predictor.reader(encoding, run.options.replace(noise="show")) for run in runs]
     yield line("panes", runs=[run.id for run in runs])
     try:
         lines = ""
@@ -61,7 +64,8 @@ def write_three(context: AppContext, subject: Subject, question: dict) -> Iterat
             for pane, (run, step) in enumerate(zip(runs, steps, strict=True)):
                 if step is not None:
                     run.steps.append(step)
-                    lines += _token_line(pane, run, step, encoding)
+                    lines += _token_line(pane, step, predictor.tokenizer)
+                    lines += _object_line(pane, readers[pane].add([step]), predictor.tokenizer)
             if time.monotonic() - flushed >= FLUSH_SECONDS:
                 yield lines
                 flushed, lines = time.monotonic(), ""
@@ -71,9 +75,8 @@ def write_three(context: AppContext, subject: Subject, question: dict) -> Iterat
             stream.close()
 
 
-def _token_line(pane: int, run: Run, step: SamplingStep, encoding: ImageEncoding) -> str:
-    tokenizer = run.predictor.tokenizer
-    text = line(
+def _token_line(pane: int, step: SamplingStep, tokenizer: Tokenizer) -> str:
+    return line(
         "t",
         p=pane,
         slot=step.slot,
@@ -81,13 +84,14 @@ def _token_line(pane: int, run: Run, step: SamplingStep, encoding: ImageEncoding
         noise=step.token_id == tokenizer.noise_id,
         prob=round(math.exp(step.logprob), 4),
     )
-    if step.slot == "class":
-        reading = run.predictor.reading(encoding, run.steps, run.options.replace(noise="show"))
-        if reading.states[-1] != "flat":
-            found = reading.every[-1:]
-            boxes = page_boxes(found.boxes, found.labels, tokenizer.categories)
-            text += line("o", p=pane, boxes=boxes, noise=bool(found.is_noise[0]))
-    return text
+
+
+def _object_line(pane: int, finished: Reading, tokenizer: Tokenizer) -> str:
+    if not len(finished) or finished.states[0] == "flat":
+        return ""
+    found = finished.every
+    boxes = page_boxes(found.boxes, found.labels, tokenizer.categories)
+    return line("o", p=pane, boxes=boxes, noise=bool(found.is_noise[0]))
 
 
 def matches(

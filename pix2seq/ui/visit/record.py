@@ -22,12 +22,12 @@ Names and messages travel as JSON strings and reach the page as text only.
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
 
 import torch
 
 from pix2seq.config import SamplingOptions
 from pix2seq.predictor import ImageEncoding, Predictor
+from pix2seq.reading import Reading
 from pix2seq.sampling import SamplingStep
 from pix2seq.ui.visit.runs import Picture, Run
 
@@ -143,28 +143,21 @@ def token_line(step: SamplingStep) -> str:
     return "T" + " ".join(map(str, fields + candidates)) + "\n"
 
 
-def object_lines(
-    predictor: Predictor,
-    encoding: ImageEncoding,
-    steps: Sequence[SamplingStep],
-    options: SamplingOptions,
-    first: int = 0,
-) -> list[str]:
-    """One ``B`` line per complete object from ``first`` on, reported or not.
+def object_lines(reading: Reading) -> list[str]:
+    """One ``B`` line per object, reported or not.
 
     Its state says what became of it: ``ok``, ``noise`` (reported as noise), ``dropped`` (as noise),
     ``below`` (the score threshold) or ``flat`` (a box without area).
     """
-    reading = predictor.reading(encoding, steps, options)
     every, names = reading.every, ("scores", "noise_scores", "edge_scores")
     lines = []
-    for obj in range(first, len(reading)):
-        box = " ".join(f"{value:.1f}" for value in every.boxes[obj].tolist())
-        scores = " ".join(str(_parts(float(getattr(every, name)[obj]))) for name in names)
-        lines.append(f"B{obj} {box} {int(every.labels[obj])} {scores} {reading.states[obj]}\n")
-        forced, again = bool(every.forced[obj]), int(every.again[obj])
+    for row, (number, state) in enumerate(zip(every.objects.tolist(), reading.states, strict=True)):
+        box = " ".join(f"{value:.1f}" for value in every.boxes[row].tolist())
+        scores = " ".join(str(_parts(float(getattr(every, name)[row]))) for name in names)
+        lines.append(f"B{number} {box} {int(every.labels[row])} {scores} {state}\n")
+        forced, again = bool(every.forced[row]), int(every.again[row])
         if forced or again >= 0:
-            lines.append(f"M{obj} {int(forced)} {again}\n")
+            lines.append(f"M{number} {int(forced)} {again}\n")
     return lines
 
 

@@ -11,7 +11,7 @@ import time
 from collections.abc import Callable, Iterator
 
 from pix2seq import logs
-from pix2seq.config import SLOTS_PER_OBJECT, ConfigError
+from pix2seq.config import ConfigError
 from pix2seq.ui.visit import record
 from pix2seq.ui.visit.runs import Run
 from pix2seq.ui.visit.sources import Source, usual_source
@@ -62,6 +62,8 @@ def write(
 def _write_tokens(run, encoding, stream, delay, limit, clock) -> Iterator[str]:
     predictor, options = run.predictor, run.options
     done = len(run.steps)
+    reader = predictor.reader(encoding, options)
+    reader.add(run.steps)
     started = flushed = clock()
     fresh = 0
     waited = 0.0
@@ -72,9 +74,7 @@ def _write_tokens(run, encoding, stream, delay, limit, clock) -> Iterator[str]:
                 continue  # already in the record
             run.steps.append(step)
             run.lines.append(record.token_line(step))
-            if step.slot == "class":
-                first = len(run.steps) // SLOTS_PER_OBJECT - 1
-                run.lines += record.object_lines(predictor, encoding, run.steps, options, first)
+            run.lines += record.object_lines(reader.add([step]))
             if not step.drawn:
                 continue
             fresh += 1

@@ -162,7 +162,7 @@ class Answers(PictureAnswers):
         run = self.context.runs.get(question.get("run")).restore()
         options = _read_with(run, question.get("values"))
         encoding = run.picture.encoded_by(run.predictor)
-        lines = record.object_lines(run.predictor, encoding, list(run.steps), options)
+        lines = record.object_lines(run.predictor.reading(encoding, list(run.steps), options))
         return {"lines": "".join(lines)}
 
     @answering

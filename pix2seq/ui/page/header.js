@@ -1,5 +1,6 @@
-// The header's switch between light and dark.
+// The header's buttons: presenter mode, and the switch between light and dark.
 
+import { emit } from "#kit/bus.js";
 import { h, partOf } from "#kit/elements.js";
 
 /** @param {Element} element */
@@ -26,5 +27,21 @@ export const mountActions = (element) => {
     // as above
   }
   show();
-  partOf(element, "[data-actions]").replaceChildren(theme);
+  const present = h(
+    "button",
+    {
+      type: "button",
+      class: "p2s-button",
+      "data-present": "",
+      title: "Photo and sentence alone, in large type (key P)",
+      onclick: () => emit("present"),
+    },
+    "Present"
+  );
+  const tour = h(
+    "button",
+    { type: "button", class: "p2s-button", "data-tour-small": "", onclick: () => emit("tour") },
+    "Tour"
+  );
+  partOf(element, "[data-actions]").replaceChildren(tour, present, theme);
 };

@@ -3,6 +3,7 @@
 
 import { toggleSheet, usePhoto } from "#kit/actions.js";
 import { partOf } from "#kit/elements.js";
+import { sheeted } from "#kit/timing.js";
 import { currentLesson, currentStage } from "#visit/places.js";
 
 /** @import {Slot} from "#kit/roles.js" */
@@ -29,6 +30,7 @@ import { currentLesson, currentStage } from "#visit/places.js";
  */
 
 const PATIENCE = 60000; // ms for a sentence on a slow computer
+const OTHER = "[data-alternative]:not([aria-current])";
 
 /** @type {(selector: string) => HTMLElement | null} */
 const query = (selector) => document.querySelector(selector);
@@ -59,8 +61,6 @@ function until(condition, patience = PATIENCE) {
   });
 }
 
-const onPhone = () => window.matchMedia("(max-width: 760px)").matches;
-
 /** @type {{[name: string]: string}} */
 const TITLES = { write: "Write", compare: "Compare", learn: "Learn" };
 
@@ -81,7 +81,7 @@ const tools = {
 
   /** On a phone the controls are in a sheet. */
   openSheet() {
-    if (onPhone() && !document.body.classList.contains("p2s-sheet")) toggleSheet();
+    if (sheeted() && !document.body.classList.contains("p2s-sheet")) toggleSheet();
   },
 
   closeSheet() {
@@ -164,6 +164,39 @@ const tools = {
     stage().select(token.index);
     await until(() => query("[data-inspect]"));
   },
+
+  /**
+   * Lay the alternatives of the first class before the visitor.
+   * @param {Say} say
+   */
+  async offer(say) {
+    await tools.select("class", say);
+    stage().inspector.tabs.show("change");
+    await until(() => query(OTHER)?.getClientRects().length);
+  },
+
+  /**
+   * Write on from the first of them.
+   * @param {Say} say
+   */
+  async take(say) {
+    const before = stage().record.run;
+    say("Writing on from there…");
+    there(OTHER).click();
+    await until(() => stage().record.run !== before && stage().record.end);
+    say("");
+  },
+
+  /**
+   * A second sentence, where the visitor has written none: there is nothing to go back to else.
+   * @param {Say} say
+   */
+  async branch(say) {
+    await tools.offer(say);
+    await tools.take(say);
+    stage().select(null);
+    await until(() => query(".p2s-branches:not([hidden])"));
+  },
 };
 export const tourTools = tools;
 
@@ -182,7 +215,7 @@ export const tourSteps = [
     id: "idea",
     title: "A detector that writes",
     text: "No anchors, no boxes to regress. The model looks at the picture once and then writes a sentence: for each object four coordinates and a class. This tour uses the real page; you can press its buttons yourself or let the tour do it.",
-    target: ".p2s-hero",
+    target: () => (query(".p2s-hero")?.getClientRects().length ? query(".p2s-hero") : query(".p2s-photo")),
     prepare: page,
   },
   {
@@ -231,6 +264,7 @@ export const tourSteps = [
     target: ".p2s-token-panel",
     prepare: async (say) => {
       await page();
+      stage().inspector.tabs.show("why");
       if (!query("[data-inspect]")) await tools.select("xmin", say);
     },
   },
@@ -250,21 +284,14 @@ export const tourSteps = [
     id: "intervene",
     title: "Put other words in its mouth",
     text: "Choose another token and the model writes on from there. What it wrote before stays on the photo as a ghost.",
-    target: () => query("[data-alternative]:not([aria-current])"),
+    target: OTHER,
     prepare: async (say) => {
       await page();
-      await tools.select("class", say);
-      await until(() => query("[data-alternative]:not([aria-current])"));
+      await tools.offer(say);
     },
     act: {
       label: "Take this one",
-      run: async (say) => {
-        const before = stage().record.run;
-        say("Writing on from there…");
-        there("[data-alternative]:not([aria-current])").click();
-        await until(() => stage().record.run !== before && stage().record.end);
-        say("");
-      },
+      run: (say) => tools.take(say),
       done: "A new branch.",
       look: ".p2s-photo",
     },
@@ -273,11 +300,11 @@ export const tourSteps = [
     id: "branches",
     title: "Nothing is lost",
     text: "Every sentence of this visit is kept as a branch. Go back to any of them, or undo the last change.",
-    target: () => query(".p2s-branches:not([hidden])") || query(".p2s-inspector"),
-    prepare: async () => {
+    target: ".p2s-branches",
+    prepare: async (say) => {
       await page();
-      stage().drawerOpen = true;
-      stage().changed();
+      stage().select(null);
+      if (!query(".p2s-branches:not([hidden])")) await tools.branch(say);
     },
   },
   {
@@ -339,7 +366,7 @@ export const tourSteps = [
     id: "photo",
     title: "Now your own photo",
     text: "Drop a picture, paste one or use the camera. It stays on the computer that serves this page.",
-    target: () => query(".p2s-hero-buttons"),
+    target: () => query("[data-use-photo]:not([hidden])")?.getClientRects().length ? query(".p2s-hero-buttons") : query("#image"),
     prepare: page,
     act: { label: "Choose a photo", run: async () => usePhoto() },
   },

@@ -127,6 +127,11 @@ def build_write_tab(context: AppContext) -> None:
     )
     context.stage.keep_going(lambda: "delay", None, controls["eos"], **at_once)
 
+    def score_at_least(event: gr.EventData) -> float:
+        return handlers.score_at_least(dict(event._data or {}))
+
+    context.stage.score_at_least(score_at_least, None, controls["score_threshold"], **at_once)
+
     def start_if_linked(request: gr.Request, wanted, *values):
         if wanted:
             yield from start(request, *values)
@@ -162,7 +167,9 @@ def build_write_tab(context: AppContext) -> None:
         return image, name, shown, seed + 1
 
     def own_photo(path, request: gr.Request):
-        return handlers.show_picture(path, request), ""
+        shown = handlers.show_picture(path, request)
+        kept = gr.skip() if record.has_picture(shown) else None  # no broken picture in its place
+        return kept, shown, ""
 
     gallery.select(choose_example, None, [context.image, example, context.stage], **quiet)
     scene.click(
@@ -170,7 +177,7 @@ def build_write_tab(context: AppContext) -> None:
     )
     # Uploads, the webcam and the clipboard all fire `upload`. `input` would also fire when the
     # picture is removed, still with the old value.
-    context.image.upload(own_photo, context.image, [context.stage, example], **quiet)
+    context.image.upload(own_photo, context.image, [context.image, context.stage, example], **quiet)
     context.image.clear(
         lambda: (record.picture_line(None), ""), None, [context.stage, example], **quiet
     )

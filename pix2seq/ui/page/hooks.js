@@ -14,7 +14,7 @@ import { mountLearn } from "#learn/lesson.js";
 import { currentMachine, mountMachine } from "#learn/machine.js";
 import { mountActions } from "#page/header.js";
 import { mindManners } from "#page/manners.js";
-import { tourTools } from "#tour/steps.js";
+import { tools as tourTools } from "#tour/tools.js";
 import { openTour } from "#tour/tour.js";
 import { currentLesson, currentStage } from "#visit/places.js";
 import * as stage from "#write/hooks.js";

@@ -56,13 +56,20 @@ function arrows(event) {
   }
 }
 
-/** A menu that has lost the keyboard closes, as Escape would close it. @param {FocusEvent} event */
+let lastKey = "";
+
+/**
+ * A menu that has lost the keyboard closes, as Escape would close it; a choice by Enter leaves the
+ * keyboard on its menu.
+ * @param {FocusEvent} event
+ */
 function leave(event) {
   const menu = event.target;
   if (!(menu instanceof HTMLElement) || menu.getAttribute("role") !== "combobox") return;
   setTimeout(() => {
     const open = menu.getAttribute("aria-expanded") === "true" && menu !== document.activeElement;
-    if (open) menu.dispatchEvent(new KeyboardEvent("keydown", { key: "Escape" }));
+    if (open) menu.dispatchEvent(new KeyboardEvent("keydown", { key: "Escape", bubbles: true }));
+    if (document.activeElement === document.body && lastKey === "Enter") menu.focus();
   }, 150); // a choice by the pointer comes first
 }
 
@@ -74,6 +81,7 @@ function skip() {
 /** Begin to mind them; once per page. */
 export function mindManners() {
   document.addEventListener("keydown", (event) => {
+    lastKey = event.key;
     if (event.key === "Tab") tidy();
     else arrows(event);
   });

@@ -111,6 +111,7 @@ export class Alternatives {
           },
         },
         h("span", { class: "p2s-alternative-text" }, item.text),
+        " ",
         h("span", { class: "p2s-mono" }, numbers)
       )
     );

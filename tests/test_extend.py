@@ -101,7 +101,7 @@ def test_a_new_lesson_is_on_the_page(copy, tmp_path, chromium):
 from tests.browser import browser_page, open_tab, running_app
 with running_app() as url, browser_page({chromium!r}, url) as page:
     open_tab(page, "Learn")
-    page.get_by_text("Counting", exact=True).first.click()
+    page.click("[data-lesson=counting]")
     page.wait_for_function("document.querySelector('[data-count]')?.textContent.includes('tokens')")
     print(page.inner_text("[data-count]"))
 """

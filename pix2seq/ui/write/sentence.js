@@ -75,6 +75,7 @@ export class Sentence {
     const seen = record.tokens.slice(0, shown);
     this.foot.textContent = seen.length ? `whole sentence: ${plural(seen.length, "token")}, ${surpriseOf(seen).toFixed(2)} nats` : "";
     this.holdEdit();
+    if (selected !== null) this.follow = false; // what is looked at stays in view
     if (this.follow) this.lines.scrollTop = this.lines.scrollHeight;
     if (this.stage.keepInView !== undefined) this.reveal();
   }

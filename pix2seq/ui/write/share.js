@@ -2,8 +2,11 @@
 // seed, and code that writes the same tokens again.
 
 import { h } from "#kit/elements.js";
+import { messageOf } from "#kit/errors.js";
 import { download } from "#kit/files.js";
 import { recordFromFile } from "#write/replay.js";
+
+/** @import {Stage} from "#write/stage.js" */
 
 const KINDS = [
   ["png", "PNG", "the stage as a picture"],
@@ -19,6 +22,7 @@ const COPIES = [
 ];
 
 export class Share {
+  /** @param {Stage} stage */
   constructor(stage) {
     this.stage = stage;
     this.note = h("p", { class: "p2s-small p2s-soft", role: "status", "data-share-note": "" });
@@ -66,7 +70,7 @@ export class Share {
       tabindex: -1,
     });
     input.addEventListener("change", async () => {
-      const [file] = input.files;
+      const file = input.files?.[0];
       input.value = "";
       if (!file) return;
       try {
@@ -77,7 +81,7 @@ export class Share {
         this.stage.togglePlay();
         this.note.textContent = "";
       } catch (error) {
-        this.note.textContent = error.message;
+        this.note.textContent = messageOf(error);
       }
     });
     const button = h(
@@ -95,6 +99,7 @@ export class Share {
     }
   }
 
+  /** @type {(kind: string, text: string) => Promise<void>} */
   async save(kind, text) {
     const { record, shown, values } = this.stage;
     this.note.textContent = `Drawing the ${text}…`;
@@ -108,6 +113,7 @@ export class Share {
     this.note.textContent = `Saved ${answer.name}.`;
   }
 
+  /** @type {(kind: string, text: string) => Promise<void>} */
   async copy(kind, text) {
     const { record, values } = this.stage;
     const answer = await this.stage.ask("snippets", { run: record.run, values });

@@ -193,9 +193,8 @@ def test_a_visitor_writes_about_a_photo_and_finds_the_duplicate_button(running, 
         page.wait_for_function("window.opened")
         opened = page.evaluate("window.opened")
         assert opened == f"https://huggingface.co/spaces/{SPACE_ID}?duplicate=true"
-        assert re.fullmatch(
-            r"Pix2Seq Explorer \d+\.\d+\.\d+( \(\w+\+?\))?", page.inner_text("#footer").strip()
-        )
+        said = page.inner_text("[data-version]").strip()
+        assert re.fullmatch(r"Pix2Seq Explorer \d+\.\d+\.\d+( \(\w+\+?\))?", said)
         page.set_input_files("#image input[type=file]", tmp_path / "my holiday.png")
         page.wait_for_function("P2S.stage().record.image?.w === 300")
         before = page.evaluate("P2S.stage().record.run")

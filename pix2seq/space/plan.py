@@ -64,7 +64,7 @@ push them out; nothing is stored, nothing is sent elsewhere.
 
 ## Your own
 
-Press *Duplicate* in the header. A duplicate needs no code; its settings' variables decide:
+Press *Duplicate* at the page's foot. A duplicate needs no code; its settings' variables decide:
 
 | variable | means |
 |---|---|

@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import os
-
 import gradio as gr
 
 from pix2seq.ui.visit import zero
-from pix2seq.ui.visit.context import SPACE_VARIABLE, AppContext
+from pix2seq.ui.visit.context import AppContext
 
 _ACTIONS = """
 <div class="p2s p2s-actions" data-actions></div>
@@ -37,10 +35,6 @@ def build_header(context: AppContext, title: str) -> None:
             js_on_load=None,
             elem_id="device",
         )
-        if os.environ.get(SPACE_VARIABLE):  # there, people may want one of their own
-            gr.DuplicateButton(
-                "Duplicate", size="sm", min_width=96, elem_id="duplicate", elem_classes="p2s-button"
-            )
         gr.HTML(
             html_template=_ACTIONS,
             js_on_load="P2S.call('mountActions', element);",

@@ -2,7 +2,7 @@
 
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { likelierSaid, samplesSaid } from "#compare/captions.js";
+import { samplesSaid } from "#compare/captions.js";
 import {
   bellSaid,
   choiceSaid,
@@ -80,9 +80,4 @@ test("samples name, and find only where the truth is known", () => {
   const truth = (recall) => ({ objects: 6, recall, right: 5, others: 2 });
   assert.match(samplesSaid([5, 7], truth([0.5, 0.8])), /5 of them right, 2 not.*50 % with one sample, 80 % with all/);
   assert.match(samplesSaid([5, 7], truth([0.8, 0.8])), /80 %, with one sample as with all/);
-});
-
-test("a sample that is likelier than argmax is counted", () => {
-  assert.match(likelierSaid(20, [19, 22, 25]), /1 sample is likelier/);
-  assert.match(likelierSaid(18, [19, 22, 25]), /None is likelier/);
 });

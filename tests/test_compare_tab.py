@@ -254,6 +254,8 @@ def test_scenes_know_their_true_objects(toasts):
     last = sample(SampleHandlers(app_context()), example="scene-1", count=2)[-1]
     assert len(last["truth"]["recall"]) == 2
     assert last["truth"]["objects"] > 0
+    right, others = last["truth"]["right"], last["truth"]["others"]
+    assert right + others == len(last["clusters"]), "named is not found"
     assert toasts == []
 
 

@@ -20,7 +20,15 @@ from pix2seq.examples import PHOTOS
 from pix2seq.predictor import Predictor
 from pix2seq.tokenizer import Tokenizer
 from pix2seq.transforms import Letterbox
-from pix2seq.ui.learn import augmentation, inference, objective, quantisation, sequence
+from pix2seq.ui.learn import (
+    augmentation,
+    evidence,
+    inference,
+    objective,
+    quantisation,
+    sequence,
+    training,
+)
 from pix2seq.ui.learn.answers import Teacher
 from pix2seq.ui.learn.subject import known_truth
 from pix2seq.ui.learn.tab import write_lines
@@ -283,6 +291,7 @@ ALL = {
     "sentence": {"order": "area"},
     "pair": {"objects": 4},
     "objective": {"objects": 4},
+    "training": {},
 }
 
 
@@ -374,6 +383,10 @@ def test_three_ways_are_written_side_by_side_and_can_be_read(tokenizer, scripted
     assert [pane[0]["hit"] for pane in answer["panes"]] == [0, 0, 0]
     assert answer["diverge"] == [None, None, 5]
     assert answer["true"] == 1
+    argmax, nucleus, altered = answer["facts"]
+    assert argmax["nats"] == pytest.approx(nucleus["nats"]) and argmax["nats"] < altered["nats"]
+    assert (argmax["names"][1], argmax["edges"][1]) == (1, 4), "EOS is neither"
+    assert argmax["names"][0] == argmax["edges"][0] / 4 == 1, "argmax leaves one candidate"
     assert "error" in teacher.read(ask(runs=["unknown"]))
 
 
@@ -409,3 +422,55 @@ def test_the_bundled_checkpoint_prices_true_boxes_and_noise_far_below_chance():
     for kind, share in (("coord", 0.8), ("class", 0.4)):
         mean = sum(price[kind] for price in prices) / len(prices)
         assert mean < share * prices[0]["uniform"]
+
+
+def test_a_bell_is_the_distribution_over_bins_where_a_coordinate_is_asked_for(tokenizer):
+    pair = make_pair(tokenizer, count=3)
+    logits = torch.randn(len(pair.target_ids), tokenizer.vocab_size)
+    tokens = objective.objective(logits, pair, tokenizer)["tokens"]
+    probs = logits.softmax(-1)
+    for i, token in enumerate(tokens):
+        asked = pair.token_weights[i] > 0 and bool(tokenizer.is_coord(pair.target_ids[i]))
+        assert (token["bell"] is not None) == asked
+        for place, prob in token["bell"] or ():
+            own = float(probs[i, tokenizer.coord_ids.start + place])
+            assert prob == pytest.approx(own, abs=1e-5)
+
+
+# ---- architecture and training ------------------------------------------------------------------
+
+
+def test_the_network_is_told_in_numbers_that_add_up(tiny_model):
+    network = make_teacher(tiny_model).training(ask())["network"]
+    assert network["weights"] == sum(p.numel() for p in tiny_model.parameters())
+    assert network["parts"]["encoder"] + network["parts"]["decoder"] <= network["weights"]
+    assert network["longest"] == 5 * network["objects"]
+    assert network["layers"] == tiny_model.config.decoder.layers
+
+
+def test_a_training_record_counts_steps_on_and_keeps_the_last_report_of_a_step():
+    def row(step: int, loss: float) -> dict:
+        return {"step": step, "coord_loss": loss, "class_loss": loss / 2}
+
+    first = [row(20, 9.0), row(20, 5.0), row(40, 4.0)]  # a resumed run reports a step twice
+    record = training.training_record("abc", [("one", first), ("two", [row(10, 3.0)])])
+    assert record["runs"][0]["curve"] == [[20, 5.0, 2.5], [40, 4.0, 2.0]]
+    assert record["runs"][1]["curve"] == [[50, 3.0, 1.5]]
+
+
+def test_the_bundled_training_record_is_of_the_bundled_weights(tmp_path):
+    runs = training.load_training("mini")
+    assert runs, "run `python -m pix2seq.ui.learn.training RUN.jsonl ...`"
+    assert all(len(point) == 3 for run in runs for point in run["curve"])
+    (tmp_path / "mini-training.json").write_text(json.dumps({"weights": "other", "runs": runs}))
+    assert training.load_training("mini", tmp_path) is None
+    assert training.load_training("nowhere") is None
+
+
+def test_lessons_say_what_was_measured_with_these_weights_and_else_nothing(tiny_model):
+    opened = make_teacher(tiny_model).open({"picture": "picture"})
+    assert opened["measured"] == []
+    assert opened["recommended"].keys() == {"threshold", "top_p", "score"}
+    measured = evidence.findings(pix2seq.load("mini"), ("top_p", "argument"))
+    assert [one["images"] for one in measured] == [48, 48]
+    assert all("→" in one["text"] for one in measured)

@@ -122,9 +122,9 @@ def test_training_pairs_objective_and_the_three_ways_of_inference(chromium, url)
         assert page.locator("[data-pair][data-kind=real]").count() == real
         noise = page.locator(f'[data-pair="{real}"]')
         assert noise.locator("td.na").count() == 4
-        page.get_by_label("noise objects").uncheck()
+        page.get_by_role("checkbox", name="noise objects").uncheck()
         page.wait_for_selector(f'[data-pair="{real}"][data-kind=blank]')
-        page.get_by_label("noise objects").check()
+        page.get_by_role("checkbox", name="noise objects").check()
 
         open_lesson(page, "objective")
         page.wait_for_selector("td.loss")
@@ -156,7 +156,7 @@ def test_on_a_phone_and_in_the_dark_nothing_sticks_out(chromium, url):
     with browser_page(chromium, url, width=390, height=800) as page:
         page.evaluate("document.body.classList.add('dark')")
         open_learn(page)
-        for name in ("quantize", "sentence", "augment", "objective", "infer"):
+        for name in ("quantize", "sentence", "augment", "objective", "infer", "training"):
             open_lesson(page, name)
             page.wait_for_function(f"P2S.lesson.root.dataset.page === '{name}'")
             inside = page.evaluate(
@@ -166,13 +166,117 @@ def test_on_a_phone_and_in_the_dark_nothing_sticks_out(chromium, url):
             assert inside, name
 
 
+def look(page):
+    page.click("[data-learn-look]")
+    page.wait_for_selector("[data-learn-again]")
+    return page.inner_text(".learn-score")
+
+
+def test_a_line_is_dragged_then_looked_at_and_scored_by_its_distance(chromium, url):
+    with browser_page(chromium, url) as page:
+        open_learn(page)
+        page.wait_for_selector(".learn-guess svg[role=slider]")
+        page.wait_for_function("document.querySelector('.learn-guess img').complete")
+        page.wait_for_timeout(300)  # the page above it has its height
+        line = page.locator(".learn-guess svg")
+        at = line.bounding_box()
+        page.mouse.move(at["x"] + 0.5 * at["width"], at["y"] + 9)
+        page.mouse.down()
+        page.mouse.move(at["x"] + 0.25 * at["width"], at["y"] + 9, steps=3)
+        page.mouse.up()
+        width = page.evaluate("P2S.lesson.state.picture.w")
+        assert int(line.get_attribute("aria-valuenow")) == pytest.approx(width / 4, abs=2)
+        before = int(line.get_attribute("aria-valuenow"))
+        line.focus()
+        page.keyboard.press("Shift+ArrowRight")
+        page.keyboard.press("ArrowLeft")
+        assert int(line.get_attribute("aria-valuenow")) == before + 9
+        said = look(page)
+        side = page.evaluate("P2S.lesson.state.picture")
+        frame = Letterbox(fakes.TINY_PREPROCESS, orig_size=(side["h"], side["w"]))
+        view = quantisation.quantization(torch.tensor(boxes(page)).float(), frame, 8, "round")
+        truth = round(view["boxes"][0]["snapped"][0])
+        assert f"You said {before + 9} px, it is {truth} px" in said and "points" in said
+        page.click("[data-learn-again]")
+        page.wait_for_selector("[data-learn-look]")
+        assert "Your line" in page.inner_text(".learn-score")
+
+
+def test_every_lesson_asks_first_and_hides_the_answer_until_somebody_has_looked(chromium, url):
+    with browser_page(chromium, url) as page:
+        open_learn(page)
+        blurred = "(name) => getComputedStyle(document.querySelector(name)).filter"
+        for name in ("sentence", "augment", "objective", "infer"):
+            open_lesson(page, name)
+            page.wait_for_selector(".learn-predict .learn-ask:not(:empty)")
+            if name == "sentence":
+                assert "blur" in page.evaluate(blurred, ".learn-answer")
+                page.click("[data-learn-skip]")
+                page.wait_for_function(f"({blurred})('.learn-answer') === 'none'")
+            assert "points" in look(page), name
+            assert page.get_attribute(".learn-frame", "data-looked") == "true"
+        assert "points in 4 lessons" in page.inner_text(".learn-score")
+        open_lesson(page, "training")  # this model has no encoder to count: nothing is asked
+        page.wait_for_selector(".learn-way li")
+        assert page.get_attribute(".learn-frame", "data-looked") == "true"
+        assert not page.is_visible(".learn-predict")
+
+
+def test_exercises_are_checked_on_the_page_and_words_are_defined(chromium, url):
+    with browser_page(chromium, url) as page:
+        open_learn(page)
+        open_lesson(page, "sentence")
+        task = page.locator("[data-task='0']")
+        task.locator("input").wait_for()
+        count = len(boxes(page))
+        right = str(5 * count + 1)
+        for answer, said in (("7", "Not yet"), ("many", "Write a number"), (right, "Right.")):
+            task.locator("input").fill(answer)
+            task.get_by_role("button", name="Check").click()
+            assert said in task.locator(".learn-said").inner_text()
+        page.locator(".learn-words summary").click()
+        assert "End of sequence" in page.inner_text(".learn-words dl")
+
+
+def test_a_moved_target_changes_its_price_and_the_overlap(chromium, url):
+    with browser_page(chromium, url) as page:
+        open_learn(page)
+        open_lesson(page, "objective")
+        page.click("[data-learn-skip]")
+        page.wait_for_selector(".learn-bell:not([hidden])")
+        assert "true bin" in page.inner_text("[data-learn-moved]")
+        slider = page.get_by_label("Move the target, bins")
+        slider.focus()
+        page.keyboard.press("ArrowRight")
+        assert "1 bin off" in page.inner_text("[data-learn-moved]")
+        page.keyboard.press("End")
+        moved = page.inner_text("[data-learn-moved]")
+        assert "nats more" in moved and "overlaps with" in moved
+        assert "of the probability lies within" in page.inner_text("[data-learn-bell]")
+
+
+def test_a_photo_of_ones_own_opens_with_the_models_boxes_and_says_so(chromium, url, tmp_path):
+    path = tmp_path / "own.png"
+    fakes.draw_picture().save(path)
+    with browser_page(chromium, url) as page:
+        old = page.evaluate("P2S.stage().record.image.id")
+        page.set_input_files("#image input[type=file]", str(path))
+        page.wait_for_function(
+            "old => P2S.stage().record.image && P2S.stage().record.image.id !== old", arg=old
+        )
+        page.evaluate("P2S.tourTools.tab('learn')")
+        page.wait_for_function("P2S.lesson && P2S.lesson.state.boxes.length === 3")
+        assert page.evaluate("P2S.lesson.state.boxesBy") == "model"
+        page.wait_for_selector(".learn-notice >> text=the model's own boxes")
+
+
 @pytest.mark.parametrize("colours", ["light", "dark"])
 def test_axe_finds_no_serious_problem(chromium, url, colours):
     with browser_page(chromium, url) as page:
         page.evaluate("(dark) => document.body.classList.toggle('dark', dark)", colours == "dark")
         open_learn(page)
         problems = []
-        for name in ("quantize", "sentence", "augment", "objective", "infer"):
+        for name in ("quantize", "sentence", "augment", "objective", "infer", "training"):
             open_lesson(page, name)
             page.mouse.move(0, 0)
             page.wait_for_timeout(800)  # answers arrive, colours fade

@@ -1,11 +1,11 @@
-// How many objects k samples find together, and, where the truth is known, which share of it: the
+// How many different objects k samples name together, and, where the truth is known, which share of it: the
 // mean over all choices of k samples.
 
+import { samplesSaid } from "#compare/captions.js";
 import { clear, h, set, svg } from "#kit/elements.js";
-import { plural } from "#kit/numbers.js";
 
 const HEIGHT = 150;
-/** @typedef {{objects: number, recall: number[]}} Truth of a scene */
+/** @import {Truth} from "#compare/captions.js" */
 /** @typedef {{curve?: number[], truth?: Truth}} Discovery mean counts by number of samples */
 /** @typedef {{x: (k: number) => number, y: (v: number) => number}} Places of the chart's values */
 
@@ -17,8 +17,8 @@ export class DiscoveryCurve {
     this.legend = h("p", { class: "p2s-small p2s-soft" });
     this.node = h(
       "section",
-      { class: "p2s-section p2s-discovery", "aria-label": "What more samples find", hidden: "" },
-      h("h2", {}, "What more samples find"),
+      { class: "p2s-section p2s-discovery", "aria-label": "What more samples name", hidden: "" },
+      h("h2", {}, "What more samples name"),
       this.chart,
       this.legend
     );
@@ -45,25 +45,12 @@ export class DiscoveryCurve {
       viewBox: `0 0 ${width} ${HEIGHT}`,
       width,
       height: HEIGHT,
-      "aria-label": this.words(curve, truth),
+      "aria-label": samplesSaid(curve, truth),
     });
     this.axis(at, curve.length, width, most);
     this.line(at, curve.map((v) => v / most), "found");
     if (truth) this.line(at, truth.recall, "recall");
-    this.legend.textContent = this.words(curve, truth);
-  }
-
-  /** @type {(curve: number[], truth: Truth | undefined) => string} */
-  words(curve, truth) {
-    const [one, all] = [curve[0], curve[curve.length - 1]];
-    const found = `One sample holds ${one.toFixed(1)} objects, ${curve.length} together ${all.toFixed(0)}.`;
-    if (!truth) return found;
-    const percent = (/** @type {number} */ share) => `${Math.round(100 * share)} %`;
-    const [first, last] = [truth.recall[0], truth.recall[truth.recall.length - 1]];
-    return (
-      `${found} Recall of this scene's ${plural(truth.objects, "true object")} (dashed): ` +
-      `${percent(first)} with one sample, ${percent(last)} with all.`
-    );
+    this.legend.textContent = samplesSaid(curve, truth);
   }
 
   /** @type {(at: Places, samples: number, width: number, most: number) => void} */

@@ -20,6 +20,7 @@ from pix2seq.agreement import (
     true_object_counts,
     write_samples,
 )
+from pix2seq.boxes import box_iou
 from pix2seq.categories import COCO_80
 from pix2seq.config import ConfigError
 from pix2seq.detections import Detections
@@ -128,8 +129,22 @@ def summarize(
     if truth is not None and len(truth[0]):
         counts = true_object_counts(samples, *truth)
         curve = [found / len(counts) for found in discovery_curve(counts, count)]
-        summary["truth"] = {"objects": len(counts), "recall": _rounded(curve)}
+        right = _right(clusters, *truth)
+        summary["truth"] = {
+            "objects": len(counts),
+            "recall": _rounded(curve),
+            "right": right,
+            "others": len(clusters) - right,
+        }
     return summary
+
+
+def _right(clusters: Sequence[Cluster], boxes: Tensor, labels: Tensor) -> int:
+    """How many of the different objects are true ones: same class, overlap above one half."""
+    return sum(
+        bool(((box_iou(found.box[None], boxes)[0] > 0.5) & (labels == found.label)).any())
+        for found in clusters
+    )
 
 
 def _plain(found: Cluster, samples: Sequence[Detections], predictor: Predictor) -> dict:

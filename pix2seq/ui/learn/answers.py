@@ -11,10 +11,18 @@ from threading import Lock
 
 from pix2seq.augment import TrainingSequence
 from pix2seq.compare import first_divergence
-from pix2seq.config import AugmentConfig, SamplingOptions
+from pix2seq.config import AugmentConfig
 from pix2seq.examples import scene_name
 from pix2seq.transforms import Letterbox
-from pix2seq.ui.learn import augmentation, inference, objective, quantisation, sequence
+from pix2seq.ui.learn import (
+    augmentation,
+    evidence,
+    inference,
+    objective,
+    quantisation,
+    sequence,
+    training,
+)
 from pix2seq.ui.learn.subject import (
     Subject,
     find_predictor,
@@ -53,6 +61,7 @@ class Teacher:
             self.pair,
             self.objective,
             self.read,
+            self.training,
         )
         return [server_function(method, prefix="learn_") for method in methods]
 
@@ -77,6 +86,8 @@ class Teacher:
             "checkpoint": question.get("checkpoint") or self.context.default_checkpoint,
             "model": predictor is not None,
             "problem": "" if predictor else self.context.problem,
+            "recommended": evidence.recommended(predictor),
+            "measured": evidence.findings(predictor, ("top_p", "argument")),
             "picture": {
                 "id": picture.id,
                 "w": picture.image.width,
@@ -149,9 +160,9 @@ class Teacher:
         """Page 5: read finished runs under a noise mode and threshold, against the true boxes."""
         subject = read_subject(self.context, question)
         runs = [self.context.runs.get(key) for key in question["runs"]]
-        panes, flat = [], []
+        panes, flat, facts = [], [], []
         for run in runs:
-            options = SamplingOptions(
+            options = run.options.replace(
                 noise=question.get("noise", "paper"),
                 score_threshold=float(question.get("threshold", 0.0)),
             )
@@ -160,12 +171,26 @@ class Teacher:
             hits = inference.matches(found, subject.boxes, subject.labels)
             flat.append(found.degenerate)
             panes.append(inference.found_view(found, hits, run.predictor.categories))
+            facts.append(inference.sentence_facts(run.steps, run.predictor.tokenizer))
         ids = [run.token_ids for run in runs]
         return {
             "panes": panes,
             "flat": flat,
+            "facts": facts,
             "true": len(subject.boxes),
             "diverge": [first_divergence(ids[0], other) for other in ids],
+        } | subject.about()
+
+    @answering
+    def training(self, question: dict) -> dict:
+        """Page 6."""
+        subject = read_subject(self.context, question)
+        predictor = subject.needs_model()
+        with self._network:
+            encoding = subject.picture.encoded_by(predictor)
+        return {
+            "network": training.architecture(predictor, encoding),
+            "runs": training.load_training(predictor.name),
         } | subject.about()
 
 

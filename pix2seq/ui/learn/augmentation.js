@@ -4,6 +4,7 @@
 import { clear, h } from "#kit/elements.js";
 import { percent, plural } from "#kit/numbers.js";
 import { boxNumber } from "#learn/board.js";
+import { augmentationExercises } from "#learn/exercises.js";
 import * as widgets from "#learn/widgets.js";
 
 /** @import {LearnBoard} from "#learn/board.js" */
@@ -127,6 +128,16 @@ class Augment {
     this.view = null;
     this.controls = new PairControls(lesson);
     this.tables = h("div", { class: "learn-pairs" });
+    this.words = ["noise object", "input", "target", "weight", "BOS"];
+    this.plan = {
+      ask: () => this.question(),
+      look: () => ({
+        range: /** @type {[number, number]} */ ([0, this.view ? this.view.columns.length : 1]),
+        start: 0,
+        unit: "positions",
+      }),
+      answer: async () => (this.view ? this.view.columns.filter((column) => column.weight > 0).length : null),
+    };
     this.count = h("p", { class: "p2s-soft p2s-small", role: "status" });
     this.node = h(
       "div",
@@ -138,7 +149,19 @@ class Augment {
         "Trained on complete sentences only, the model says EOS too early and misses objects. So each sentence is filled up with noise objects: ",
         "near-duplicates of real boxes, real boxes moved elsewhere, random boxes. Their class is ",
         h("b", {}, "noise"),
-        "; their coordinates are n/a, so the model never learns to write such boxes, only to recognise them."
+        "; their coordinates are n/a: nothing was ever asked there. Only the word noise is learned."
+      ),
+      h(
+        "p",
+        {},
+        "Who then writes the noise boxes of a finished sentence? The model, where it may not stop: it was never taught which coordinates follow the last object, so most likely it falls back on what it knows, the edges of objects. Hence the near-copies. Going on behind them, it has learned to say noise."
+      ),
+      h(
+        "p",
+        {},
+        "Why does another class stand before an object, dotted? The reference code replaces each class in the input, half by a random one, half by noise, so that what follows does not lean on a name that may be wrong when the model writes itself. ",
+        h("b", {}, "Classes in the input: true"),
+        " shows the sentence without that."
       ),
       this.controls.node,
       widgets.pairLegend(),
@@ -149,6 +172,23 @@ class Augment {
 
   opened() {
     this.controls.opened();
+  }
+
+  question() {
+    const { view } = this;
+    if (!view || !view.objects.length) return "";
+    const noise = view.objects.length - view.num_real;
+    return (
+      `${plural(view.num_real, "real object")} and ${plural(noise, "noise object")} make ${view.columns.length} positions. ` +
+      "At how many of them is the model asked for a word, with a weight above 0?"
+    );
+  }
+
+  exercises() {
+    const { view } = this;
+    if (!view || !view.objects.length) return [];
+    const noise = view.objects.length - view.num_real;
+    return noise ? augmentationExercises({ real: view.num_real, noise }) : [];
   }
 
   async update() {

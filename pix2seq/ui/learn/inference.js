@@ -1,25 +1,15 @@
 // Page 5, inference: the same picture and seed written three ways, side by side, while it happens.
 
 import { clear, h } from "#kit/elements.js";
-import { plural, probability } from "#kit/numbers.js";
-import { LearnPicture } from "#learn/board.js";
+import { plural } from "#kit/numbers.js";
+import { choiceSaid, sumsSaid, waysSaid } from "#learn/captions.js";
+import { inferenceExercises } from "#learn/exercises.js";
+import { Pane } from "#learn/pane.js";
 import * as widgets from "#learn/widgets.js";
 
-/** @import {Frame} from "#kit/photo.js" */
 /** @import {Lesson} from "#learn/lesson.js" */
 /** @import {Line} from "#learn/lines.js" */
-
-/**
- * An object as read at the end: `hit` is the box that it finds, `again` the object that it repeats.
- * While the model writes neither is known, nor the score.
- * @typedef {object} Shown
- * @property {Frame} box
- * @property {string} text
- * @property {boolean} [noise]
- * @property {number} [score]
- * @property {number | null} [hit]
- * @property {number | null} [again]
- */
+/** @import {Facts, Shown} from "#learn/pane.js" */
 
 /**
  * The finished runs, read under the page's filters; one entry per pane.
@@ -28,115 +18,14 @@ import * as widgets from "#learn/widgets.js";
  * @property {number[]} flat objects without area
  * @property {number} true boxes that could be found
  * @property {(number | null)[]} diverge the token at which each parts from argmax
+ * @property {Facts[]} facts
  */
 
-const SURE = 0.25; // boxes below this score fade, or a picture full of doubt cannot be read
 const WAYS = [
   ["Argmax", "§2.2", "always the likeliest token; stops at EOS"],
   ["Nucleus", "§2.2", "samples among the likeliest; stops at EOS"],
   ["Altered", "§2.3", "nucleus, but EOS is put off; the noise class tells which boxes to drop"],
 ];
-
-// What the boxes on the picture are good for: only true ones can be found or missed.
-/** @type {{[whose: string]: string}} */
-const WHOSE = {
-  truth: "true boxes found",
-  model: "of the model's own boxes written again (they are no truth)",
-  visitor: "of your boxes found",
-};
-
-class Pane {
-  /** @param {string[]} way */
-  constructor([name, section, what]) {
-    this.picture = new LearnPicture(`Boxes by ${name}`);
-    this.picture.draw = () => this.draw();
-    this.tokens = h("div", { class: "learn-tokens" });
-    this.status = h("p", { class: "p2s-small learn-pane-status", role: "status" });
-    /** @type {Shown[]} */
-    this.boxes = [];
-    /** @type {Shown[] | null} */
-    this.found = null;
-    this.written = 0;
-    this.ended = "";
-    this.node = h(
-      "section",
-      { class: "learn-pane", "data-pane": name.toLowerCase() },
-      h("h3", {}, name, " ", widgets.source(section)),
-      h("p", { class: "p2s-small p2s-soft" }, what),
-      this.picture.node,
-      this.status,
-      this.tokens
-    );
-  }
-
-  start() {
-    this.boxes = [];
-    this.found = null;
-    this.written = 0;
-    this.ended = "";
-    clear(this.tokens);
-    this.status.textContent = "waiting for the model";
-    this.draw();
-  }
-
-  /** @param {Extract<Line, {k: "t"}>} line */
-  token(line) {
-    this.written += 1;
-    if (line.slot === "eos") this.ended = "ended with EOS";
-    const token = { text: line.text, kind: line.noise ? "noise" : "coord" };
-    const chip = widgets.chip(token, line.slot, line.prob);
-    chip.title = `${line.slot} ${line.text}, probability ${probability(line.prob)}`;
-    this.tokens.append(chip);
-    this.status.textContent = `writing, ${plural(this.written, "token", "tokens")}`;
-  }
-
-  /** @param {Extract<Line, {k: "o"}>} line */
-  object(line) {
-    for (const [x0, y0, x1, y1, name] of line.boxes) {
-      this.boxes.push({ box: [x0, y0, x1, y1], text: name, noise: line.noise });
-    }
-    this.draw();
-  }
-
-  /**
-   * What was found, read under the page's filters.
-   * @type {(found: Shown[], flat: number, truth: number, by: string, diverge: number | null) => void}
-   */
-  read(found, flat, truth, by, diverge) {
-    this.found = found;
-    const real = found.filter((one) => !one.noise);
-    const hits = found.filter((one) => one.hit !== null).length;
-    const again = found.filter((one) => one.again !== null).length;
-    const parts = [
-      plural(real.length, "object", "objects"),
-      flat ? `${flat} without area` : "",
-      truth ? `${hits} of ${truth} ${WHOSE[by]}` : "",
-      again ? `${again} of them again` : "",
-      `${plural(this.written, "token", "tokens")}, ${this.ended || "stopped at the limit"}`,
-      diverge === null ? "" : `parts from argmax at token ${diverge + 1}`,
-    ];
-    this.status.textContent = parts.filter(Boolean).join(" · ");
-    [...this.tokens.children].forEach((chip, i) => chip.classList.toggle("parts", i === diverge));
-    this.draw();
-  }
-
-  draw() {
-    const { picture } = this;
-    if (!picture.picture) return;
-    clear(picture.layers.boxes);
-    const list = this.found || this.boxes;
-    for (const one of [...list].reverse()) {
-      const score = one.score === undefined ? "" : ` ${probability(one.score)}`;
-      const mark = one.again !== null && one.again !== undefined ? ` again ${one.again + 1}` : one.hit === null || one.hit === undefined ? "" : " ✓";
-      const look = one.noise ? "noise" : one.hit === null ? "miss" : "";
-      const label = `${one.text}${score}${mark}`;
-      const faint = one.score !== undefined && one.score < SURE && !mark;
-      const box = picture.box(one.box, { look, label: one.noise || faint ? "" : label });
-      if (faint && !one.noise) box.style.opacity = String(Math.max(Number(one.score) / SURE, 0.12));
-      picture.layers.boxes.append(box);
-    }
-  }
-}
 
 class Infer {
   /** @param {Lesson} lesson */
@@ -144,13 +33,15 @@ class Infer {
     this.lesson = lesson;
     this.topP = 0.4;
     this.noise = "paper";
-    this.threshold = 0;
+    this.threshold = 0; // the checkpoint's own once it is known
     /** @type {string[] | null} runs that are complete */
     this.runs = null;
     /** @type {string[] | null} runs that are being written */
     this.pending = null;
     /** @type {string | null} */
     this.shownPicture = null;
+    /** @type {string | null} whose recommended settings are on view */
+    this.shownCheckpoint = null;
     this.panes = WAYS.map((way) => new Pane(way));
     this.slider = widgets.slider({
       label: "Top-p",
@@ -188,6 +79,20 @@ class Infer {
         lesson.soon();
       },
     });
+    this.measured = h("div", { class: "learn-measured", "data-learn-measured": "" });
+    this.said = h("div", { "data-learn-said": "" });
+    this.words = ["argmax", "nucleus", "temperature", "score", "edges", "recall", "precision", "likelihood of a sentence"];
+    /** @type {(() => void) | null} waits for the sentences that were asked for */
+    this.finished = null;
+    this.plan = {
+      ask: () => this.question(),
+      look: () => ({
+        range: /** @type {[number, number]} */ ([0, this.most()]),
+        start: 0,
+        unit: this.truth() ? "boxes" : "objects",
+      }),
+      answer: () => this.answer(),
+    };
     this.go = widgets.button("Write all three", () => this.write(), {
       class: "p2s-button primary",
       "data-learn-write": "",
@@ -203,19 +108,68 @@ class Infer {
       h(
         "p",
         {},
-        "Sampling from the nucleus finds more than always taking the likeliest token. Putting off EOS finds more still, and also writes boxes of nothing; ",
-        "a model trained with noise objects gives those little score, so recall rises without giving up precision. Same picture, same seed."
+        "The paper reports that sampling from the nucleus finds more than always taking the likeliest token, and that putting off EOS finds more still: ",
+        "what a model trained with noise objects writes then gets little score. Whether that holds here is measured. Same picture, same seed."
       ),
+      this.measured,
       h("div", { class: "learn-controls" }, this.slider.node, this.least.node, this.filter.node),
       h("div", { class: "learn-row" }, this.go, this.seed),
-      h("div", { class: "learn-panes" }, this.panes.map((pane) => pane.node))
+      h("div", { class: "learn-panes" }, this.panes.map((pane) => pane.node)),
+      this.said,
+      h(
+        "p",
+        { class: "p2s-soft p2s-small" },
+        "Scores are read as in Write: the probability of the class, times how sure the four edges were where the checkpoint recommends that. ",
+        "Why is nothing found twice, and why sometimes is it? The model reads what it has written; Experiments counts the doubles, with the noise class and without."
+      )
     );
   }
 
+  truth() {
+    const { boxes, boxesBy } = this.lesson.state;
+    return boxesBy === "truth" ? boxes.length : 0;
+  }
+
+  most() {
+    return this.truth() || this.lesson.opened().vocabulary.maxObjects;
+  }
+
+  question() {
+    if (!this.lesson.state.model) return "";
+    return this.truth()
+      ? `${plural(this.truth(), "true box", "true boxes")} on this picture. How many of them will argmax find, always taking the likeliest word?`
+      : "How many objects will argmax write about this picture, before it says EOS?";
+  }
+
+  async answer() {
+    if (!this.write()) return null;
+    await new Promise((resolve) => (this.finished = () => resolve(null)));
+    const [argmax] = this.panes;
+    if (!argmax.found) return null;
+    return this.truth() ? argmax.hits : argmax.found.filter((one) => !one.noise).length;
+  }
+
+  exercises() {
+    if (!this.lesson.state.model) return [];
+    return inferenceExercises({ topP: this.topP, most: this.lesson.opened().vocabulary.maxObjects });
+  }
+
   opened() {
-    const { model } = this.lesson.state;
+    const { model, checkpoint, measured, recommended } = this.lesson.state;
     const { picture } = this.lesson.opened();
     this.go.disabled = this.seed.disabled = !model;
+    if (this.shownCheckpoint !== checkpoint) {
+      this.shownCheckpoint = checkpoint;
+      this.topP = recommended.top_p;
+      this.slider.set(this.topP);
+      this.threshold = recommended.threshold; // as in Write, so that both show the same boxes
+      this.least.set(this.threshold);
+    }
+    clear(this.measured).append(
+      ...measured.map(({ title, images, text }) =>
+        h("p", {}, h("b", {}, `Measured, ${title}, ${images} scenes: `), text)
+      )
+    );
     if (this.shownPicture !== picture.id) {
       this.shownPicture = picture.id;
       this.runs = null;
@@ -229,9 +183,11 @@ class Infer {
 
   write() {
     const more = { top_p: this.topP, seed: this.lesson.state.seed };
-    if (!this.lesson.write("compare", more, (line) => this.line(line))) return;
+    if (!this.lesson.write("compare", more, (line) => this.line(line))) return false;
     this.runs = null;
+    clear(this.said);
     this.panes.forEach((pane) => pane.start());
+    return true;
   }
 
   /** @param {Line} line */
@@ -243,6 +199,12 @@ class Infer {
       this.runs = this.pending;
       this.lesson.soon();
     }
+    if (line.k === "error") this.done();
+  }
+
+  done() {
+    if (this.finished) this.finished();
+    this.finished = null;
   }
 
   async update() {
@@ -255,8 +217,26 @@ class Infer {
     const by = this.lesson.state.boxesBy;
     /** @type {Readings | null} */
     const view = await this.lesson.ask("learn_read", more);
-    if (!view) return;
-    view.panes.forEach((found, i) => this.panes[i].read(found, view.flat[i], view.true, by, view.diverge[i]));
+    if (view) this.fill(view, by);
+    this.done();
+  }
+
+  /** @type {(view: Readings, by: string) => void} */
+  fill(view, by) {
+    view.panes.forEach((found, i) =>
+      this.panes[i].read(found, view.flat[i], view.true, by, view.diverge[i], view.facts[i])
+    );
+    const ways = WAYS.map(([name], i) => ({
+      name: name.toLowerCase(),
+      hits: this.panes[i].hits,
+      nats: view.facts[i].nats,
+    }));
+    const said = [
+      waysSaid(ways, by === "truth" ? view.true : 0),
+      sumsSaid(ways[0], ways[1]),
+      choiceSaid(view.facts[1], `top-p ${this.topP.toFixed(2)}`),
+    ];
+    clear(this.said).append(...said.filter(Boolean).map((text) => h("p", {}, text)));
   }
 }
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from itertools import zip_longest
 
 from torch import Tensor
@@ -92,6 +92,27 @@ def _object_line(pane: int, finished: Reading, tokenizer: Tokenizer) -> str:
     found = finished.every
     boxes = page_boxes(found.boxes, found.labels, tokenizer.categories)
     return line("o", p=pane, boxes=boxes, noise=bool(found.is_noise[0]))
+
+
+def sentence_facts(steps: Sequence[SamplingStep], tokenizer: Tokenizer) -> dict:
+    """What a sentence is, whatever is read into it.
+
+    Returns:
+        ``nats``: the sum of -ln p of its tokens; the smaller, the likelier the sentence.
+        ``noise``: boxes that were written as noise.
+        ``names``, ``edges``: (class or coordinate tokens that had one candidate left, all of them).
+    """
+    lone = {"names": [0, 0], "edges": [0, 0]}
+    for step in steps:
+        if step.slot != "eos":
+            count = lone["names" if step.slot == "class" else "edges"]
+            count[0] += step.kept == 1
+            count[1] += 1
+    return {
+        "nats": -sum(step.logprob for step in steps),
+        "noise": sum(step.token_id == tokenizer.noise_id for step in steps),
+        **lone,
+    }
 
 
 def matches(

@@ -1,4 +1,4 @@
-// The Learn tab: one picture with boxes on the left, five pages about it on the right. Everything
+// The Learn tab: one picture with boxes on the left, six pages about it on the right. Everything
 // that is computed comes from the server (`answers.py`); sentences that the model writes
 // arrive as lines of JSON in the component's value (`tab.py`).
 
@@ -7,6 +7,9 @@ import { clear, h, partOf } from "#kit/elements.js";
 import { latest, onceAFrame } from "#kit/timing.js";
 import { augment } from "#learn/augmentation.js";
 import { LearnBoard } from "#learn/board.js";
+import { Contents } from "#learn/contents.js";
+import { LessonFrame } from "#learn/frame.js";
+import { Tally } from "#learn/guess.js";
 import { infer } from "#learn/inference.js";
 import { Lines } from "#learn/lines.js";
 import { objective } from "#learn/objective.js";
@@ -14,7 +17,7 @@ import { quantize } from "#learn/quantisation.js";
 import { sentence } from "#learn/sequence.js";
 import { asBox, newState, settled } from "#learn/state.js";
 import { LearnTools } from "#learn/tools.js";
-import * as widgets from "#learn/widgets.js";
+import { training } from "#learn/training.js";
 import { currentStage, enterLesson } from "#visit/places.js";
 
 /** @import {Point} from "#kit/photo.js" */
@@ -23,7 +26,7 @@ import { currentStage, enterLesson } from "#visit/places.js";
 /** @import {Answer, Opened, Page, State, Where} from "#learn/state.js" */
 /** @import {Bridge} from "#visit/questions.js" */
 
-const LESSONS = [quantize, sentence, augment, objective, infer];
+const LESSONS = [quantize, sentence, augment, objective, infer, training];
 const ORDER = LESSONS.map((lesson) => lesson.name);
 const PATIENCE = 20000; // ms of silence after which a question may be asked anew
 
@@ -40,11 +43,19 @@ export class Lesson {
     this.pages = {};
     /** @type {Page | null} */
     this.page = null;
+    /** @type {{[name: string]: LessonFrame}} around the pages */
+    this.frames = {};
+    this.tally = new Tally();
     /** @type {((line: Line) => void) | null} who follows what the model writes */
     this.receive = null;
     this.heard = 0; // when it last wrote
     this.lines = new Lines((line) => this.line(line));
-    this.update = latest(() => this.page && this.page.update());
+    this.update = latest(async () => {
+      const { frame, page } = this;
+      if (!page) return;
+      await page.update();
+      frame.refresh();
+    });
     this.soon = onceAFrame(() => {
       this.board.draw();
       this.update();
@@ -53,7 +64,7 @@ export class Lesson {
     this.tools = new LearnTools(this);
     this.notice = h("p", { class: "learn-notice", role: "status" });
     this.panel = h("section", { class: "learn-page", role: "tabpanel", id: "learn-panel" });
-    this.tabs = LESSONS.map((lesson, i) => this.tab(lesson, i));
+    this.contents = new Contents(LESSONS, (name) => this.show(name));
     this.build();
     bridge.watch("value", () => this.lines.feed(bridge.props.value));
     on("checkpoint", (name) => this.useCheckpoint(name));
@@ -70,6 +81,11 @@ export class Lesson {
     const { picture, frame, vocabulary } = this.state;
     if (!picture || !frame || !vocabulary) throw new Error("no picture is open yet");
     return { picture, frame, vocabulary };
+  }
+
+  /** What stands around the page on view. */
+  get frame() {
+    return this.frames[this.root.dataset.page || ORDER[0]];
   }
 
   get chosen() {
@@ -91,8 +107,17 @@ export class Lesson {
     }
     const unknown = answer.unknown || [];
     if (unknown.length) this.say(`This checkpoint has no class ${unknown.join(", ")}.`);
-    else this.say(this.state.boxes.length ? "" : "No box yet. Drag on the picture to draw one.");
+    else this.say(this.whose());
     return answer;
+  }
+
+  /** Whose boxes these are, where they are not the true ones. */
+  whose() {
+    const { boxes, boxesBy } = this.state;
+    if (!boxes.length) return "No box yet. Drag on the picture to draw one.";
+    return boxesBy === "model"
+      ? "These are the model's own boxes, taken from Write or asked for now: correct them where they are wrong."
+      : "";
   }
 
   /** @param {object} more */
@@ -172,11 +197,12 @@ export class Lesson {
       return;
     }
     const { state } = this;
-    const { picture, frame, truth, vocabulary, checkpoint, model, problem } = answer;
-    Object.assign(state, { picture, frame, truth, vocabulary, checkpoint, model, problem });
+    const { truth, model, problem } = answer;
+    Object.assign(state, answer);
+    const written = keepBoxes || truth ? [] : this.written();
     if (!keepBoxes) {
-      state.boxes = (truth || []).map(asBox);
-      state.boxesBy = truth ? "truth" : "visitor";
+      state.boxes = (truth || written).map(asBox);
+      state.boxesBy = truth ? "truth" : written.length ? "model" : "visitor";
       state.selected = state.boxes.length ? 0 : null;
     }
     this.board.load(this.opened().picture);
@@ -184,6 +210,22 @@ export class Lesson {
     for (const page of Object.values(this.pages)) if (page.opened) page.opened();
     this.say(model ? "" : `No checkpoint: pages 1 to 3 use the paper's vocabulary. ${problem}`);
     this.soon();
+    if (!keepBoxes && !truth && model && !state.boxes.length) this.tools.detect();
+  }
+
+  /**
+   * What the model has written in *Write* about this picture, as boxes: a lesson opens with them where
+   * nobody knows the true ones.
+   * @returns {Row[]}
+   */
+  written() {
+    const stage = currentStage();
+    const { picture } = this.state;
+    if (!stage || !picture || stage.record.image?.id !== picture.id) return [];
+    const { record } = stage;
+    return [...record.objects.values()]
+      .filter((found) => found.state === "ok")
+      .map(({ box: [x0, y0, x1, y1], label }) => [x0, y0, x1, y1, record.className(label)]);
   }
 
   /** @param {string} name */
@@ -255,26 +297,7 @@ export class Lesson {
 
   // ---- page ---------------------------------------------------------------------------------
 
-  /** @type {(lesson: {name: string, title: string}, number: number) => HTMLButtonElement} */
-  tab({ name, title }, number) {
-    return h(
-      "button",
-      {
-        type: "button",
-        role: "tab",
-        id: `learn-tab-${name}`,
-        "data-lesson": name,
-        "aria-controls": "learn-panel",
-        onclick: () => this.show(name),
-      },
-      h("span", { class: "learn-number" }, number + 1),
-      title
-    );
-  }
-
   build() {
-    const nav = h("div", { class: "learn-nav", role: "tablist", "aria-label": "Lessons" }, this.tabs);
-    nav.addEventListener("keydown", (event) => this.key(event));
     const left = h(
       "section",
       { class: "learn-picture", "aria-label": "Your picture and boxes" },
@@ -282,62 +305,23 @@ export class Lesson {
       this.tools.node,
       this.notice
     );
-    clear(this.root).append(nav, h("div", { class: "learn-body" }, left, this.panel));
+    clear(this.root).append(this.contents.node, h("div", { class: "learn-body" }, left, this.panel));
     this.show(ORDER[0]);
   }
 
   /** @param {string} name */
   show(name) {
-    if (!this.pages[name]) this.pages[name] = LESSONS[ORDER.indexOf(name)].mount(this);
+    if (!this.pages[name]) {
+      this.pages[name] = LESSONS[ORDER.indexOf(name)].mount(this);
+      this.frames[name] = new LessonFrame(this, name, this.pages[name]);
+    }
     this.page = this.pages[name];
     this.root.dataset.page = name;
-    this.tabs.forEach((tab) => {
-      const here = tab.dataset.lesson === name;
-      tab.setAttribute("aria-selected", String(here));
-      tab.tabIndex = here ? 0 : -1;
-      if (here && this.page !== this.pages[ORDER[0]]) tab.scrollIntoView({ block: "nearest", inline: "nearest" });
-    });
+    this.contents.mark(name);
     this.panel.setAttribute("aria-labelledby", `learn-tab-${name}`);
-    clear(this.panel).append(this.page.node, this.steps(name));
+    clear(this.panel).append(this.frames[name].node, this.contents.steps(name));
     if (this.page.opened && this.state.picture) this.page.opened();
     if (this.state.picture) this.soon();
-  }
-
-  /**
-   * Links to the page before and the page after.
-   * @param {string} name
-   */
-  steps(name) {
-    const at = ORDER.indexOf(name);
-    /** @type {(to: string | undefined, text: string) => HTMLElement} */
-    const link = (to, text) =>
-      to
-        ? widgets.button(text, () => {
-            this.show(to);
-            this.tabs[ORDER.indexOf(to)].focus({ preventScroll: true });
-            this.root.scrollIntoView({ block: "start" });
-          })
-        : h("span", {});
-    const before = ORDER[at - 1];
-    const after = ORDER[at + 1];
-    return h(
-      "div",
-      { class: "learn-steps" },
-      link(before, before ? `← ${LESSONS[at - 1].title}` : ""),
-      link(after, after ? `${LESSONS[at + 1].title} →` : "")
-    );
-  }
-
-  /** @param {KeyboardEvent} event */
-  key(event) {
-    const at = this.tabs.findIndex((tab) => tab.contains(/** @type {Node} */ (event.target)));
-    /** @type {{[key: string]: number}} */
-    const moves = { ArrowLeft: at - 1, ArrowRight: at + 1, Home: 0, End: ORDER.length - 1 };
-    const to = moves[event.key];
-    if (at < 0 || to === undefined || !ORDER[to]) return;
-    event.preventDefault();
-    this.show(ORDER[to]);
-    this.tabs[to].focus();
   }
 }
 

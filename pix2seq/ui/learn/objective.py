@@ -16,6 +16,7 @@ from pix2seq.tokenizer import Tokenizer
 from pix2seq.ui.learn.views import token_view
 
 _CANDIDATES = 5
+_LEAST = 5e-5  # of a bell's probabilities; what is less cannot be seen
 
 
 def teacher_forced_logits(
@@ -35,9 +36,10 @@ def objective(logits: Tensor, pair: TrainingSequence, tokenizer: Tokenizer) -> d
         logits: (L, V) of ``pair.input_ids``.
 
     Returns:
-        Per position the loss, the target's probability and rank (1 is best) and the likeliest
-        tokens; means weighted as in training, over everything and by kind of target; and the loss
-        of a model that finds every token equally likely.
+        Per position the loss, the target's probability and rank (1 is best), the likeliest tokens
+        and, where a coordinate is asked for, how the bins share the probability; means weighted as
+        in training, over everything and by kind of target; and the loss of a model that finds every
+        token equally likely.
     """
     losses = token_losses(logits[None], pair.target_ids[None])[0]
     probs = logits.softmax(-1)
@@ -46,6 +48,7 @@ def objective(logits: Tensor, pair: TrainingSequence, tokenizer: Tokenizer) -> d
     best = probs.topk(min(_CANDIDATES, probs.shape[-1]), dim=-1)
     targets = pair.target_ids
     is_coord = tokenizer.is_coord(targets)
+    bells = probs[:, tokenizer.coord_ids.start : tokenizer.coord_ids.stop]
     is_label = tokenizer.label_mask[targets]
     weights = pair.token_weights
 
@@ -62,13 +65,16 @@ def objective(logits: Tensor, pair: TrainingSequence, tokenizer: Tokenizer) -> d
                 "best": [
                     token_view(tokenizer, i) | {"prob": p} for i, p in zip(ids, ps, strict=True)
                 ],
+                "bell": _bell(bell) if coordinate else None,
             }
-            for loss, prob, rank, ids, ps in zip(
+            for loss, prob, rank, ids, ps, bell, coordinate in zip(
                 losses.tolist(),
                 target_probs[:, 0].tolist(),
                 ranks.tolist(),
                 best.indices.tolist(),
                 best.values.tolist(),
+                bells,
+                (is_coord & (weights > 0)).tolist(),
                 strict=True,
             )
         ],
@@ -78,3 +84,9 @@ def objective(logits: Tensor, pair: TrainingSequence, tokenizer: Tokenizer) -> d
         "eos": mean(~is_coord & ~is_label),
         "uniform": math.log(tokenizer.vocab_size),
     }
+
+
+def _bell(probs: Tensor) -> list[list[float]]:
+    """The bins that hold any probability worth drawing, each with it."""
+    kept = (probs >= _LEAST).nonzero()[:, 0].tolist()
+    return [[i, round(probs[i].item(), 5)] for i in kept]

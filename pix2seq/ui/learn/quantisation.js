@@ -1,24 +1,27 @@
 // Page 1, quantisation: the snapped box over the true one, two corners under a magnifier, and the
 // overlap that a number of bins allows.
 
-import { clear, h, set, svg } from "#kit/elements.js";
+import { clear, h, svg } from "#kit/elements.js";
 import { fixed } from "#kit/numbers.js";
 import { COORDINATES } from "#kit/roles.js";
+import { BinPlot } from "#learn/binplot.js";
+import { sizesSaid } from "#learn/captions.js";
+import { quantisationExercises } from "#learn/exercises.js";
 import { Loupe } from "#learn/loupe.js";
 import * as widgets from "#learn/widgets.js";
 
 /** @import {Frame} from "#kit/photo.js" */
 /** @import {Coordinate} from "#kit/roles.js" */
 /** @import {Answer, LearnBoard} from "#learn/board.js" */
+/** @import {Curve} from "#learn/binplot.js" */
 /** @import {Lesson} from "#learn/lesson.js" */
 
 /** @typedef {{bins: number[], snapped: Frame, errors: Frame, worst: number, iou: number}} Snapped a box */
-/** @typedef {{iou: number[], worst: number[]}} Errors by number of bins */
-/** @typedef {{bins: number[], round: Errors, floor: Errors}} Curve */
 /** @typedef {{bins: number, bin_px: [x: number, y: number], slots: Coordinate[], boxes: Snapped[]}} Grid */
 /** @typedef {Answer & Grid & {worst: number | null, mean_iou: number | null, curve?: Curve}} View */
 
 const PRESETS = [8, 32, 100, 500, 1000, 2000];
+const COARSE = 8; // bins of the prediction: errors that a hand can see
 
 class Quantize {
   /** @param {Lesson} lesson */
@@ -52,11 +55,26 @@ class Quantize {
       },
     });
     this.pitch = widgets.readout("one bin, in pixels of this picture");
-    this.worst = widgets.readout("worst edge error, pixels");
+    this.worst = widgets.readout("worst edge error, pixels of this picture");
+    this.worstBins = widgets.readout("the same, bins: at most ½ when rounding, 1 when flooring");
+    this.onPhoto = widgets.readout("bins on this picture, across × down: the rest of the square is padding");
+    this.words = ["bin", "padded square", "token", "IoU"];
+    this.plan = {
+      ask: () => this.question(),
+      look: () => ({
+        range: /** @type {[number, number]} */ ([0, this.lesson.opened().picture.w]),
+        start: this.lesson.opened().picture.w / 2,
+        unit: "px",
+        slot: /** @type {Coordinate} */ ("xmin"),
+        known: { slot: /** @type {Coordinate} */ ("xmin"), at: this.box.x0 },
+      }),
+      answer: () => this.answer(),
+    };
+    this.sizes = h("span", { "data-learn-sizes": "" });
     this.iou = widgets.readout("mean IoU, snapped with true box");
     this.loupes = [new Loupe("top left", "ymin", "xmin"), new Loupe("bottom right", "ymax", "xmax")];
     this.table = h("tbody");
-    this.plot = new Plot((bins) => {
+    this.plot = new BinPlot((bins) => {
       this.slider.set(bins);
       this.setBins(bins);
     });
@@ -73,12 +91,14 @@ class Quantize {
       h(
         "p",
         { class: "learn-formula p2s-mono" },
+        h("span", {}, "x ∈ [0, 1]: the edge as a share of the padded square"),
         h("span", {}, "bin = round(x · (B − 1))"),
-        h("span", {}, "x′ = bin / (B − 1)")
+        h("span", {}, "x′ = bin / (B − 1)"),
+        h("span", {}, "|x′ − x| ≤ ½ bin")
       ),
       h("div", { class: "learn-controls" }, this.slider.node, this.choice.node),
       this.presets,
-      h("div", { class: "learn-readouts" }, this.pitch.node, this.worst.node, this.iou.node),
+      h("div", { class: "learn-readouts" }, this.pitch.node, this.worst.node, this.worstBins.node, this.iou.node, this.onPhoto.node),
       h(
         "div",
         { class: "learn-split" },
@@ -88,7 +108,9 @@ class Quantize {
       h(
         "p",
         { class: "p2s-soft p2s-small" },
-        "Black: the true edge. Colour: the edge that is read back. Small boxes suffer first. The paper finds 500 bins or more sufficient ",
+        "Black: the true edge. Colour: the edge that is read back. ",
+        this.sizes,
+        " The paper finds 500 bins or more sufficient ",
         widgets.source("ablation on sequence construction"),
         "; bins are fixed at training."
       ),
@@ -104,7 +126,7 @@ class Quantize {
             h(
               "tr",
               {},
-              ["box", "ymin", "xmin", "ymax", "xmax", "error, px", "IoU"].map((name) =>
+              ["box", "ymin, bin", "xmin, bin", "ymax, bin", "xmax, bin", "error, px", "IoU"].map((name) =>
                 h("th", { scope: "col" }, name)
               )
             )
@@ -113,6 +135,43 @@ class Quantize {
         )
       )
     );
+  }
+
+  /** The box that is asked about: the chosen one. */
+  get box() {
+    const { state } = this.lesson;
+    return this.lesson.chosen || state.boxes[0];
+  }
+
+  question() {
+    if (!this.box) return "";
+    const number = this.lesson.state.boxes.indexOf(this.box) + 1;
+    return (
+      `Box ${number}, ${this.box.name}, begins at xmin = ${Math.round(this.box.x0)} px. Written with ${COARSE} bins ` +
+      "and read back, where will that edge, dotted, be? Drag the line."
+    );
+  }
+
+  async answer() {
+    const at = this.lesson.state.boxes.indexOf(this.box);
+    /** @type {View | null} */
+    const view = await this.lesson.ask("learn_quantize", { bins: COARSE, quantizer: "round" });
+    const found = view ? view.boxes[view.kept.indexOf(at)] : undefined;
+    return found ? found.snapped[0] : null;
+  }
+
+  exercises() {
+    if (!this.box) return [];
+    const { frame, vocabulary } = this.lesson.opened();
+    const number = this.lesson.state.boxes.indexOf(this.box) + 1;
+    return quantisationExercises({
+      bins: vocabulary.bins,
+      input: vocabulary.input[0],
+      edge: {
+        name: `xmin of box ${number}`,
+        share: Math.min(Math.max((this.box.x0 - frame[0]) / (frame[2] - frame[0]), 0), 1),
+      },
+    });
   }
 
   opened() {
@@ -161,11 +220,21 @@ class Quantize {
     const [x, y] = view.bin_px;
     this.pitch.set(Math.abs(x - y) < 0.005 ? fixed(x) : `${fixed(x)} × ${fixed(y)}`);
     this.worst.set(fixed(view.worst));
+    this.worstBins.set(view.worst === null ? "–" : fixed(Math.max(...view.boxes.map((box) => worstInBins(box, view)))));
+    const { picture } = this.lesson.opened();
+    const across = [picture.w / x, picture.h / y].map((steps) => Math.min(Math.floor(steps + 0.01) + 1, view.bins));
+    this.onPhoto.set(across.join(" × "));
     this.iou.set(fixed(view.mean_iou, 3));
     this.plot.mark(view);
     const { state } = this.lesson;
     const chosen = Math.max(view.kept.indexOf(state.selected ?? 0), 0);
     const boxes = view.kept.map((index) => state.boxes[index]);
+    this.sizes.textContent = sizesSaid(
+      view.boxes.flatMap(({ iou }, i) => {
+        const box = boxes[i];
+        return box ? [{ name: `${view.kept[i] + 1} ${box.name}`, iou, area: (box.x1 - box.x0) * (box.y1 - box.y0) }] : [];
+      })
+    );
     clear(this.table).append(
       ...view.boxes.map((box, i) =>
         h(
@@ -215,67 +284,12 @@ class Quantize {
   }
 }
 
-/** Mean IoU over the number of bins for both quantisers; a click chooses the number. */
-class Plot {
-  /** @param {(bins: number) => void} choose */
-  constructor(choose) {
-    /** @type {SVGCircleElement | null} */
-    this.dot = null;
-    this.size = { w: 360, h: 168, left: 34, bottom: 24, top: 8, right: 8 };
-    this.svg = svg("svg", {
-      viewBox: `0 0 ${this.size.w} ${this.size.h}`,
-      role: "img",
-      "aria-label": "Mean IoU over the number of bins",
-    });
-    this.node = h("figure", { class: "learn-plot" }, this.svg);
-    this.svg.addEventListener("click", (event) => {
-      const at = this.svg.getBoundingClientRect();
-      const x = ((event.clientX - at.left) / at.width) * this.size.w;
-      const share = (x - this.size.left) / (this.size.w - this.size.left - this.size.right);
-      choose(Math.round(8 * 250 ** Math.min(Math.max(share, 0), 1)));
-    });
-  }
-
-  /** @param {number} bins */
-  x(bins) {
-    const { w, left, right } = this.size;
-    return left + (Math.log(bins / 8) / Math.log(250)) * (w - left - right);
-  }
-
-  /** @param {number} iou */
-  y(iou) {
-    const { h: tall, bottom, top } = this.size;
-    return top + (1 - iou) * (tall - bottom - top);
-  }
-
-  /** @param {Curve} curve */
-  load(curve) {
-    const path = (/** @type {number[]} */ values) =>
-      values.map((iou, i) => `${i ? "L" : "M"}${this.x(curve.bins[i])} ${this.y(iou)}`).join("");
-    const { w, h: tall, left, bottom, right } = this.size;
-    clear(this.svg).append(
-      ...[0, 0.5, 1].flatMap((value) => [
-        svg("line", { class: "learn-axis", x1: left, x2: w - right, y1: this.y(value), y2: this.y(value) }),
-        svg("text", { x: left - 6, y: this.y(value) + 4, "text-anchor": "end" }, value.toFixed(1)),
-      ]),
-      ...[8, 32, 100, 500, 2000].map((value) =>
-        svg("text", { x: this.x(value), y: tall - bottom + 15, "text-anchor": value === 2000 ? "end" : "middle" }, value)
-      ),
-      svg("path", { class: "learn-curve", d: path(curve.round.iou) }),
-      svg("path", { class: "learn-curve dashed", d: path(curve.floor.iou) }),
-      svg("text", { class: "learn-axis-name", x: w - right, y: this.y(0) - 8, "text-anchor": "end" }, "IoU over bins: round ―, floor ┄")
-    );
-    this.dot = svg("circle", { class: "learn-dot", r: 4.5, cx: -9, cy: -9 });
-    this.svg.append(this.dot);
-  }
-
-  /** @param {View} view */
-  mark(view) {
-    if (this.dot && view.mean_iou !== null) {
-      set(this.dot, { cx: this.x(view.bins), cy: this.y(view.mean_iou) });
-    }
-  }
-}
+/**
+ * A box's worst edge in bins; the bins of both axes are of one size but for rounding.
+ * @type {(box: Snapped, view: View) => number}
+ */
+const worstInBins = ({ errors }, { bin_px: [x, y] }) =>
+  Math.max(...errors.map((error, i) => Math.abs(error) / (i % 2 ? x : y)));
 
 export const quantize = {
   name: "quantize",

@@ -5,6 +5,7 @@ import { clear, h, set, svg } from "#kit/elements.js";
 import { plural } from "#kit/numbers.js";
 import { isCoordinate, isVertical, ROLE_MEANING, SLOTS } from "#kit/roles.js";
 import { boxNumber } from "#learn/board.js";
+import { sequenceExercises } from "#learn/exercises.js";
 import * as widgets from "#learn/widgets.js";
 
 /** @import {Frame} from "#kit/photo.js" */
@@ -59,7 +60,13 @@ class Sentence {
         this.fill();
       },
     });
-    this.lines = h("ol", { class: "learn-sentence", "aria-label": "The sentence" });
+    this.words = ["token", "vocabulary", "ymin, why first", "EOS"];
+    this.plan = {
+      ask: () => this.question(),
+      look: () => this.asked(),
+      answer: async () => this.first()?.x0 ?? null,
+    };
+    this.lines = h("ol", { class: "learn-sentence learn-answer", "aria-label": "The sentence" });
     this.lines.addEventListener("pointerleave", () => this.point(null));
     this.count = h("p", { class: "p2s-soft p2s-small", role: "status" });
     this.shelf = h("div", { class: "learn-vocabulary" });
@@ -75,7 +82,12 @@ class Sentence {
         this.slots(),
         ". A picture's objects are a set, a sentence needs an order, and no order is the right one: a new random order for every training step worked best in the paper ",
         widgets.source("ablation on sequence construction"),
-        ". EOS ends the sentence."
+        ". EOS ends the sentence. y comes before x by habit of the reference code; what matters is that the order within an object never changes."
+      ),
+      h(
+        "p",
+        {},
+        "What if they are written in another order? Shuffle: it is the same picture, so the same objects. In Write, put another ymin in place of the first one, and the model writes the others behind it: nothing is lost, only the order."
       ),
       h("div", { class: "learn-controls" }, this.orders.node, this.show.node),
       h("div", { class: "learn-row" }, this.again),
@@ -92,6 +104,46 @@ class Sentence {
       i ? " " : "",
       h("span", { class: "p2s-role", "data-slot": slot }, slot),
     ]);
+  }
+
+  /** The box that the sentence begins with. */
+  first() {
+    const { view } = this;
+    return view && view.order.length ? this.lesson.state.boxes[view.kept[view.order[0]]] : undefined;
+  }
+
+  question() {
+    const box = this.first();
+    if (!box) return "";
+    return (
+      `The sentence begins with ymin: its first object begins ${Math.round(box.y0)} px from the top, the line that is drawn. ` +
+      "Which object is it, and where will xmin be? Drag the other line."
+    );
+  }
+
+  asked() {
+    const { picture } = this.lesson.opened();
+    const box = this.first();
+    return {
+      range: /** @type {[number, number]} */ ([0, picture.w]),
+      start: picture.w / 2,
+      unit: "px",
+      slot: /** @type {Coordinate} */ ("xmin"),
+      known: { slot: /** @type {Coordinate} */ ("ymin"), at: box ? box.y0 : 0 },
+    };
+  }
+
+  exercises() {
+    const { view } = this;
+    if (!view || !view.order.length) return [];
+    const { vocabulary } = this.lesson.opened();
+    const coordinates = vocabulary.layout.find((part) => part.kind === "coord");
+    return sequenceExercises({
+      objects: view.order.length,
+      most: vocabulary.maxObjects,
+      coordinate: coordinates ? coordinates.first : 0,
+      bin: Math.round(vocabulary.bins / 3),
+    });
   }
 
   opened() {
@@ -153,7 +205,8 @@ class Sentence {
     const { maxObjects } = this.lesson.opened().vocabulary;
     this.count.textContent =
       `${plural(objects, "object", "objects")} × 5 + EOS = ${view.tokens.length} tokens, of a vocabulary of ${this.size}.` +
-      (view.left_out ? ` ${view.left_out} left out: this checkpoint writes at most ${maxObjects} objects.` : "");
+      ` At ${maxObjects} objects this checkpoint's sentence is full: it learned from sentences that long.` +
+      (view.left_out ? ` ${view.left_out} left out.` : "");
   }
 
   /** @type {(token: Written, index: number) => HTMLElement} */

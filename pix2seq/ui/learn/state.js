@@ -3,7 +3,9 @@
 
 /** @import {Frame, Picture} from "#kit/photo.js" */
 /** @import {LearnBoard, LearnBox} from "#learn/board.js" */
+/** @import {Exercise} from "#learn/exercises.js" */
 /** @import {Row} from "#learn/lines.js" */
+/** @import {Plan} from "#learn/predict.js" */
 
 /** @typedef {{kind: string, first: number, last: number, count: number, text: string}} Part of a vocabulary */
 
@@ -11,6 +13,7 @@
  * @typedef {object} LearnVocabulary
  * @property {number} bins
  * @property {number} size
+ * @property {[width: number, height: number]} input what the model sees, in pixels
  * @property {boolean} noise whether it has the noise class
  * @property {number} maxObjects
  * @property {string[]} classes
@@ -18,6 +21,8 @@
  */
 
 /** @typedef {{picture: Picture, frame: Frame, vocabulary: LearnVocabulary}} Opened */
+/** @typedef {{title: string, images: number, text: string}} Measured what the experiments found */
+/** @typedef {{threshold: number, top_p: number, score: string}} Recommended settings of a checkpoint */
 
 /**
  * How a training pair is made (`AugmentConfig` in Python).
@@ -37,6 +42,8 @@
  * @property {Frame | null} frame where coordinates 0 and 1 lie in it
  * @property {Row[] | null} truth its true boxes, where they are known
  * @property {LearnVocabulary | null} vocabulary
+ * @property {Recommended} recommended
+ * @property {Measured[]} measured with these weights; empty if nobody did
  * @property {LearnBox[]} boxes
  * @property {"truth" | "model" | "visitor"} boxesBy whose they are
  * @property {number | null} selected
@@ -54,6 +61,9 @@
  * @property {() => Promise<void>} update ask anew
  * @property {() => void} [opened] another picture, or vocabulary
  * @property {(board: LearnBoard) => "own" | null} [paint]
+ * @property {Plan} [plan] what is predicted before anybody looks
+ * @property {string[]} [words] of the glossary
+ * @property {() => Exercise[]} [exercises] two, or none while there is nothing to ask about
  */
 
 /** @typedef {State & Opened & {error?: string}} Answer to a picture that is asked for */
@@ -68,6 +78,8 @@ export const newState = () => ({
   frame: null,
   truth: null,
   vocabulary: null,
+  measured: [],
+  recommended: { threshold: 0, top_p: 0.4, score: "class" },
   boxes: [],
   boxesBy: "visitor",
   selected: null,

@@ -15,6 +15,7 @@ import { h } from "#kit/elements.js";
  * @property {Slot} slot
  * @property {number} object
  * @property {Word} input
+ * @property {Slot | "prompt"} input_slot
  * @property {number | null} input_object
  * @property {boolean} corrupted the input's class is not the true one
  * @property {Word} target
@@ -169,7 +170,7 @@ function inputCell(view, column) {
       "data-of": blank ? "blank" : real ? "real" : "noise",
       "data-word": isWord(column.input.text),
       class: column.corrupted ? "corrupted" : null,
-      title: column.corrupted ? "not the true class: the input may not give the answer away" : null,
+      title: column.corrupted ? "not the true class: replaced, so that nothing leans on it" : null,
     },
     column.input.text
   );
@@ -191,6 +192,20 @@ function targetCell(view, column) {
     column.target.text
   );
 }
+
+/**
+ * What each cell of the row below is; input and target are a step apart, so each has its own.
+ * @param {string[]} slots
+ */
+const headings = (slots) =>
+  h(
+    "tr",
+    { class: "learn-headings" },
+    h("td", {}),
+    slots.map((slot) =>
+      h("td", {}, h("span", { class: "p2s-column", "data-slot": slot }, slot === "prompt" ? "BOS" : slot))
+    )
+  );
 
 /**
  * A training pair as one small table per object. `extra(column, index)` adds a row of cells;
@@ -231,21 +246,11 @@ export const pairTables = (view, { extra, extraName, onfocus } = {}) => {
         title
       ),
       h(
-        "thead",
-        {},
-        h(
-          "tr",
-          {},
-          h("td", {}),
-          group.map(([column]) =>
-            h("th", { scope: "col" }, h("span", { class: "p2s-column", "data-slot": column.slot }, column.slot))
-          )
-        )
-      ),
-      h(
         "tbody",
         {},
+        headings(group.map(([column]) => column.input_slot)),
         row("input", group.map(([column]) => inputCell(view, column))),
+        headings(group.map(([column]) => column.slot)),
         row("target", group.map(([column]) => targetCell(view, column))),
         row(
           "weight",
@@ -265,6 +270,6 @@ export const pairLegend = () =>
     { class: "learn-legend" },
     h("li", { "data-of": "real" }, "real object"),
     h("li", { "data-of": "noise" }, "noise object"),
-    h("li", { class: "corrupted" }, "class hidden from the input"),
+    h("li", { class: "corrupted" }, "class replaced in the input"),
     h("li", { class: "na" }, "n/a: weight 0")
   );

@@ -1,0 +1,95 @@
+"""Lesson 6, architecture and training: what the network is made of, and how its loss fell.
+
+The curve is that of the runs that made the bundled checkpoint; other checkpoints have none here.
+``python -m pix2seq.ui.learn.training RUN.jsonl ...`` records it from their ``metrics.jsonl``.
+"""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+import torch
+
+from pix2seq import files
+from pix2seq.checkpoints import weights_checksum
+from pix2seq.predictor import ImageEncoding, Predictor
+from pix2seq.ui.visit.evidence import FOLDER
+
+_POINTS = 40  # of each run's curve
+
+
+def architecture(predictor: Predictor, encoding: ImageEncoding) -> dict:
+    """The network in numbers: what is seen, remembered and written, and where the weights are."""
+    model, config = predictor.model, predictor.tokenizer.config
+    height, width = predictor.preprocess.image_size
+    cells, dim = encoding.memory.shape[1:]
+    parts = {name: _weights(getattr(model, name, None)) for name in ("encoder", "decoder")}
+    stack = getattr(getattr(model, "config", None), "decoder", None)
+    return {
+        "input": [width, height],
+        "cells": cells,
+        "dim": dim,
+        "vocabulary": config.vocab_size,
+        "longest": predictor.tokenizer.sequence_length(config.max_objects),
+        "objects": config.max_objects,
+        "weights": _weights(model),
+        "parts": parts,
+        "layers": None if stack is None else stack.layers,
+        "heads": None if stack is None else stack.heads,
+    }
+
+
+def _weights(module: torch.nn.Module | None) -> int | None:
+    return None if module is None else sum(p.numel() for p in module.parameters())
+
+
+def load_training(name: str, folder: Path | None = None) -> list[dict] | None:
+    """The runs that made a checkpoint, first to last, if recorded for its present weights:
+    ``name`` and ``curve``, rows of (step counted from the first run's start, coordinate loss, class
+    loss) in nats per token."""
+    path = _path(name, folder)
+    if not path.is_file():
+        return None
+    recording = json.loads(path.read_text(encoding="utf-8"))
+    return recording["runs"] if recording["weights"] == weights_checksum(name) != "" else None
+
+
+def training_record(checksum: str, runs: Sequence[tuple[str, Sequence[dict]]]) -> dict:
+    """A recording of runs, each a name and the rows of its ``metrics.jsonl``."""
+    start, told = 0, []
+    for name, rows in runs:
+        ordered = [row for _, row in sorted({row["step"]: row for row in rows}.items())]
+        size = -(-len(ordered) // _POINTS)
+        groups = [ordered[i : i + size] for i in range(0, len(ordered), size)]
+        told.append({"name": name, "curve": [_point(group, start) for group in groups]})
+        start += ordered[-1]["step"]
+    return {"weights": checksum, "runs": told}
+
+
+def _point(rows: Sequence[dict], start: int) -> list[float]:
+    def mean(key: str) -> float:
+        return round(sum(row[key] for row in rows) / len(rows), 4)
+
+    return [start + rows[-1]["step"], mean("coord_loss"), mean("class_loss")]
+
+
+def _path(name: str, folder: Path | None) -> Path:
+    return (folder or FOLDER) / f"{Path(name).name}-training.json"
+
+
+def main(paths: Sequence[str]) -> int:
+    """Record how the bundled checkpoint was trained."""
+    runs = [
+        (Path(path).stem, [json.loads(line) for line in Path(path).read_text().splitlines()])
+        for path in paths
+    ]
+    text = json.dumps(training_record(weights_checksum("mini"), runs), separators=(",", ":"))
+    files.write_text(_path("mini", None), text + "\n")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

@@ -81,6 +81,15 @@ class CompareHandlers:
             self.context.runs.add(run)
         yield from write_both(a, b, delay=lambda: sessions.delay(session))
 
+    def open_page(self, request: gr.Request) -> list:
+        """A visitor arrives: the pair that the link names, as its values for the menu and both
+        sides; nothing changes where it names none."""
+        wanted = str(request.query_params.get("pair", "")) if request is not None else ""
+        predictor = self.context.default_predictor()
+        if wanted not in PRESETS or predictor is None:
+            return [gr.skip()] * (1 + 2 * len(Side.NAMES))
+        return [wanted, *_updates(wanted, resolved_defaults(predictor), predictor)]
+
     def choose_preset(self, preset: str, checkpoint: str, *values) -> list:
         """Set both sides' widgets to a preset, on top of what *Write* has."""
         try:
@@ -181,6 +190,10 @@ def build_two_settings(context: AppContext) -> None:
     preset.input(
         handlers.choose_preset, [preset, context.checkpoint, *base_widgets], side_widgets, **quiet
     )
+    preset.change(
+        None, preset, js="(name) => P2S.call('said', 'pair', name)", api_visibility="private"
+    )
+    gr.on(None, handlers.open_page, None, [preset, *side_widgets], **quiet)
     context.loaded.change(
         handlers.follow_checkpoint, [preset, context.loaded], side_widgets, **quiet
     )

@@ -1,13 +1,13 @@
 // The lab's opening: why noise objects, in three steps. Numbers, sentences and boxes are those of one
 // recorded file; a score threshold moves through all of them.
 
-import { emit } from "#kit/bus.js";
 import { clear, h, partOf } from "#kit/elements.js";
 import { messageOf } from "#kit/errors.js";
 import { plural } from "#kit/numbers.js";
 import { byPlace, calibration, curves } from "#lab/charts.js";
 import { claims, conclusion, sideAt } from "#lab/claims.js";
 import { Gallery } from "#lab/gallery.js";
+import { asked, say } from "#visit/address.js";
 import { ask } from "#visit/questions.js";
 
 /** @import {Claim, Labelled, Recorded, SideName, Verdict} from "#lab/claims.js" */
@@ -163,13 +163,15 @@ export class Argument {
     );
     this.sets.hidden = record.sets.length < 2;
     this.threshold.max = String(record.thresholds.length - 1);
-    const at = record.thresholds.findIndex((value) => value >= OPENING_SCORE);
+    const above = Number.parseFloat(asked("above") ?? "");
+    const wanted = above >= 0 && above <= 1 ? above : OPENING_SCORE;
+    const at = record.thresholds.findIndex((value) => value >= wanted);
     this.threshold.value = String(at);
     clear(this.legend).append(
       ...record.sides.map(({ name, title }) => h("span", { "data-side": name }, title)),
       h("span", { class: "p2s-soft" }, "crosses: 95 % intervals")
     );
-    this.choose(record, record.sets[0]);
+    this.choose(record, record.sets.find((set) => set.title === asked("set")) || record.sets[0]);
   }
 
   /** @type {(record: Recorded, set: Labelled) => void} */
@@ -213,7 +215,8 @@ export class Argument {
     this.drawSteps();
     this.verdict.textContent = conclusion(set, at);
     this.showGallery();
-    emit("place");
+    say("set", set.title);
+    say("above", words);
   }
 
   drawSteps() {
@@ -270,7 +273,6 @@ export class Argument {
     this.kind = { side, verdict };
     this.drawSteps();
     this.showGallery();
-    emit("place");
   }
 
   showGallery() {

@@ -121,6 +121,13 @@ class LabHandlers:
     def stop(self, request: gr.Request) -> None:
         self.jobs.stop(session_of(request))
 
+    def open_page(self, checkpoint: str, request: gr.Request) -> tuple:
+        """A visitor arrives: the sweep that the link names, for the menu and the sheet."""
+        wanted = str(request.query_params.get("sweep", "")) if request is not None else ""
+        if wanted not in KNOBS:
+            return (gr.skip(),) * 4
+        return wanted, *self.describe(wanted, checkpoint)
+
     def describe(self, knob: str, checkpoint: str) -> tuple:
         """A sweep that has not run yet: its recording if there is one, else its question."""
         if knob not in KNOBS:  # the menu was emptied
@@ -211,4 +218,8 @@ def build_lab_tab(context: AppContext) -> None:
     )
     context.loaded.change(
         lambda name: doubles_text(load_doubles(name)), context.loaded, doubles, **quiet
+    )
+    gr.on(None, handlers.open_page, context.loaded, [knob, sheet, curves, averages], **quiet)
+    knob.change(
+        None, knob, js="(name) => P2S.call('said', 'sweep', name)", api_visibility="private"
     )

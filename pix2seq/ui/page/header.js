@@ -1,9 +1,12 @@
-// The header's switch between light and dark.
+// The header's switch between light and dark; with it starts what keeps the address.
 
 import { h, partOf } from "#kit/elements.js";
+import { startScene } from "#page/scene.js";
 
-/** @param {Element} element */
-export const mountActions = (element) => {
+/** @import {Bridge} from "#visit/questions.js" */
+
+/** @type {(element: Element, bridge: Bridge) => void} */
+export const mountActions = (element, bridge) => {
   const dark = () => document.body.classList.contains("dark");
   const theme = h("button", { type: "button", class: "p2s-button", "data-theme-switch": "" });
   const show = () => {
@@ -27,4 +30,5 @@ export const mountActions = (element) => {
   }
   show();
   partOf(element, "[data-actions]").replaceChildren(theme);
+  startScene(JSON.parse(bridge.props.value));
 };

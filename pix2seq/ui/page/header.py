@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import json
 import os
 
 import gradio as gr
 
+from pix2seq.ui.kit.controls import SETTINGS
 from pix2seq.ui.visit import zero
 from pix2seq.ui.visit.context import AppContext
 
@@ -45,8 +47,9 @@ def build_header(context: AppContext, title: str) -> None:
                 "Duplicate", size="sm", min_width=96, elem_id="duplicate", elem_classes="p2s-button"
             )
         gr.HTML(
+            value=json.dumps({setting.field: setting.link for setting in SETTINGS}),
             html_template=_ACTIONS,
-            js_on_load="P2S.call('mountActions', element);",
+            js_on_load="P2S.call('mountActions', element, { props });",
             apply_default_css=False,
             elem_id="actions",
         )

@@ -15,6 +15,7 @@ import { currentMachine, mountMachine } from "#learn/machine.js";
 import { mountActions } from "#page/header.js";
 import { tourTools } from "#tour/steps.js";
 import { openTour } from "#tour/tour.js";
+import { say } from "#visit/address.js";
 import { currentLesson, currentStage } from "#visit/places.js";
 import * as stage from "#write/hooks.js";
 
@@ -32,6 +33,7 @@ export const hooks = {
   mountLearn,
   mountMachine,
   mountSamples,
+  said: say,
   ...stage,
   checkpoint: (/** @type {string} */ name) => emit("checkpoint", name),
   toggleSheet,

@@ -35,12 +35,15 @@ export const pressTab = (name) => {
 const LATER = [250, 1500]; // ms in which Gradio makes a panel that is opened for the first time
 
 /**
- * Be told when another tab comes into view.
+ * Be told when another tab comes into view; the header stands before there are any.
  * @param {() => void} callback
  */
 export const onTab = (callback) => {
   const bar = document.querySelector("#tabs > .tab-wrapper");
-  if (!bar) return;
+  if (!bar) {
+    setTimeout(() => onTab(callback), LATER[0]);
+    return;
+  }
   new MutationObserver(() => {
     callback();
     for (const wait of LATER) setTimeout(callback, wait);

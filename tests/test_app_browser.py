@@ -73,6 +73,8 @@ def upload(page, path):
         page.wait_for_function("P2S.stage().record.image === null")
     page.set_input_files("#image input[type=file]", path)
     page.wait_for_function("P2S.stage().record.image?.w === 120")
+    # Nobody has pressed Run: a picture of one's own is written about at once.
+    page.wait_for_function("P2S.stage().record.run && P2S.stage().record.state === 'done'")
 
 
 def wait_for_state(page, state):

@@ -87,3 +87,40 @@ def test_what_a_link_cannot_have_is_left_out(chromium, replay, link):
     with browser_page(chromium, replay + link) as page:
         page.wait_for_function("P2S.stage().record.tokens.length === 80")
         assert page.evaluate("P2S.stage().selected") is None
+
+
+def test_the_first_object_is_written_at_reading_speed_and_the_rest_fast(chromium, replay):
+    with browser_page(chromium, replay) as page:
+        caption = page.locator("[data-caption]")
+        for words in ("top edge", "left edge", "name"):
+            page.wait_for_function(
+                "words => document.querySelector('[data-caption]').textContent.includes(words)",
+                arg=words,
+            )
+            assert page.evaluate("P2S.stage().shown") <= 5
+        page.wait_for_function("P2S.stage().shown === 80 && !P2S.stage().playing")
+        assert caption.is_hidden()
+        page.evaluate("P2S.stage().togglePlay()")
+        page.wait_for_timeout(300)
+        assert caption.is_hidden(), "a replay is nobody's first minute"
+
+
+def test_whoever_touches_the_sentence_ends_the_reading(chromium, replay):
+    with browser_page(chromium, replay) as page:
+        page.locator("[data-caption]").wait_for(state="visible")
+        page.evaluate("P2S.stage().select(6)")
+        assert page.locator("[data-caption]").is_hidden()
+        assert page.evaluate("P2S.stage().playing") is False
+
+
+def test_a_finding_is_copied_with_its_picture_settings_sentence_and_link(chromium, replay):
+    with browser_page(chromium, replay + "?ex=scene-26&token=7") as page:
+        page.wait_for_function("P2S.stage().selected === 6")
+        page.evaluate("document.querySelector('.p2s-share').open = true")
+        page.evaluate("document.querySelector('[data-copy=finding]').click()")
+        page.wait_for_function("document.querySelector('.p2s-code').value.includes('Link:')")
+        text = page.input_value(".p2s-code")
+        assert "Picture: example:scene-26" in text and "top_p=0.4" in text
+        assert "1  172 18 239 103 teddy bear" in text
+        assert "token 7: xmin 150, probability 0.29" in text
+        assert "ex=scene-26" in text and "token=7" in text

@@ -8,6 +8,7 @@ import { currentTab, onTab, pressTab, TABS } from "#kit/tabs.js";
 import { addressChanged, asked, askedNumber, inAddress, said } from "#visit/address.js";
 import { currentStage } from "#visit/places.js";
 
+/** @import {Part} from "#visit/address.js" */
 /** @import {StageOnView} from "#visit/places.js" */
 /** @typedef {{[option: string]: string}} Links the key of every option in a link */
 
@@ -43,14 +44,14 @@ const plain = (value) => {
 /**
  * What is on the stage, as far as a link can bring it back: an example with the settings it was written
  * with; a recorded run plays by its example's name alone.
- * @type {(stage: StageOnView, links: Links) => import("#visit/address.js").Part}
+ * @type {(stage: StageOnView, links: Links) => Part}
  */
 export const stagePart = (stage, links) => {
   const { record, selected } = stage;
   const { options, checkpoint, parent } = record.header;
   const example = record.image?.example || null;
   const keys = Object.values(links);
-  /** @type {import("#visit/address.js").Part} */
+  /** @type {Part} */
   const part = { ex: example, ckpt: null, token: null, ...Object.fromEntries(keys.map((key) => [key, null])) };
   if (!example || parent) return part; // an own photo stays here, an edited sentence is nobody's settings
   if (selected !== null) part.token = selected + 1;

@@ -3,6 +3,8 @@
 
 import { h } from "#kit/elements.js";
 import { download } from "#kit/files.js";
+import { addressOf, scene } from "#visit/address.js";
+import { findingOf } from "#write/finding.js";
 import { recordFromFile } from "#write/replay.js";
 
 const KINDS = [
@@ -13,6 +15,7 @@ const KINDS = [
   ["coco", "COCO", "the boxes as COCO results"],
 ];
 const COPIES = [
+  ["finding", "My finding"],
   ["link", "Link"],
   ["python", "Python"],
   ["command", "Command"],
@@ -109,6 +112,10 @@ export class Share {
   }
 
   async copy(kind, text) {
+    if (kind === "finding") {
+      await this.give(findingOf(this.stage, addressOf(location.href, scene())), text);
+      return;
+    }
     const { record, values } = this.stage;
     const answer = await this.stage.ask("snippets", { run: record.run, values });
     if (answer.error) {
@@ -127,6 +134,11 @@ export class Share {
       }
       content = `${location.origin}${location.pathname}${content}`;
     }
+    await this.give(content, text);
+  }
+
+  /** Copy, or show for copying by hand. */
+  async give(content, text) {
     this.code.value = content;
     this.code.hidden = false;
     try {

@@ -13,6 +13,7 @@ import { Inspector } from "#write/inspector.js";
 import { stateMessage, statusLine } from "#write/messages.js";
 import { Notice } from "#write/notice.js";
 import { Objects } from "#write/objects.js";
+import { Opening } from "#write/opening.js";
 import { Pointer } from "#write/pointer.js";
 import { Prompt } from "#write/prompt.js";
 import { Reply } from "#write/reply.js";
@@ -41,6 +42,8 @@ export class Stage {
 
   build() {
     this.photo = new Photo(this);
+    this.opening = new Opening(this);
+    this.photo.node.append(this.opening.node);
     this.sentence = new Sentence(this);
     this.timeline = new Timeline(this);
     this.objects = new Objects(this);
@@ -127,7 +130,10 @@ export class Stage {
     const { replay } = this.record.header;
     if (!replay && (!known || this.busy())) this.objects.follow(this.record);
     this.changed();
-    if (!known && replay) this.togglePlay();
+    if (!known && replay) {
+      this.opening.begin();
+      this.togglePlay();
+    }
     this.showAnswer();
     emit("record", this.record);
   }
@@ -155,6 +161,7 @@ export class Stage {
     this.selected = null;
     this.hovered = null;
     this.filtered = null;
+    this.opening.end();
     clearTimeout(this.timer);
     this.changed();
   }
@@ -265,6 +272,7 @@ export class Stage {
 
   pause() {
     this.playing = false;
+    this.opening.end();
     clearTimeout(this.timer);
     this.changed();
   }
@@ -288,7 +296,8 @@ export class Stage {
       this.playing = false;
       return;
     }
-    this.timer = setTimeout(() => this.advance(), 1000 / (this.pace || 120));
+    const wait = this.opening.pause() ?? 1000 / (this.pace || 120);
+    this.timer = setTimeout(() => this.advance(), wait);
   }
 
   // ---- talking to Python -------------------------------------------------------------------

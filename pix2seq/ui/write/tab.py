@@ -162,7 +162,9 @@ def build_write_tab(context: AppContext) -> None:
         return image, name, shown, seed + 1
 
     def own_photo(path, request: gr.Request):
-        return handlers.show_picture(path, request), ""
+        shown = handlers.show_picture(path, request)
+        usable = json.loads(shown[1:].partition("\n")[0]).get("image") is not None
+        return shown, "", "run" if usable else ""
 
     gallery.select(choose_example, None, [context.image, example, context.stage], **quiet)
     scene.click(
@@ -170,7 +172,11 @@ def build_write_tab(context: AppContext) -> None:
     )
     # Uploads, the webcam and the clipboard all fire `upload`. `input` would also fire when the
     # picture is removed, still with the old value.
-    context.image.upload(own_photo, context.image, [context.stage, example], **quiet)
+    # A picture of one's own is written about at once.
+    shown = context.image.upload(
+        own_photo, context.image, [context.stage, example, linked], **quiet
+    )
+    shown.then(start_if_linked, [linked, *sources], **writing).then(None, **settled)
     context.image.clear(
         lambda: (record.picture_line(None), ""), None, [context.stage, example], **quiet
     )

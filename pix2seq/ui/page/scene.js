@@ -3,7 +3,7 @@
 // keeps its own key.)
 
 import { currentDock } from "#fork/dock.js";
-import { on } from "#kit/bus.js";
+import { emit, on } from "#kit/bus.js";
 import { currentTab, onTab, pressTab, TABS } from "#kit/tabs.js";
 import { addressChanged, asked, askedNumber, inAddress, said } from "#visit/address.js";
 import { currentStage } from "#visit/places.js";
@@ -111,6 +111,7 @@ async function arrive() {
   if (panel && /^[a-z]+$/.test(panel) && (await until(() => currentDock() && currentStage()?.record.run))) {
     currentDock()?.show(panel);
   }
+  if (asked("tour") === "1") emit("tour");
   const token = askedNumber("token", 1, 5000);
   if (token === null) return;
   const there = () => {

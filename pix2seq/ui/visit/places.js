@@ -14,6 +14,8 @@
  * @property {boolean} drawerOpen
  * @property {() => boolean} busy
  * @property {() => void} changed
+ * @property {Map<string, Record>} records of this visit, by run
+ * @property {(record: Record) => void} open put another record on view
  * @property {(index: number | null) => void} select
  * @property {() => void} pause stop a replay
  * @property {(count: number) => void} seek put so many tokens on view

@@ -13,12 +13,14 @@ export class Opening {
     this.active = false;
     this.seen = false;
     this.node = h("p", { class: "p2s-caption", "data-caption": "", hidden: "" });
+    stage.photo.node.append(this.node);
   }
 
   /** A recording begins to play; only the visit's first one is read aloud. */
-  begin() {
+  play() {
     this.active = !this.seen;
     this.seen = true;
+    this.stage.togglePlay();
   }
 
   /** Whoever touches the sentence has understood. */
@@ -27,10 +29,10 @@ export class Opening {
     this.node.hidden = true;
   }
 
-  /** ms to the next token, `null` where it goes at the pace of any replay. */
-  pause() {
-    if (!this.active) return null;
-    const { shown } = this.stage;
+  /** ms to the next token. */
+  wait() {
+    const { pace, shown } = this.stage;
+    if (!this.active) return 1000 / (pace || 120);
     this.caption(shown);
     return READING[shown - 1] ?? FAST;
   }

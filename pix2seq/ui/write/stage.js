@@ -43,7 +43,6 @@ export class Stage {
   build() {
     this.photo = new Photo(this);
     this.opening = new Opening(this);
-    this.photo.node.append(this.opening.node);
     this.sentence = new Sentence(this);
     this.timeline = new Timeline(this);
     this.objects = new Objects(this);
@@ -130,10 +129,7 @@ export class Stage {
     const { replay } = this.record.header;
     if (!replay && (!known || this.busy())) this.objects.follow(this.record);
     this.changed();
-    if (!known && replay) {
-      this.opening.begin();
-      this.togglePlay();
-    }
+    if (!known && replay) this.opening.play();
     this.showAnswer();
     emit("record", this.record);
   }
@@ -296,8 +292,7 @@ export class Stage {
       this.playing = false;
       return;
     }
-    const wait = this.opening.pause() ?? 1000 / (this.pace || 120);
-    this.timer = setTimeout(() => this.advance(), wait);
+    this.timer = setTimeout(() => this.advance(), this.opening.wait());
   }
 
   // ---- talking to Python -------------------------------------------------------------------

@@ -1,5 +1,5 @@
-"""The tour, followed to its last step in a real browser: it finds what it talks about, and every step
-shows what its text says, held against the recording that it tells."""
+"""The tour, followed to its last step in a real browser: every step shows
+what its text says, held against the recording that it tells."""
 
 from __future__ import annotations
 

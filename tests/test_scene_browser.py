@@ -67,7 +67,7 @@ def test_a_page_opened_by_its_own_address_shows_the_same(chromium, replay):
     [
         ("?tab=learn&lesson=infer", "[data-lesson=infer][aria-selected=true]"),
         ("?tab=lab&sweep=num_bins", "[data-lab]:has-text('How fine must coordinates be')"),
-        ("?tab=compare", "#tab-compare"),
+        ("?tab=compare&pair=bins", "#tab-compare"),
         ("?tab=about", "#tab-about"),
     ],
 )

@@ -26,14 +26,15 @@ from pix2seq.ui.visit import record
 from pix2seq.ui.visit.context import MODEL_QUEUE, AppContext
 from pix2seq.ui.visit.pictures import PictureAnswers
 from pix2seq.ui.visit.runs import Run
-from pix2seq.ui.visit.visitor import session_of, toast
+from pix2seq.ui.visit.visitor import said, session_of, toast
 
 _OPENING_PRESET = "argmax"
 _TEMPLATE = '<div class="p2s p2s-compare" data-compare data-state="idle"></div>'
 
-# `look` asks for the picture on view; Gradio finds a component's events by their quoted names.
+# `look` asks for the picture on view, `wish` for the pair that a link names; Gradio finds a
+# component's events by their quoted names.
 _ON_LOAD = """
-const events = ["look"];
+const events = ["look", "wish"];
 P2S.call("mountCompare", element, { props, server, trigger, watch, events });
 """
 
@@ -81,12 +82,11 @@ class CompareHandlers:
             self.context.runs.add(run)
         yield from write_both(a, b, delay=lambda: sessions.delay(session))
 
-    def open_page(self, request: gr.Request) -> list:
-        """A visitor arrives: the pair that the link names, as its values for the menu and both
-        sides; nothing changes where it names none."""
-        wanted = str(request.query_params.get("pair", "")) if request is not None else ""
+    def wish(self, wanted: object) -> list:
+        """The pair that a link names, as its values for the menu and both sides; no other name
+        changes anything."""
         predictor = self.context.default_predictor()
-        if wanted not in PRESETS or predictor is None:
+        if not isinstance(wanted, str) or wanted not in PRESETS or predictor is None:
             return [gr.skip()] * (1 + 2 * len(Side.NAMES))
         return [wanted, *_updates(wanted, resolved_defaults(predictor), predictor)]
 
@@ -193,7 +193,11 @@ def build_two_settings(context: AppContext) -> None:
     preset.change(
         None, preset, js="(name) => P2S.call('said', 'pair', name)", api_visibility="private"
     )
-    gr.on(None, handlers.open_page, None, [preset, *side_widgets], **quiet)
+
+    def wish(event: gr.EventData):
+        return handlers.wish(said(event._data).get("pair"))
+
+    view.wish(wish, None, [preset, *side_widgets], **quiet)
     context.loaded.change(
         handlers.follow_checkpoint, [preset, context.loaded], side_widgets, **quiet
     )

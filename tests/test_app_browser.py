@@ -97,8 +97,11 @@ def test_upload_run_stop_and_run_again(page, photo):
     upload(page, photo())
     choose_speed(page, "2 tokens / s")
     page.evaluate("() => { window.seen = []; P2S.on('drawn', (stage) => seen.push(stage.shown)); }")
+    before = page.evaluate("P2S.stage().record.run")
     page.click("#run")
-    page.wait_for_selector("[data-box]")
+    page.wait_for_function(
+        "before => P2S.stage().record.run !== before && P2S.stage().shown >= 5", arg=before
+    )
     steps = [n for n in dict.fromkeys(page.evaluate("seen")) if n <= 5]
     assert len(steps) >= 4, f"the tokens came at once, not one after another: {steps}"
     page.click("#stop")

@@ -122,5 +122,5 @@ def test_a_finding_is_copied_with_its_picture_settings_sentence_and_link(chromiu
         text = page.input_value(".p2s-code")
         assert "Picture: example:scene-26" in text and "top_p=0.4" in text
         assert "1  172 18 239 103 teddy bear" in text
-        assert "token 7: xmin 150, probability 0.29" in text
+        assert "token 7: xmin 150, probability 0.2894" in text
         assert "ex=scene-26" in text and "token=7" in text

@@ -4,7 +4,7 @@
 const TITLES = {
   write: "Write",
   compare: "Compare",
-  lab: "P-R lab",
+  lab: "Experiments",
   learn: "Learn",
   about: "About the model",
 };
@@ -17,19 +17,25 @@ const onView = (name) => Boolean(document.querySelector(`#tab-${name}`)?.getClie
 /** The tab on view. */
 export const currentTab = () => TABS.find(onView) || "write";
 
+const AGAIN = 400; // ms after which a press that led nowhere is made again
+let pressed = 0;
+
 /**
- * Press a tab; returns whether it is there to be pressed.
+ * Press a tab; returns whether it is on view. Gradio measures its bar anew whenever it changes, and a
+ * press may get lost meanwhile: ask until it is there.
  * @param {string} name
  */
 export const pressTab = (name) => {
   if (onView(name)) return true;
+  if (Date.now() - pressed < AGAIN) return false;
+  pressed = Date.now();
   const listed = [...document.querySelectorAll("#tabs .overflow-dropdown button")];
   const button = /** @type {HTMLElement | null | undefined} */ (
     document.querySelector(`#tab-${name}-button`) ||
       listed.find((one) => one.textContent?.trim() === TITLES[name])
   );
   button?.click();
-  return Boolean(button);
+  return false;
 };
 
 const LATER = [250, 1500]; // ms in which Gradio makes a panel that is opened for the first time

@@ -43,7 +43,6 @@ export const closeSheet = () => {
 export const openTab = async (name) => {
   closeSheet();
   await until(() => pressTab(name));
-  await until(() => query(`#tab-${name}`)?.getClientRects().length);
 };
 
 /** A panel of the dock under the stage; `null` closes what is open. */

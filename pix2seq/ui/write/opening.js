@@ -11,6 +11,7 @@ export class Opening {
   constructor(stage) {
     this.stage = stage;
     this.active = false;
+    this.rest = false; // of the same sentence, fast
     this.seen = false;
     this.node = h("p", { class: "p2s-caption", "data-caption": "", hidden: "" });
     stage.photo.node.append(this.node);
@@ -26,15 +27,21 @@ export class Opening {
   /** Whoever touches the sentence has understood. */
   end() {
     this.active = false;
+    this.rest = false;
     this.node.hidden = true;
   }
 
   /** ms to the next token. */
   wait() {
     const { pace, shown } = this.stage;
-    if (!this.active) return 1000 / (pace || 120);
-    this.caption(shown);
-    return READING[shown - 1] ?? FAST;
+    if (shown <= 1 && !this.active) this.rest = false; // played again, at the visitor's own pace
+    if (this.active) {
+      this.caption(shown);
+      if (shown <= READING.length) return READING[shown - 1];
+      this.active = false;
+      this.rest = true;
+    }
+    return this.rest ? FAST : 1000 / (pace || 120);
   }
 
   /** @param {number} shown */

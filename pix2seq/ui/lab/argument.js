@@ -75,7 +75,7 @@ export class Argument {
     this.score = h("output", { class: "p2s-mono" });
     this.plot = h("div", { class: "p2s-argument-plot" });
     this.gallery = new Gallery();
-    this.trust = h("div", { class: "p2s-trust" });
+    this.trust = h("div", { class: "p2s-argument-trust" });
     this.note = h("p", { class: "p2s-small", role: "status" });
     this.legend = h("p", { class: "p2s-legend" });
     root.replaceChildren(
@@ -191,7 +191,7 @@ export class Argument {
       h("h3", {}, "Does a score mean what it says?"),
       h(
         "div",
-        { class: "p2s-trust-plots" },
+        { class: "p2s-argument-trustplots" },
         h("figure", {}, calibration(record, set), h("figcaption", {}, "On the diagonal, boxes of score 0.8 are right 8 times in 10. Larger dots hold more boxes.")),
         h("figure", {}, byPlace(record, set), h("figcaption", {}, "By place in the sentence: share that is right (thick) and mean score (thin). Where the lines part, the score cannot be trusted."))
       )
@@ -247,21 +247,21 @@ export class Argument {
       h("p", { "data-claim": name }, said.text),
       h(
         "div",
-        { class: "p2s-counts", role: "group", "aria-label": `${title}: boxes by verdict` },
+        { class: "p2s-tallies", role: "group", "aria-label": `${title}: boxes by verdict` },
         ...KINDS.map((kind) => {
           const pressed = this.kind.side === name && this.kind.verdict === kind;
           return h(
             "button",
             {
               type: "button",
-              class: "p2s-count",
+              class: "p2s-tally",
               "data-verdict": kind,
               "data-count": `${name}-${kind}`,
               "aria-pressed": String(pressed),
               onclick: () => this.pick(name, kind),
             },
-            h("span", { class: "p2s-count-bar", style: { width: `${(100 * counts[kind]) / longest}%` } }),
-            h("span", { class: "p2s-count-text" }, h("strong", {}, counts[kind]), ` ${kind}`)
+            h("span", { class: "p2s-tally-bar", style: { width: `${(100 * counts[kind]) / longest}%` } }),
+            h("span", { class: "p2s-tally-text" }, h("strong", {}, counts[kind]), ` ${kind}`)
           );
         })
       )

@@ -72,7 +72,8 @@ export const startScene = (links) => {
   });
   inAddress("stage", () => {
     const stage = currentStage();
-    return stage && stage.record.image ? stagePart(stage, links) : {};
+    // Before anything is written the server may not have read yet what the address asks for.
+    return stage && stage.record.run ? stagePart(stage, links) : {};
   });
   inAddress("lesson", () => ({
     lesson: currentTab() === "learn" ? lessonOnView() : null,

@@ -1,4 +1,5 @@
-"""Going on with a run: its stored state and the given settings must belong together."""
+"""Beginning a run or going on with one: its folder, its stored state and the given settings must
+belong together."""
 
 from __future__ import annotations
 
@@ -6,11 +7,35 @@ import sys
 from pathlib import Path
 from typing import Any
 
+from tqdm import tqdm
+
 from pix2seq.categories import Categories
 from pix2seq.config import ConfigError, TrainConfig
-from pix2seq.states import State
+from pix2seq.data.survey import listed
+from pix2seq.states import State, holds_run, latest_state
 
-_NAMED = 8  # classes spelled out in a message
+
+def check_free(out: Path, resume: bool) -> None:
+    """Raises ``ConfigError`` where a new run would write over an old one."""
+    if holds_run(out) and not resume:
+        raise ConfigError(f"{out} already holds a run; add --resume or choose another folder")
+
+
+def begin(
+    out: Path, config: TrainConfig, categories: Categories, resume: bool
+) -> tuple[State | None, int]:
+    """The state to go on from, ``None`` for a new run, and the step that it has reached.
+
+    Raises:
+        ConfigError: see ``resumed_step``.
+    """
+    if not resume:
+        return None, 0
+    state = latest_state(out, _warn_damaged)
+    first = resumed_step(out, state, config, categories)
+    if first == config.steps:
+        print(f"{out} is finished: all {first} steps are done", file=sys.stderr)
+    return state, first
 
 
 def resumed_step(
@@ -33,8 +58,8 @@ def resumed_step(
     classes = tuple(categories.name(label) for label in categories.named_labels())
     if state.classes != classes:
         raise ConfigError(
-            f"{out} learned the classes {', '.join(state.classes[:_NAMED])}, the data now has "
-            f"{', '.join(classes[:_NAMED])}; use the same data, or another --out"
+            f"{out} learned the classes {listed(state.classes)}, the data now has "
+            f"{listed(classes)}; use the same data, or another --out"
         )
     stored = type(config).load(out / "train.json")
     changed = _differences(stored.to_dict(), config.to_dict())
@@ -72,3 +97,7 @@ def _differences(old: Any, new: Any, name: str = "") -> dict[str, tuple[Any, Any
 
 def _in_words(changed: dict[str, tuple[Any, Any]], names: list[str]) -> str:
     return ", ".join(f"{name} {changed[name][0]!r} -> {changed[name][1]!r}" for name in names)
+
+
+def _warn_damaged(text: str) -> None:
+    tqdm.write(f"pix2seq: {text}; the one before it is used", file=sys.stderr)

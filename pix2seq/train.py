@@ -38,7 +38,7 @@ from pix2seq.model.pyramid import PyramidEncoder
 from pix2seq.objective import SoftenedLosses, kind_losses, token_losses, weighted_mean
 from pix2seq.optim import WeightAverage, build_optimizer, learning_rate_share
 from pix2seq.reporter import Reporter
-from pix2seq.resume import resumed_step
+from pix2seq.resume import begin, check_free
 from pix2seq.tokenizer import Tokenizer
 from pix2seq.transforms import normalize
 
@@ -115,8 +115,7 @@ def run(config: TrainConfig, out: str | Path, resume: bool = False) -> Path:
     from accelerate.utils import DataLoaderConfiguration
 
     out = Path(out)
-    if states.holds_run(out) and not resume:
-        raise ConfigError(f"{out} already holds a run; add --resume or choose another folder")
+    check_free(out, resume)
     # Processes share each batch, so that a run has as many steps however many there are.
     accelerator = Accelerator(
         cpu=pick_device("auto").type == "cpu",  # else processes without a GPU would not meet
@@ -131,10 +130,8 @@ def run(config: TrainConfig, out: str | Path, resume: bool = False) -> Path:
             f"use a multiple of {processes}"
         )
     tokenizer = build_tokenizer(config)
-    state = states.latest_state(out, warn_damaged) if resume else None
-    first = resumed_step(out, state, config, tokenizer.categories) if resume else 0
+    state, first = begin(out, config, tokenizer.categories, resume)
     if first == config.steps:
-        print(f"{out} is finished: all {first} steps are done", file=sys.stderr)
         return out / "checkpoint"
     model = build_model(config, tokenizer)
     dense = config.dense_weight > 0
@@ -302,7 +299,3 @@ def prepare_folder(out: Path, config: TrainConfig) -> None:
     except OSError as error:
         raise files.cannot_write(out, error) from None
     files.write_text(out / "train.json", config.to_json() + "\n")
-
-
-def warn_damaged(text: str) -> None:
-    tqdm.write(f"pix2seq: {text}; the one before it is used", file=sys.stderr)

@@ -158,6 +158,12 @@ def choose_speed(page: Page, text: str) -> None:
     page.get_by_role("option", name=text).click()
 
 
+def offer_alternatives(page: Page) -> None:
+    """Open the inspector's page on which other tokens are offered."""
+    page.click("[data-panel-tab=change]")
+    page.wait_for_selector("[data-alternative]")
+
+
 def finished(page: Page, before: str | None) -> None:
     """Wait until another run than ``before`` is on the stage, written to its end."""
     page.wait_for_function(

@@ -89,7 +89,7 @@ def test_a_link_carries_every_setting(context, mini):
         query = dict(pair.split("=") for pair in link.removeprefix("?").split("&"))
         assert query["ex"] == run.picture.example
         query = {key: value.replace("%2C", ",") for key, value in query.items()}
-        assert mini.resolve(options_of_link(query)) == run.options, kind
+        assert mini.resolve(options_of_link(query, mini)[0]) == run.options, kind
 
 
 def test_a_visitors_picture_is_called_by_its_file(context, mini, tmp_path, monkeypatch, capsys):

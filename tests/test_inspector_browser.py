@@ -8,7 +8,14 @@ import json
 import pytest
 
 from pix2seq.config import ConfigError
-from tests.browser import browser_page, choose_speed, finished, running_app, write_sentence
+from tests.browser import (
+    browser_page,
+    choose_speed,
+    finished,
+    offer_alternatives,
+    running_app,
+    write_sentence,
+)
 
 pytestmark = [pytest.mark.browser, pytest.mark.timeout(300)]
 
@@ -55,7 +62,7 @@ def test_eos_can_be_opened_and_the_model_goes_on_past_it(page):
 
 def test_keys_undo_an_intervention_and_redo_it(page):
     parent = open_by_keys(page, 0)
-    page.wait_for_selector("[data-alternative]:not([aria-current])")
+    offer_alternatives(page)
     page.locator("[data-alternative]:not([aria-current])").first.focus()
     page.keyboard.press("Enter")
     finished(page, parent)
@@ -68,7 +75,7 @@ def test_keys_undo_an_intervention_and_redo_it(page):
 
 def test_any_class_can_be_chosen_by_keyboard_alone(page):
     parent = open_by_keys(page, 4)
-    page.wait_for_selector("[data-class-choice]")
+    offer_alternatives(page)
     page.focus("[data-class-choice]")
     page.keyboard.type("zebra")
     page.keyboard.press("Tab")

@@ -11,6 +11,7 @@ from tests.browser import (
     browser_page,
     choose_speed,
     finished,
+    offer_alternatives,
     open_tab,
     running_app,
     set_number,
@@ -39,7 +40,7 @@ def test_a_token_tells_its_distribution_and_follows_the_sliders(page):
     page.click("[data-token='4']")
     page.wait_for_selector("[data-token='4'][data-inspect]")
     page.wait_for_selector("[data-pipeline] tbody tr")
-    answers = page.locator("[data-alternative]").all_inner_texts()
+    answers = page.locator("[data-alternative]").all_text_contents()
     assert any("noise" in answer for answer in answers), "the noise class is always listed"
     page.click("[data-token='3']")
     page.wait_for_selector("[data-token='3'][data-inspect]")
@@ -63,6 +64,7 @@ def test_the_lens_counts_what_keeping_on_added(page):
 def test_another_class_is_written_on_and_undone(page):
     parent = page.evaluate("P2S.stage().record.run")
     page.click("[data-token='4']")
+    offer_alternatives(page)
     page.click("[data-alternative]:not([aria-current]) >> nth=0")
     finished(page, parent)
     assert page.locator("[data-ghost]").count() > 0

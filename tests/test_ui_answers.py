@@ -7,13 +7,16 @@ import io
 import math
 
 import pytest
+import torch
+from hypothesis import given
+from hypothesis import strategies as st
 from PIL import Image
 
 from pix2seq.config import SamplingOptions
 from pix2seq.predictor import Predictor
 from pix2seq.ui.visit.runs import Picture, Run
 from pix2seq.ui.visit.writer import write
-from pix2seq.ui.write.answers import Answers
+from pix2seq.ui.write.answers import Answers, inside_share
 from tests import fakes
 from tests.served import SENTENCE, app_context, scripted_predictor, settings_on_view
 
@@ -224,3 +227,20 @@ def test_every_server_function_has_its_name(answers):
     names = [function.__name__ for function in answers.functions()]
     assert names[:4] == ["picture", "loading", "explain", "attention"]
     assert len(set(names)) == len(names) and "answer" not in names
+
+
+@given(
+    st.tuples(st.integers(1, 6), st.integers(1, 6)),
+    st.lists(st.floats(0, 1), min_size=4, max_size=4),
+    st.integers(0, 10_000),
+)
+def test_attention_is_shared_between_a_box_and_what_is_around_it(grid, edges, seed):
+    weights = torch.rand(grid[0] * grid[1], generator=torch.Generator().manual_seed(seed)) + 0.01
+    x0, x1 = sorted(edges[:2])
+    y0, y1 = sorted(edges[2:])
+    inside = inside_share(weights, grid, torch.tensor([x0, y0, x1, y1]))
+    around = [(0, 0, 1, y0), (0, y1, 1, 1), (0, y0, x0, y1), (x1, y0, 1, y1)]
+    outside = sum(inside_share(weights, grid, torch.tensor(box)) for box in around)
+    assert inside + outside == pytest.approx(1, abs=1e-4)
+    even = inside_share(torch.ones(grid[0] * grid[1]), grid, torch.tensor([x0, y0, x1, y1]))
+    assert even == pytest.approx((x1 - x0) * (y1 - y0), abs=1e-4), "even attention: the box's area"

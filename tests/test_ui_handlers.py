@@ -10,7 +10,8 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from pix2seq.config import SamplingOptions
-from pix2seq.ui.kit.controls import NAMES
+from pix2seq.ui.kit.controls import NAMES, SETTINGS
+from pix2seq.ui.visit import record
 from pix2seq.ui.write import handlers as module
 from pix2seq.ui.write import recordings
 from pix2seq.ui.write.handlers import Handlers
@@ -76,8 +77,10 @@ def test_an_unreadable_file_is_named_by_its_own_name(handlers, toasts, tmp_path)
     path = tmp_path / "notes.txt"
     path.write_text("not a picture")
     text = handlers.show_picture(str(path), Visitor())
-    assert "notes.txt" in toasts[0] and str(tmp_path) not in toasts[0]
-    assert "notes.txt" in header(text)["message"]
+    said = header(text)["message"]
+    assert "notes.txt" in said and str(tmp_path) not in said
+    assert toasts == [], "once is enough: the stage says it"
+    assert not record.has_picture(text)
 
 
 @pytest.mark.parametrize(
@@ -285,7 +288,7 @@ def test_a_link_sets_example_settings_and_seed(handlers):
         {"ex": "../../etc/passwd"},
         {"ex": "${alert(1)}"},
         {"ex": "chelsea", "t": "warm"},
-        {"ex": "chelsea", "p": "2"},
+        {"ex": "chelsea", "p": "nan"},
         {"ex": "chelsea", "ckpt": "/etc"},
         {"ex": "chelsea", "eos": "<img src=x onerror=alert(1)>"},
     ],
@@ -294,6 +297,39 @@ def test_a_bad_link_opens_the_page_with_a_toast(handlers, toasts, query):
     record, _, _, _, _, linked, *_ = handlers.open_page(Visitor(**query))
     assert len(toasts) == 1
     assert linked == "" and header(record)["image"] is not None
+
+
+@pytest.mark.parametrize(
+    ("key", "said", "used", "told"),
+    [
+        ("t", "99", 2, "temperature 99 in the link: 2 is the most"),
+        ("t", "-1", 0, "temperature -1 in the link: 0 is the least"),
+        ("p", "0", 0.01, "top-p (nucleus) 0 in the link: 0.01 is the least"),
+        ("n", "1000", 8, "objects at most 1000 in the link: 8 is the most"),
+        ("bins", "1", 2, "coordinate bins 1 in the link: 2 is the least"),
+        ("seed", "-5", 0, "seed -5 in the link: 0 is the least"),
+        ("score", "1.5", 1, "score at least 1.5 in the link: 1 is the most"),
+        ("forbid", "3,999", [3], "forbidden class 999 in the link: this checkpoint has none"),
+    ],
+)
+def test_a_number_out_of_range_in_a_link_is_named_and_moved_into_it(
+    handlers, toasts, monkeypatch, key, said, used, told
+):
+    remarks: list[str] = []
+    monkeypatch.setattr(module, "remark", remarks.append)
+    answer = handlers.open_page(Visitor(ex="chelsea", **{key: said}))
+    assert answer[5] == "run" and toasts == []
+    assert len(remarks) == 1 and remarks[0].startswith(told)
+    place = [setting.link for setting in SETTINGS].index(key)
+    assert answer[6 + place]["value"] == used
+
+
+def test_step_behind_the_end_asks_before_it_begins_anew(handlers, photo):
+    whole = run(handlers, photo)
+    asked = go_on(handlers, whole, {"limit": 1, "hold": True})
+    assert asked == gr.skip(), "the sentence on view stays"
+    anew = go_on(handlers, whole, {"limit": 1})
+    assert anew.count("\nT") == 1 and header(anew)["parent"] is None
 
 
 @pytest.mark.parametrize("shown", [-1, "x", 1.5, None])

@@ -76,15 +76,16 @@ def peaks(probs: np.ndarray, valley: float = VALLEY) -> list[Peak]:
     if not tops:
         return [Peak(0, len(probs) - 1, int(probs.argmax()))]
     cuts = [a + int(smooth[a : b + 1].argmin()) for a, b in pairwise(tops)]
+    heights = smooth.tolist()  # plain numbers are compared faster
     while cuts:
         depth = [
-            smooth[cut] / min(smooth[a], smooth[b])
+            heights[cut] / min(heights[a], heights[b])
             for cut, a, b in zip(cuts, tops, tops[1:], strict=False)
         ]
-        shallow = int(np.argmax(depth))
+        shallow = depth.index(max(depth))
         if depth[shallow] < valley:
             break
-        lower = shallow if smooth[tops[shallow]] < smooth[tops[shallow + 1]] else shallow + 1
+        lower = shallow if heights[tops[shallow]] < heights[tops[shallow + 1]] else shallow + 1
         del cuts[shallow], tops[lower]
     edges = [0, *(cut + 1 for cut in cuts), len(probs)]
     return [Peak(a, b - 1, a + int(probs[a:b].argmax())) for a, b in pairwise(edges)]

@@ -139,9 +139,9 @@ def _write(
                     (c, own if c.token_id == written[row] else followed.get((row, c.token_id)))
                     for c in doubts[row]
                 ]
+        logs = logprobs[parents, written].tolist()
         for row, (own, parent) in enumerate(zip(writing, parents, strict=True)):
-            log = float(logprobs[parent, written[row]])
-            paths[own].take(written[row], log, rows.logits[parent])
+            paths[own].take(written[row], logs[row], rows.logits[parent])
         going = [row for row, token_id in enumerate(written) if token_id != tokenizer.eos_id]
         if not going or index + 1 == tokenizer.sequence_length(options.max_objects):
             break

@@ -8,6 +8,7 @@ the value.
 from __future__ import annotations
 
 import math
+from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import ClassVar
@@ -119,7 +120,7 @@ class Notes:
         return Reading(tuple(self.things), tuple(told))
 
 
-class Dialect:
+class Dialect(ABC):
     """One way to write boxes as text.
 
     Sizes are (height, width) of the original image in pixels, as everywhere.
@@ -153,23 +154,25 @@ class Dialect:
             return Reading(found.things, (*found.faults, more))
         return self._read(text, size)
 
+    @abstractmethod
     def bins(self, size: tuple[int, int]) -> tuple[int, int]:
         """How many places (x, y) an edge can have inside an image."""
-        raise NotImplementedError
 
+    @abstractmethod
     def error(self, size: tuple[int, int]) -> tuple[float, float]:
         """How far (x, y) in pixels an edge can be off after writing and reading it."""
-        raise NotImplementedError
 
+    @abstractmethod
     def cost(self, thing: Thing, size: tuple[int, int]) -> Cost:
         """Tokens that one object takes."""
-        raise NotImplementedError
 
+    @abstractmethod
     def _write(self, things: Sequence[Thing], size: tuple[int, int]) -> str:
-        raise NotImplementedError
+        """The text of things that can be said in it."""
 
+    @abstractmethod
     def _read(self, text: str, size: tuple[int, int]) -> Reading:
-        raise NotImplementedError
+        """The things in a text that is not too long."""
 
     def _check(self, number: int, thing: Thing, size: tuple[int, int]) -> None:
         height, width = size

@@ -7,14 +7,13 @@ weights, which ``pix2seq.load``, ``train --init`` and ``distill --init`` read).
 
 from __future__ import annotations
 
-import sys
 from pathlib import Path
 
 import torch
 from torch import Tensor, nn
 from torch.utils.data import DataLoader
 
-from pix2seq import checkpoints, states
+from pix2seq import checkpoints
 from pix2seq.config import ConfigError, DistillConfig
 from pix2seq.device import pick_device
 from pix2seq.distill.lessons import Lessons, collate_lessons
@@ -26,7 +25,7 @@ from pix2seq.model.pretrained import load_backbone
 from pix2seq.objective import SoftenedLosses, kind_losses, weighted_mean
 from pix2seq.optim import WeightAverage, build_optimizer, learning_rate_share
 from pix2seq.reporter import Reporter
-from pix2seq.resume import resumed_step
+from pix2seq.resume import begin, check_free
 from pix2seq.tokenizer import Tokenizer
 from pix2seq.train import (
     build_tokenizer,
@@ -34,7 +33,6 @@ from pix2seq.train import (
     plain_errors,
     prepare_folder,
     save_run,
-    warn_damaged,
 )
 from pix2seq.transforms import normalize
 
@@ -124,8 +122,7 @@ def run(config: DistillConfig, out: str | Path, resume: bool = False) -> Path:
     from accelerate import Accelerator
 
     out = Path(out)
-    if states.holds_run(out) and not resume:
-        raise ConfigError(f"{out} already holds a run; add --resume or choose another folder")
+    check_free(out, resume)
     accelerator = Accelerator(
         cpu=pick_device("auto").type == "cpu",
         mixed_precision=config.mixed_precision,
@@ -137,10 +134,8 @@ def run(config: DistillConfig, out: str | Path, resume: bool = False) -> Path:
             "loader and the teacher in others (set workers)"
         )
     tokenizer = build_tokenizer(config)
-    state = states.latest_state(out, warn_damaged) if resume else None
-    first = resumed_step(out, state, config, tokenizer.categories) if resume else 0
+    state, first = begin(out, config, tokenizer.categories, resume)
     if first == config.steps:
-        print(f"{out} is finished: all {first} steps are done", file=sys.stderr)
         return out / "checkpoint"
     model = build_model(config, tokenizer).to(memory_format=torch.channels_last)
     lessons = Lessons(config, tokenizer)

@@ -9,6 +9,7 @@ import math
 import re
 import typing
 from dataclasses import dataclass
+from functools import cache
 from typing import Any
 
 from PIL import Image
@@ -24,12 +25,18 @@ _DATA_URL = re.compile(r"data:image/(jpeg|png|webp);base64,[A-Za-z0-9+/]+=*")
 _SLOTS = ("ymin", "xmin", "ymax", "xmax", "class", "eos")
 
 
+@cache
+def _parts(hint: Any) -> tuple[Any, tuple]:
+    """A hint's origin and arguments, taken apart once: a tree has thousands of values."""
+    return typing.get_origin(hint), typing.get_args(hint)
+
+
 def _is_a(value: Any, hint: Any) -> bool:
     """Whether a plain value fits a field: finite floats, ints that are no bools, short texts."""
-    args = typing.get_args(hint)
+    origin, args = _parts(hint)
     if type(None) in args:
         return value is None or any(_is_a(value, a) for a in args if a is not type(None))
-    if typing.get_origin(hint) is tuple:
+    if origin is tuple:
         return isinstance(value, tuple) and all(_is_a(item, args[0]) for item in value)
     if hint is float:
         return (

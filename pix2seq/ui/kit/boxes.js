@@ -1,8 +1,9 @@
-// Finished objects: a box in the class colour with a number and a name. Objects are told apart by
-// number and by focus: pointing at one dims the others. Noise is grey, dashed, hatched.
+// Finished objects: a box in its class's colour with a number and a name. Objects of one class are told
+// apart by number and by focus: pointing at one dims the others. Noise is grey, dashed, hatched.
 
 import { svg } from "#kit/elements.js";
-import { labelNode, labelPlace } from "#kit/labels.js";
+import { classColour } from "#kit/hues.js";
+import { labelAmong, labelNode } from "#kit/labels.js";
 import { captionOf, nameOf } from "#kit/naming.js";
 
 /** @import {Place} from "#kit/labels.js" */
@@ -75,14 +76,7 @@ export class Boxes {
 
   /** @type {(record: Written, found: Found) => void} */
   place(record, found) {
-    const [x0, y0, x1, y1] = found.box;
-    const { photo } = this;
-    const box = {
-      x: photo.x(x0),
-      y: photo.y(y0),
-      width: (x1 - x0) * photo.rect.scale,
-      height: (y1 - y0) * photo.rect.scale,
-    };
+    const box = this.onScreen(found);
     const name = nameOf(record, found);
     const caption = captionOf(record, found);
     const key = JSON.stringify([box, caption, found.score, found.state]);
@@ -101,23 +95,46 @@ export class Boxes {
         "data-label": name,
         "data-score": found.score.toFixed(4),
         "data-state": found.state,
+        style: { "--class": classColour(found.label) },
       },
       svg("rect", { class: "p2s-box-halo", ...box }),
       svg("rect", { class: "p2s-box-line", ...box }),
-      this.label(text, box, found.object)
+      ...this.label(text, box, found.object)
     );
     node.p2sKey = key;
     this.photo.layers.boxes.append(node);
     this.nodes.set(found.object, node);
   }
 
-  /** @type {(text: string, box: Place, object: number) => SVGGElement} */
+  /**
+   * A box in the browser's pixels.
+   * @param {Found} found
+   */
+  onScreen(found) {
+    const [x0, y0, x1, y1] = found.box;
+    const { photo } = this;
+    const { scale } = photo.rect;
+    return { x: photo.x(x0), y: photo.y(y0), width: (x1 - x0) * scale, height: (y1 - y0) * scale };
+  }
+
+  /**
+   * The name where it hides nothing, its number alone where boxes crowd; whole while looked at.
+   * @type {(text: string, box: Place, object: number) => SVGElement[]}
+   */
   label(text, box, object) {
     const { x, y, w, h } = this.photo.rect;
+    const frame = { x, y, width: w, height: h };
+    const size = this.photo.text;
     const taken = [...this.places].filter(([other]) => other !== object).map(([, place]) => place);
-    const place = labelPlace(text, box, { x, y, width: w, height: h }, taken);
-    this.places.set(object, place);
-    return labelNode(text, place, "p2s-box-label");
+    const others = this.photo.stage.visibleObjects().filter((found) => found.object !== object);
+    const short = String(object + 1);
+    const label = labelAmong([text, short], box, frame, taken, others.map((found) => this.onScreen(found)), size);
+    this.places.set(object, label.place);
+    /** @type {SVGElement[]} */
+    const nodes = [labelNode(label.text, label.place, `p2s-box-label${label.text === text ? "" : " short"}`)];
+    if (label.leader) nodes.unshift(svg("line", { class: "p2s-leader", ...label.leader }));
+    if (label.text !== text) nodes.push(labelNode(text, labelAmong([text], box, frame, [], [], size).place, "p2s-box-label whole"));
+    return nodes;
   }
 
   /**

@@ -97,6 +97,16 @@ class Setting:
             raise ConfigError(f"{self.name} is {short(value)}; it must be {wanted}")
         return value
 
+    def within(self, value: object, config: TokenizerConfig) -> object:
+        """A number moved into the widget's range; anything else as it is."""
+        if self.type not in (float, int) or isinstance(value, bool):
+            return value
+        limits = {**self.look, **self.limits(config)}
+        if value != value:  # NaN has no nearest number
+            raise ConfigError(f"{self.name} is {value!r}; it must be a number")
+        value = max(value, limits.get("minimum", value))
+        return min(value, limits.get("maximum", value))
+
     def from_link(self, text: str) -> object:
         """The option that a link's text sets; raises ``ValueError``."""
         if self.type is bool:
@@ -106,7 +116,7 @@ class Setting:
         return self.type(text)
 
 
-EOS_CHOICES = [("stop when the model says so", "model"), ("keep going", "delay")]
+EOS_CHOICES = [("stop at EOS", "model"), ("keep going", "delay")]
 NOISE_CHOICES = [("hide as the paper does", "paper"), ("drop", "drop"), ("show", "show")]
 SCORE_CHOICES = [("its class", "class"), ("its class and edges", "box")]
 

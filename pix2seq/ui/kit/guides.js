@@ -5,6 +5,7 @@
 import { set, svg } from "#kit/elements.js";
 import { COORDINATES, isVertical } from "#kit/roles.js";
 import { EDGE_OF } from "#kit/rulers.js";
+import { placeText } from "#kit/units.js";
 
 /** @import {Photo, Rect, Written} from "#kit/photo.js" */
 /** @import {Coordinate, TokensBySlot} from "#kit/roles.js" */
@@ -15,10 +16,14 @@ const THICK = 3;
 
 /** A coordinate's number beside the photo, at the edge on which that coordinate is read. */
 export class CoordinateTag {
-  /** @param {Coordinate} slot */
-  constructor(slot) {
-    this.box = svg("rect", { rx: 2, height: 16 });
-    this.words = svg("text", { "text-anchor": "middle", y: 12 });
+  /**
+   * @param {Coordinate} slot
+   * @param {Photo} photo
+   */
+  constructor(slot, photo) {
+    this.photo = photo;
+    this.box = svg("rect", { rx: 2 });
+    this.words = svg("text", { "text-anchor": "middle" });
     this.node = svg("g", { class: "p2s-tag", "data-slot": slot }, this.box, this.words);
   }
 
@@ -27,19 +32,24 @@ export class CoordinateTag {
    * @type {(rect: Rect, at: number, text: string) => void}
    */
   place(rect, at, text) {
-    const width = 8 + 7 * text.length;
-    set(this.box, { width });
-    set(this.words, { x: width / 2 });
+    const size = this.photo.text;
+    const width = 8 + 0.62 * size * text.length;
+    const height = Math.round(1.35 * size);
+    set(this.box, { width, height });
+    set(this.words, { x: width / 2, y: 1.02 * size });
     this.words.textContent = text;
     const edge = EDGE_OF[/** @type {Coordinate} */ (this.node.dataset.slot)];
-    const middle = { x: at - width / 2, y: at - 8 };
+    const middle = { x: at - width / 2, y: at - height / 2 };
     const { x, y } = {
       left: { ...middle, x: rect.x - width - 2 },
       right: { ...middle, x: rect.x + rect.w + 2 },
-      top: { ...middle, y: rect.y - 18 },
+      top: { ...middle, y: rect.y - height - 2 },
       bottom: { ...middle, y: rect.y + rect.h + 2 },
     }[edge];
-    set(this.node, { transform: `translate(${x} ${y})` });
+    // On the narrow sides it lies on the photo's edge rather than outside of the window.
+    const { clientWidth, clientHeight } = this.photo.node;
+    const within = (/** @type {number} */ value, /** @type {number} */ most) => Math.max(Math.min(value, most), 0);
+    set(this.node, { transform: `translate(${within(x, clientWidth - width)} ${within(y, clientHeight - height)})` });
   }
 }
 
@@ -61,7 +71,7 @@ export class Guides {
   guide(slot) {
     const guide = svg("rect", { class: "p2s-guide", "data-slot": slot });
     const edge = svg("rect", { class: "p2s-edge", "data-slot": slot });
-    const tag = new CoordinateTag(slot);
+    const tag = new CoordinateTag(slot, this.photo);
     this.photo.layers.guides.append(guide, edge, tag.node);
     return { guide, edge, tag };
   }
@@ -110,7 +120,7 @@ export class Guides {
       this.shape(edge, at - THICK / 2, from - 1.5, THICK, to - from + 3);
     }
     guide.dataset.shown = "true";
-    tag.place(rect, at, record.text_of(token.id));
+    tag.place(rect, at, placeText(record, token.id, slot, this.photo.stage.units || "bins"));
   }
 
   /** @type {(node: SVGElement, x: number, y: number, width: number, height: number) => void} */

@@ -1,8 +1,13 @@
-// Names beside boxes: each at the first place around its box where no other name stands.
+// Names beside boxes: each at the first place around its box where no other name stands. Where boxes
+// crowd, a name shrinks to its number, and moves away on a line, before it hides what another names.
 
 import { svg } from "#kit/elements.js";
 
 const HEIGHT = 17;
+const SIZE = 12; // px of a name's text, unless asked for otherwise
+const HIDES = 0.3; // of a box that a name may cover
+const ROOMY = 0.12; // of its own box that a name may take inside it
+const FAR = [24, 44, 70, 100, 140]; // px that a number may move away
 
 /** @typedef {{x: number, y: number, width: number, height: number}} Place */
 
@@ -21,11 +26,12 @@ let brush = null;
 /**
  * Pixels that a name takes, as the browser draws it.
  * @param {string} text
+ * @param {number} [size] of its type
  */
-function measured(text) {
+function measured(text, size = SIZE) {
   brush = brush || document.createElement("canvas").getContext("2d");
-  if (!brush) return 7 * text.length; // no canvas: about a digit each
-  brush.font = "600 12px system-ui, sans-serif";
+  if (!brush) return 0.58 * size * text.length; // no canvas: about a digit each
+  brush.font = `600 ${size}px system-ui, sans-serif`;
   return brush.measureText(text).width;
 }
 
@@ -62,6 +68,85 @@ export const labelPlace = (text, box, frame, taken, widthOf = measured) => {
 };
 
 /**
+ * @typedef {object} Label
+ * @property {string} text
+ * @property {Place} place
+ * @property {{x1: number, y1: number, x2: number, y2: number} | null} leader from the name to its box
+ */
+
+/**
+ * How much of `box` lies under `place`.
+ * @param {Place} place
+ * @param {Place} box
+ */
+function covered(place, box) {
+  const wide = Math.min(place.x + place.width, box.x + box.width) - Math.max(place.x, box.x);
+  const tall = Math.min(place.y + place.height, box.y + box.height) - Math.max(place.y, box.y);
+  const area = Math.max(wide, 0) * Math.max(tall, 0);
+  return area / Math.max(box.width * box.height, 1);
+}
+
+/**
+ * A name for a box among others: the first of `texts` (full, then short) that finds a place beside the
+ * box where it lies on no other name and hides no box; else the last of them further away, on a line.
+ * @param {string[]} texts
+ * @param {Place} box
+ * @param {Place} frame the picture
+ * @param {Place[]} taken
+ * @param {Place[]} others the other boxes
+ * @param {number} [size] px of the type
+ * @param {(text: string, size?: number) => number} [widthOf]
+ * @returns {Label}
+ */
+export const labelAmong = (texts, box, frame, taken, others, size = SIZE, widthOf = measured) => {
+  const height = Math.round(size * 1.4);
+  const inFrame = (/** @type {Place} */ place) =>
+    place.x >= frame.x && place.y >= frame.y &&
+    place.x + place.width <= frame.x + frame.width && place.y + place.height <= frame.y + frame.height;
+  const free = (/** @type {Place} */ place) =>
+    inFrame(place) &&
+    !taken.some((other) => overlap(place, other)) &&
+    covered(place, box) <= ROOMY &&
+    others.every((other) => covered(place, other) <= HIDES);
+  for (const text of texts) {
+    const width = widthOf(text, size) + 10;
+    const at = (/** @type {number} */ x, /** @type {number} */ y) => ({ x, y, width, height });
+    const left = Math.max(Math.min(box.x - 1, frame.x + frame.width - width), frame.x);
+    const end = Math.max(box.x + box.width - width, frame.x);
+    const place = [
+      at(left, box.y - height),
+      at(left, box.y + box.height),
+      at(end, box.y - height),
+      at(end, box.y + box.height),
+      at(box.x + 1, box.y + 1),
+      at(end, box.y + 1),
+      at(box.x + 1, box.y + box.height - height - 1),
+      at(box.x + box.width, box.y),
+      at(box.x - width, box.y),
+    ].find(free);
+    if (place) return { text, place, leader: null };
+  }
+  const text = texts[texts.length - 1];
+  const width = widthOf(text, size) + 10;
+  const middle = { x: box.x + box.width / 2, y: box.y + box.height / 2 };
+  const within = (/** @type {number} */ value, /** @type {number} */ low, /** @type {number} */ high) =>
+    Math.min(Math.max(value, low), high);
+  for (const away of FAR) {
+    for (let turn = 0; turn < 12; turn += 1) {
+      const angle = (turn * Math.PI) / 6 - Math.PI / 2;
+      const x = middle.x + Math.cos(angle) * (box.width / 2 + away);
+      const y = middle.y + Math.sin(angle) * (box.height / 2 + away);
+      const place = { x: x - width / 2, y: y - height / 2, width, height };
+      if (!free(place)) continue;
+      const end = { x: within(x, box.x, box.x + box.width), y: within(y, box.y, box.y + box.height) };
+      return { text, place, leader: { x1: x, y1: y, x2: end.x, y2: end.y } };
+    }
+  }
+  const place = labelPlace(text, box, frame, taken, (words) => widthOf(words, size));
+  return { text, place: { ...place, height }, leader: null };
+};
+
+/**
  * A name at its place.
  * @param {string} text
  * @param {Place} place
@@ -72,7 +157,7 @@ export const labelNode = (text, place, look) => {
     "g",
     { class: look, transform: `translate(${place.x} ${place.y})` },
     svg("rect", { width: place.width, height: place.height, rx: 2 }),
-    svg("text", { x: 5, y: 12.5 }, text)
+    svg("text", { x: 5, y: place.height * 0.74 }, text)
   );
   return Object.assign(node, { p2sPlace: place });
 };

@@ -10,6 +10,7 @@ import { Rulers } from "#kit/rulers.js";
 
 /** @import {Found} from "#kit/boxes.js" */
 /** @import {Token, TokensBySlot, Vocabulary} from "#kit/roles.js" */
+/** @import {Units} from "#kit/units.js" */
 
 /** @typedef {[number, number, number, number]} Frame xyxy in pixels of the original picture */
 /** @typedef {{x: number, y: number}} Point in pixels of the original picture */
@@ -39,6 +40,7 @@ import { Rulers } from "#kit/rulers.js";
  * @property {Written} record
  * @property {number} shown tokens on view
  * @property {number | null} selected
+ * @property {Units} [units] of its axes; bins where it does not say
  * @property {() => void} changed
  * @property {() => number | null} focus the object that the eye should be on
  * @property {() => Found[]} visibleObjects
@@ -48,13 +50,15 @@ import { Rulers } from "#kit/rulers.js";
  * @property {(name: string, question: object) => Promise<{src?: string, error?: string}>} ask
  */
 
-const RULER = 30; // px on each side of the photo
+const TEXT = 13; // px of type on the photo, where the page does not say otherwise
 
 export class Photo {
   /** @param {PhotoOwner} stage */
   constructor(stage) {
     this.stage = stage;
-    this.rect = { x: RULER, y: RULER, w: 1, h: 1, scale: 1 };
+    this.text = TEXT;
+    this.whole = false; // the model's square input, with its padding
+    this.rect = { x: 0, y: 0, w: 1, h: 1, scale: 1 };
     this.image = h("img", { class: "p2s-photo-image", alt: "", draggable: "false" });
     this.attention = h("canvas", { class: "p2s-attention", "aria-hidden": "true" });
     const layer = (/** @type {string} */ name) => svg("g", { class: `p2s-layer-${name}` });
@@ -88,25 +92,53 @@ export class Photo {
     this.lastImage = null;
     /** @type {string | undefined} */
     this.shownMessage = undefined;
+    /** @type {((ratio: number, margins: {x: number, y: number}) => void) | null} */
+    this.shaped = null;
+  }
+
+  /**
+   * What is to be seen, xyxy in pixels of the picture: the picture, or all that the model sees.
+   * @returns {Frame}
+   */
+  extent() {
+    const image = this.stage.record.image || this.lastImage || { w: 4, h: 3 };
+    const { frame } = this.stage.record;
+    if (!this.whole || !frame) return [0, 0, image.w, image.h];
+    const [x0, y0, x1, y1] = frame;
+    return [Math.min(x0, 0), Math.min(y0, 0), Math.max(x1, image.w), Math.max(y1, image.h)];
+  }
+
+  /** Room for the rulers: px left and above of the picture, and on both sides together. */
+  margins() {
+    const { record } = this.stage;
+    const largest = this.stage.units === "pixels" ? Math.max(...this.extent()) : record.vocab?.bins || 0;
+    const digits = largest > 999 ? 4 : 3;
+    const left = Math.round(16 + 0.62 * this.text * digits);
+    const top = Math.round(2 * this.text + 4);
+    return { left, top, x: left + this.text, y: top + Math.round(1.6 * this.text) };
   }
 
   /** Fit the picture into the space there is, rulers around it. */
   resize() {
+    const said = parseFloat(getComputedStyle(this.node).getPropertyValue("--p2s-mark"));
+    this.text = said || TEXT;
     const image = this.stage.record.image || this.lastImage;
+    const [x0, y0, x1, y1] = this.extent();
+    const margins = this.margins();
+    this.shaped?.((x1 - x0) / (y1 - y0), margins); // who holds the photo may give it other room
     const width = this.node.clientWidth;
     const height = this.node.clientHeight;
     if (!width || !height) return;
     set(this.svg, { viewBox: `0 0 ${width} ${height}` });
-    const w = image ? image.w : 4;
-    const tall = image ? image.h : 3;
     const scale = Math.max(
-      Math.min((width - 2 * RULER) / w, (height - 2 * RULER) / tall),
+      Math.min((width - margins.x) / (x1 - x0), (height - margins.y) / (y1 - y0)),
       1e-6
     );
-    const size = { w: w * scale, h: tall * scale };
+    const spare = { x: width - margins.x - (x1 - x0) * scale, y: height - margins.y - (y1 - y0) * scale };
+    const size = { w: (image ? image.w : 4) * scale, h: (image ? image.h : 3) * scale };
     this.rect = {
-      x: Math.round((width - size.w) / 2),
-      y: Math.round((height - size.h) / 2),
+      x: Math.round(margins.left + spare.x / 2 - x0 * scale),
+      y: Math.round(margins.top + spare.y / 2 - y0 * scale),
       ...size,
       scale,
     };

@@ -3,8 +3,9 @@
 
 import { clear, set, svg } from "#kit/elements.js";
 import { isCoordinate } from "#kit/roles.js";
+import { UNIT } from "#kit/units.js";
 
-/** @import {Photo, Written} from "#kit/photo.js" */
+/** @import {Frame, Photo, Picture, Written} from "#kit/photo.js" */
 /** @import {Coordinate, Token} from "#kit/roles.js" */
 /** @typedef {"x" | "y"} Axis */
 
@@ -28,7 +29,7 @@ export class Rulers {
 
   /** @type {(record: Written, shown: number) => void} */
   draw(record, shown) {
-    const key = [record.run, record.frame, record.image && record.image.id].join();
+    const key = [record.run, record.frame, record.image && record.image.id, this.units()].join();
     if (this.stale || key !== this.key) {
       this.drawTicks(record);
       this.drawnMarks = undefined;
@@ -41,54 +42,81 @@ export class Rulers {
     this.drawnMarks = marks;
   }
 
+  units() {
+    return this.photo.stage.units || "bins";
+  }
+
   /** @param {Written} record */
   drawTicks(record) {
     const layer = clear(this.photo.layers.rulers);
-    const { x, y, w, h } = this.photo.rect;
+    const { x, y, w, h, scale } = this.photo.rect;
     if (!record.image) return;
     layer.append(svg("rect", { class: "p2s-frame", x, y, width: w, height: h }));
     if (!record.frame) return;
-    const { bins } = record.vocab;
-    const spans = { x: record.frame[2] - record.frame[0], y: record.frame[3] - record.frame[1] };
+    const [x0, y0, x1, y1] = record.frame;
+    if (this.photo.whole) this.drawPadding(layer, record.frame, record.image);
+    const last = record.vocab.bins - 1;
     for (const axis of /** @type {Axis[]} */ (["x", "y"])) {
-      const perBin = (spans[axis] * this.photo.rect.scale) / (bins - 1);
-      const step = STEPS.find((s) => s * perBin >= LABEL_SPACE) || STEPS[STEPS.length - 1];
+      const [from, to] = axis === "x" ? [x0, x1] : [y0, y1];
+      const pixels = this.units() === "pixels";
+      const one = pixels ? scale : ((to - from) * scale) / last;
+      const space = Math.max(LABEL_SPACE, 3.4 * this.photo.text);
+      const step = STEPS.find((s) => s * one >= space) || STEPS[STEPS.length - 1];
       const limit = axis === "y" ? record.image.h : record.image.w;
-      for (let bin = 0; bin < bins; bin += step) this.tick(layer, record, axis, bin, limit);
+      const end = pixels ? to : last;
+      for (let at = 0; at <= end; at += step) {
+        this.tick(layer, axis, pixels ? at : from + (at / last) * (to - from), at, limit);
+      }
     }
+    const unit = svg("text", { class: "p2s-unit", x: x - STRIP - 9, y: y - STRIP - 10, "text-anchor": "end" });
+    unit.textContent = UNIT[this.units()];
+    layer.append(unit);
+  }
+
+  /**
+   * What the model gets beyond the picture.
+   * @param {SVGGElement} layer
+   * @param {Frame} frame
+   * @param {Picture} image
+   */
+  drawPadding(layer, [x0, y0, x1, y1], { w, h }) {
+    const { photo } = this;
+    const at = { x: photo.x(x0), y: photo.y(y0), width: (x1 - x0) * photo.rect.scale, height: (y1 - y0) * photo.rect.scale };
+    const below = y1 - h > x1 - w;
+    layer.prepend(svg("rect", { class: "p2s-padding", ...at }));
+    if (Math.max(y1 - h, x1 - w) < 0.02 * Math.max(w, h)) return;
+    const place = below
+      ? { x: photo.x(w / 2), y: photo.y((h + y1) / 2) }
+      : { x: photo.x((w + x1) / 2), y: photo.y(h / 2) };
+    layer.append(svg("text", { class: "p2s-padding-note", ...place, "text-anchor": "middle" }, "padding"));
   }
 
   /**
    * @param {SVGGElement} layer
-   * @param {Written} record
    * @param {Axis} axis
-   * @param {number} bin
+   * @param {number} pixel of the picture
+   * @param {number} number what stands there
    * @param {number} limit of the picture
    */
-  tick(layer, record, axis, bin, limit) {
+  tick(layer, axis, pixel, number, limit) {
     const { photo } = this;
     const { x, y, w, h } = photo.rect;
-    const value = bin / (record.vocab.bins - 1);
-    const pixel = record.pixel(value, axis === "y" ? "ymin" : "xmin");
-    if (pixel > limit + 0.5) return; // the padding beyond the picture
+    if (!photo.whole && pixel > limit + 0.5) return; // the padding beyond the picture
     const from = STRIP + 2;
+    const label = String(number);
     if (axis === "x") {
       const at = photo.x(pixel);
       layer.append(
         svg("line", { x1: at, x2: at, y1: y - from - 5, y2: y - from }),
         svg("line", { x1: at, x2: at, y1: y + h + from, y2: y + h + from + 4 }),
-        svg("text", { x: at, y: y - from - 8, "text-anchor": "middle" }, String(bin))
+        svg("text", { x: at, y: y - from - 8, "text-anchor": "middle" }, label)
       );
     } else {
       const at = photo.y(pixel);
       layer.append(
         svg("line", { y1: at, y2: at, x1: x - from - 5, x2: x - from }),
         svg("line", { y1: at, y2: at, x1: x + w + from, x2: x + w + from + 4 }),
-        svg(
-          "text",
-          { x: x - from - 7, y: at + 3.5, "text-anchor": "end" },
-          String(bin)
-        )
+        svg("text", { x: x - from - 7, y: at + 0.35 * photo.text, "text-anchor": "end" }, label)
       );
     }
   }

@@ -1,4 +1,10 @@
-// When to draw, and how often.
+// When to draw, how often, and on what.
+
+/** Whether the page is one column, as on a phone. */
+export const onPhone = () => window.matchMedia("(max-width: 760px)").matches;
+
+/** Whether the settings are in a sheet that opens. */
+export const sheeted = () => window.matchMedia("(max-width: 1199px)").matches;
 
 export const reducedMotion = () => window.matchMedia("(prefers-reduced-motion: reduce)").matches;
 

@@ -12,6 +12,7 @@ import re
 from functools import cache
 from graphlib import TopologicalSorter
 from pathlib import Path
+from urllib.parse import quote
 
 from pix2seq.examples import FOLDER
 
@@ -65,8 +66,13 @@ def head() -> str:
     The style is here and is also given to ``launch(css=...)``: Gradio repeats that copy under a
     longer selector, which lets it win over Gradio's own rules, but breaks selectors inside media
     queries that reach above the page's content (``body.p2s-sheet``); this copy serves those.
+
+    The icon is data: Gradio's own address for it is the server's root, which under a proxy path is
+    somebody else's.
     """
+    icon = quote(FAVICON.read_text(encoding="utf-8"))
     return (
         '<meta name="viewport" content="width=device-width, initial-scale=1">\n'
+        f'<link rel="icon" href="data:image/svg+xml,{icon}">\n'
         f"<style>\n{style()}\n</style>\n<script>\n{scripts()}\n</script>"
     )

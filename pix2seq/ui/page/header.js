@@ -1,5 +1,6 @@
-// The header's switch between light and dark; with it starts what keeps the address.
+// The header's buttons: presenter mode, light and dark; with them starts what keeps the address.
 
+import { emit } from "#kit/bus.js";
 import { h, partOf } from "#kit/elements.js";
 import { startScene } from "#page/scene.js";
 
@@ -29,6 +30,22 @@ export const mountActions = (element, bridge) => {
     // as above
   }
   show();
-  partOf(element, "[data-actions]").replaceChildren(theme);
+  const present = h(
+    "button",
+    {
+      type: "button",
+      class: "p2s-button",
+      "data-present": "",
+      title: "Photo and sentence alone, in large type (key P)",
+      onclick: () => emit("present"),
+    },
+    "Present"
+  );
+  const tour = h(
+    "button",
+    { type: "button", class: "p2s-button", "data-tour-small": "", onclick: () => emit("tour") },
+    "Tour"
+  );
+  partOf(element, "[data-actions]").replaceChildren(tour, present, theme);
   startScene(JSON.parse(bridge.props.value));
 };

@@ -13,13 +13,15 @@ import { mountLab } from "#lab/sheet.js";
 import { mountLearn } from "#learn/lesson.js";
 import { currentMachine, mountMachine } from "#learn/machine.js";
 import { mountActions } from "#page/header.js";
-import { tourTools } from "#tour/steps.js";
+import { mindManners } from "#page/manners.js";
+import { tools as tourTools } from "#tour/tools.js";
 import { openTour } from "#tour/tour.js";
 import { say } from "#visit/address.js";
 import { currentLesson, currentStage } from "#visit/places.js";
 import * as stage from "#write/hooks.js";
 
 on("tour", openTour);
+mindManners();
 
 /** By the name that Python calls. */
 export const hooks = {

@@ -112,7 +112,7 @@ async function arrive() {
   if (panel && /^[a-z]+$/.test(panel) && (await until(() => currentDock() && currentStage()?.record.run))) {
     currentDock()?.show(panel);
   }
-  if (asked("tour") === "1") emit("tour");
+  if (asked("tour") === "1" && (await until(() => currentStage()?.record.run))) emit("tour");
   const token = askedNumber("token", 1, 5000);
   if (token === null) return;
   const there = () => {

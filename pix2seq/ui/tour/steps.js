@@ -5,7 +5,6 @@ import { usePhoto } from "#kit/actions.js";
 import { nats, percent, plural, probability } from "#kit/numbers.js";
 import { currentLesson } from "#visit/places.js";
 import {
-  closeSheet,
   likeliest,
   line,
   openTab,
@@ -44,8 +43,6 @@ import {
 const OBJECT = 5; // words
 const FORK = 6; // the token with two peaks: xmin of the second object
 const ALL = 10000;
-
-export const tourTools = { tab: openTab, closeSheet };
 
 const ghosts = () => [...document.querySelectorAll(".fork-way text")].map((one) => one.textContent || "");
 
@@ -158,7 +155,7 @@ export const tourSteps = [
     target: ".p2s-argument-steps",
     prepare: async () => {
       await openTab("lab");
-      await until(() => query("[data-step=noise]"), 15000);
+      await until(() => query(".p2s-conclusion")?.textContent);
     },
   },
   {

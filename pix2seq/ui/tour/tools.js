@@ -9,6 +9,7 @@ import { currentStage } from "#visit/places.js";
 /** @import {Token} from "#kit/roles.js" */
 
 const PATIENCE = 60000; // ms for what a slow computer makes in its own time
+const ARRIVAL = 10000; // ms for the opening's recording
 const READING = 700; // ms a token, for people who follow with their eyes
 export const STORY = "scene-26";
 
@@ -45,6 +46,9 @@ export const openTab = async (name) => {
   await until(() => pressTab(name));
 };
 
+/** What the page's other scripts, and its tests, may ask of the tour. */
+export const tools = { tab: openTab, closeSheet };
+
 /** A panel of the dock under the stage; `null` closes what is open. */
 export const panel = (/** @type {string | null} */ name) => {
   const open = /** @type {HTMLElement | null} */ (document.querySelector("[data-fork-tab][aria-expanded=true]"));
@@ -57,6 +61,7 @@ export const panel = (/** @type {string | null} */ name) => {
 export const story = async (/** @type {number} */ shown) => {
   await openTab("write");
   const one = stage();
+  await until(() => one.record.run, ARRIVAL).catch(() => {}); // a page that has just opened
   const told = (/** @type {any} */ record) => record.recorded && record.image?.example === STORY;
   if (!told(one.record)) {
     const kept = [...one.records.values()].find(told);

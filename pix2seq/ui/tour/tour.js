@@ -5,7 +5,8 @@
 import { h } from "#kit/elements.js";
 import { messageOf } from "#kit/errors.js";
 import { reducedMotion } from "#kit/timing.js";
-import { tourSteps, tourTools } from "#tour/steps.js";
+import { tourSteps } from "#tour/steps.js";
+import { tools as tourTools } from "#tour/tools.js";
 
 /** @import {Attributes} from "#kit/elements.js" */
 

@@ -11,7 +11,7 @@
  * @property {Photo} photo
  * @property {number | null} selected the token under the glass
  * @property {number} shown tokens on view
- * @property {boolean} drawerOpen
+ * @property {{tabs: {show: (name: string) => void}}} inspector
  * @property {() => boolean} busy
  * @property {() => void} changed
  * @property {Map<string, Record>} records of this visit, by run

@@ -75,6 +75,11 @@ def picture_line(picture: Picture | None, message: str = "") -> str:
     return json_line("R", {"v": VERSION, "run": None, "image": image, "message": message})
 
 
+def has_picture(text: str) -> bool:
+    """Whether a record is about a picture."""
+    return json.loads(text.split("\n", 1)[0][1:])["image"] is not None
+
+
 def header_line(run: Run) -> str:
     width, height = run.picture.image.size
     return json_line(

@@ -40,3 +40,8 @@ def toast(error: ConfigError) -> None:
     """Show a user's mistake where they look, without stopping anything."""
     # Gradio shows toasts as HTML; a link's or file's text must stay text.
     gr.Warning(html.escape(str(error), quote=False), title="That does not work", duration=10)
+
+
+def remark(words: str) -> None:
+    """Tell what was done differently from what was asked for."""
+    gr.Info(html.escape(words, quote=False), duration=10)

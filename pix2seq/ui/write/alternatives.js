@@ -37,7 +37,7 @@ export class Alternatives {
     this.showModes(record, token, answer.modes || []);
     const items = answer.best.map((item) => this.alternative(record, token, item, answer));
     clear(this.list).append(...items);
-    this.showClasses(record, token);
+    this.showClasses(record, token, answer);
   }
 
   /** The distribution's other peaks, by name. */
@@ -64,7 +64,8 @@ export class Alternatives {
     }
   }
 
-  showClasses(record, token) {
+  /** Any class, beginning with the likeliest that was not written. */
+  showClasses(record, token, answer) {
     const { classes } = record.vocab;
     this.classes.hidden = token.slot !== "class" || classes.length === 0;
     if (this.classes.hidden) return;
@@ -75,8 +76,11 @@ export class Alternatives {
       clear(this.choice).append(...named.map(([name, label]) => h("option", { value: label }, name)));
       this.known = key;
     }
-    const label = token.id - record.vocab.cls;
-    if (classes[label]) this.choice.value = String(label);
+    const place = `${record.run}:${token.index}`;
+    if (place === this.offered) return; // a choice that somebody made stays
+    this.offered = place;
+    const next = answer.best.find((item) => item.id !== token.id && record.kind(item.id) === "class");
+    if (next) this.choice.value = String(next.id - record.vocab.cls);
   }
 
   alternative(record, token, item, answer) {
@@ -107,6 +111,7 @@ export class Alternatives {
           },
         },
         h("span", { class: "p2s-alternative-text" }, item.text),
+        " ",
         h("span", { class: "p2s-mono" }, numbers)
       )
     );

@@ -111,7 +111,8 @@ class Answers(PictureAnswers):
     def attention(self, question: dict) -> dict:
         """Where the decoder looked when it wrote a token: a grid over the model's input.
 
-        ``layer`` and ``head`` are numbers, or ``None`` for the mean.
+        ``layer`` and ``head`` are numbers, or ``None`` for the mean; ``box`` (xyxy in pixels of the
+        picture) asks for the share of the attention that falls inside it.
         """
         run = self.context.runs.get(question.get("run")).restore()
         index = int(question["index"])
@@ -119,7 +120,13 @@ class Answers(PictureAnswers):
         encoding = run.picture.encoded_by(run.predictor)
         weights = run.predictor.cross_attention(encoding, run.token_ids[: index + 1])
         # (layers, heads, N): the position that predicts the token
-        return _attention_map(weights[:, :, index], encoding.grid, question)
+        answer = _attention_map(weights[:, :, index], encoding.grid, question)
+        if question.get("box") is None:
+            return answer
+        pixels = torch.tensor([[float(edge) for edge in question["box"]]])
+        box = encoding.letterbox.apply_boxes(pixels)[0]
+        picked = _picked(weights[:, :, index], question)
+        return answer | {"inside": inside_share(picked, encoding.grid, box)}
 
     @answering
     def look_around(self, question: dict) -> dict:
@@ -222,9 +229,7 @@ def _by_name(values: object) -> dict:
 def _attention_map(weights: Tensor, grid: tuple[int, int], question: dict) -> dict:
     """Weights (layers, heads, N) as grey levels, for one layer and head or their means."""
     layers, heads = weights.shape[:2]
-    layer, head = question.get("layer"), question.get("head")
-    picked = weights.mean(0) if layer is None else weights[int(layer)]  # (heads, N)
-    picked = picked.mean(0) if head is None else picked[int(head)]  # (N,)
+    picked = _picked(weights, question)
     peak = float(picked.max().clamp(min=1e-12))
     grey = (picked / peak * 255).round().to(torch.uint8)
     return {
@@ -235,6 +240,29 @@ def _attention_map(weights: Tensor, grid: tuple[int, int], question: dict) -> di
         "peak": peak,
         "cells": base64.b64encode(bytes(grey.tolist())).decode("ascii"),
     }
+
+
+def _picked(weights: Tensor, question: dict) -> Tensor:
+    """Of weights (layers, heads, N) those of one layer and head, or their means: (N,)."""
+    layer, head = question.get("layer"), question.get("head")
+    picked = weights.mean(0) if layer is None else weights[int(layer)]  # (heads, N)
+    return picked.mean(0) if head is None else picked[int(head)]
+
+
+def inside_share(weights: Tensor, grid: tuple[int, int], box: Tensor) -> float:
+    """Share of ``weights`` (rows x columns, flat) inside ``box`` (xyxy in [0, 1] of the grid); a
+    cell that the box cuts counts by the part of it that is inside."""
+    rows, columns = grid
+
+    def covered(low: float, high: float, count: int) -> Tensor:
+        cells = torch.arange(count, device=weights.device, dtype=weights.dtype)
+        ends = (cells + 1).clamp(max=high * count)
+        return (ends - cells.clamp(min=low * count)).clamp(min=0)
+
+    x0, y0, x1, y1 = box.tolist()
+    parts = covered(y0, y1, rows)[:, None] * covered(x0, x1, columns)
+    cells = weights[-rows * columns :].view(rows, columns)  # a class token may stand before them
+    return float((cells * parts).sum() / cells.sum().clamp(min=1e-12))
 
 
 def _alternatives(

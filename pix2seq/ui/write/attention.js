@@ -1,9 +1,10 @@
-// Where the decoder looked when it wrote the inspected token: the photo is dimmed except there. Or,
-// from a place that is clicked on the photo, where the encoder looks. Fetched only while switched on;
+// Where the decoder looked when it wrote the inspected token: a tint over the photo, which stays
+// visible. Or, from a place that is clicked on the photo, where the encoder looks. Fetched only while switched on;
 // the mean over layers and heads, or any one of them.
 
 import { clear, h, set, svg } from "#kit/elements.js";
 
+const ALPHA = 125; // of the tint, from black (nothing) to yellow (the brightest cell): the photo stays
 const STEP = 0.04; // of the picture, per key press
 const MOVES = { ArrowLeft: [-1, 0], ArrowRight: [1, 0], ArrowUp: [0, -1], ArrowDown: [0, 1] };
 const FROM_TOKEN = "Where the decoder looked when it wrote this token.";
@@ -27,7 +28,7 @@ export class Attention {
           this.refresh();
         },
       },
-      "Show on the photo"
+      "Where it looked"
     );
     this.place = null; // a point of the picture, for the encoder's view
     this.around = h(
@@ -52,10 +53,19 @@ export class Attention {
     this.layer = h("select", { class: "p2s-select", "aria-label": "Layer", onchange: change });
     this.head = h("select", { class: "p2s-select", "aria-label": "Head", onchange: change });
     this.note = h("p", { class: "p2s-small p2s-soft" });
+    this.most = h("span");
+    this.scale = h(
+      "div",
+      { class: "p2s-attention-scale", hidden: "" },
+      h("span", {}, "a cell: 0"),
+      h("i", { "aria-hidden": "true" }),
+      this.most
+    );
     this.node = h(
       "div",
       { class: "p2s-attention-panel" },
       h("div", { class: "p2s-row" }, this.toggle, this.around, this.layer, this.head),
+      this.scale,
       this.note
     );
     this.mark = svg("circle", { class: "p2s-place", r: 6, visibility: "hidden", "data-place": "" });
@@ -101,6 +111,13 @@ export class Attention {
     this.refresh();
   }
 
+  /** Off: another picture, or another question, is on the photo. */
+  leave() {
+    this.on = false;
+    this.picking = false;
+    this.refresh();
+  }
+
   refresh() {
     this.asked = null;
     this.stage.changed();
@@ -117,6 +134,8 @@ export class Attention {
     set(this.mark, { visibility: this.picking ? "visible" : "hidden" });
     this.stage.photo.node.classList.toggle("picking", Boolean(this.picking));
     if (!token || !this.on) {
+      this.note.textContent = "";
+      this.scale.hidden = true;
       canvas.style.opacity = "0";
       this.asked = null;
       return;
@@ -136,15 +155,15 @@ export class Attention {
     const number = (select) => (select.value === "" ? null : Number(select.value));
     const answer = await this.stage.ask(this.picking ? "look_around" : "attention", {
       run: record.run,
-      ...(this.picking ? this.place : { index: token.index }),
+      ...(this.picking ? this.place : { index: token.index, box: this.stage.objectOnView(token.object)?.box }),
       layer: number(this.layer),
       head: number(this.head),
     });
     if (this.asked !== question) return;
-    this.note.textContent = answer.error
-      ? answer.error
-      : `${this.picking ? FROM_PLACE : FROM_TOKEN} The brightest cell holds ` +
-        `${(100 * answer.peak).toFixed(1)} % of the attention.`;
+    const share = answer.inside === undefined ? "" : ` ${(100 * answer.inside).toFixed(0)} % of it fell inside the object's box.`;
+    this.note.textContent = answer.error || (this.picking ? FROM_PLACE : FROM_TOKEN + share);
+    this.scale.hidden = Boolean(answer.error);
+    this.most.textContent = answer.error ? "" : `${(100 * answer.peak).toFixed(1)} % of the attention`;
     if (answer.error) {
       this.canvas.style.opacity = "0";
       return;
@@ -162,7 +181,8 @@ export class Attention {
     small.height = rows;
     const pixels = new ImageData(columns, rows);
     cells.forEach((value, i) => {
-      pixels.data[4 * i + 3] = Math.round((1 - (value / 255) ** 0.6) * 205); // the unseen is dark
+      const share = (value / 255) ** 0.6;
+      pixels.data.set([255 * share, 214 * share, 10 * share, ALPHA], 4 * i);
     });
     small.getContext("2d").putImageData(pixels, 0, 0);
     const { w, h: height } = record.image;

@@ -2,6 +2,8 @@
 // the current branch left as ghosts over the photo.
 
 import { clear, h, set, svg } from "#kit/elements.js";
+import { branchNames } from "#write/branchnames.js";
+import { surpriseOf } from "#write/surprise.js";
 
 export class Branches {
   constructor(stage) {
@@ -25,20 +27,23 @@ export class Branches {
         class: "p2s-button",
         "aria-pressed": "true",
         "data-ghosts": "",
+        title: "The boxes of the sentence that this one left, dashed on the photo",
         onclick: () => {
           this.showGhosts = !this.showGhosts;
           stage.changed();
         },
       },
-      "Ghost of the old one"
+      "Ghosts"
     );
     this.showGhosts = true;
     this.node = h(
       "section",
-      { class: "p2s-section p2s-branches", "aria-label": "Branches", hidden: "" },
+      { class: "p2s-branches", "aria-label": "Branches", hidden: "" },
       h("h2", {}, "Branches"),
       this.list,
-      h("div", { class: "p2s-row" }, this.undo, this.redo, this.ghosts)
+      this.undo,
+      this.redo,
+      this.ghosts
     );
     document.addEventListener("keydown", (event) => this.key(event));
   }
@@ -104,6 +109,7 @@ export class Branches {
     const { record, shown } = this.stage;
     const family = this.family();
     this.node.hidden = family.length < 2;
+    this.stage.root.toggleAttribute("data-branched", !this.node.hidden);
     const parent = this.parent();
     this.undo.hidden = !parent;
     this.redo.hidden = !this.next();
@@ -111,14 +117,17 @@ export class Branches {
     set(this.ghosts, { "aria-pressed": this.showGhosts ? "true" : "false" });
     const key = family.map((r) => `${r.run}${r.tokens.length}${r.state}`).join() + record.run;
     if (key !== this.drawn) {
+      const names = branchNames(family);
       clear(this.list);
-      family.forEach((other, i) => this.list.append(this.item(other, i, record)));
+      family.forEach((other, i) => this.list.append(this.item(other, i, record, names[i])));
+      this.list.querySelector("[aria-current]")?.scrollIntoView({ block: "nearest", inline: "nearest" });
     }
     this.drawn = key;
     this.drawGhosts(record, parent, shown);
   }
 
-  item(other, number, current) {
+  item(other, number, current, name) {
+    const nats = surpriseOf(other.tokens);
     return h(
       "li",
       {},
@@ -129,30 +138,14 @@ export class Branches {
           class: "p2s-branch",
           "data-branch": other.run,
           "aria-current": other === current ? "true" : null,
+          title: `${name}: ${other.tokens.length} tokens, ${nats.toFixed(2)} nats (Σ −ln p)`,
           onclick: () => this.go(other),
         },
-        h("span", { class: "p2s-mono" }, `${number + 1}`),
-        h("span", {}, this.name(other)),
-        h("span", { class: "p2s-mono p2s-soft" }, `${other.tokens.length}`)
+        h("span", { class: "p2s-mono p2s-soft" }, `${number + 1}`),
+        h("span", {}, name),
+        h("span", { class: "p2s-mono p2s-soft" }, `${nats.toFixed(1)} nats`)
       )
     );
-  }
-
-  name(other) {
-    const { parent, fork, options } = other.header;
-    if (!parent) return this.settings(options || {});
-    const token = other.tokens[fork];
-    if (!token) return `from token ${fork + 1}`;
-    return `token ${fork + 1}: ${token.slot} ${other.text_of(token.id)}`;
-  }
-
-  /** What a sentence from the start was written with. */
-  settings(options) {
-    const parts = [`seed ${options.seed}`, `T ${options.temperature}`, `top-p ${options.top_p}`];
-    if (options.top_k) parts.push(`top-k ${options.top_k}`);
-    if (options.eos === "delay") parts.push("keep going");
-    if (options.grammar === false) parts.push("no grammar");
-    return parts.join(" · ");
   }
 
   /** Objects of the parent that the current branch does not share, dashed. */

@@ -4,10 +4,11 @@
 import { clear, h, set, svg } from "#kit/elements.js";
 import { areaPath } from "#kit/plots.js";
 import { isVertical } from "#kit/roles.js";
+import { placeText, UNIT } from "#kit/units.js";
 import { otherModes } from "#write/alternatives.js";
 
-const WIDTH = 316;
-const HEIGHT = 96;
+const HEIGHT = 96; // of the plot; its axis is below
+const AXIS = 34;
 const DEPTH = 84; // px that the density may reach into the photo
 
 const STEPS = { ArrowLeft: -1, ArrowDown: -1, ArrowRight: 1, ArrowUp: 1, PageDown: -10, PageUp: 10, Home: -1e6, End: 1e6 };
@@ -15,10 +16,10 @@ const STEPS = { ArrowLeft: -1, ArrowDown: -1, ArrowRight: 1, ArrowUp: 1, PageDow
 export class Distribution {
   constructor(stage) {
     this.stage = stage;
+    this.width = 316; // px, until it is known
     this.readout = h("div", { class: "p2s-small p2s-soft p2s-readout" });
     this.plot = svg("svg", {
       class: "p2s-distribution",
-      viewBox: `0 0 ${WIDTH} ${HEIGHT}`,
       role: "slider",
       tabindex: 0,
       "aria-valuemin": 0,
@@ -36,25 +37,50 @@ export class Distribution {
     this.answer = answer;
     clear(this.plot);
     this.node.hidden = !answer.axis;
+    this.width = this.plot.clientWidth || this.width;
+    set(this.plot, { viewBox: `0 0 ${this.width} ${HEIGHT + AXIS}`, height: HEIGHT + AXIS });
     if (!answer.axis) return;
     const [raw, , tempered, final] = answer.axis;
     const peak = Math.max(...raw, ...final, 1e-9);
     const chosen = this.written();
-    const x = (bin) => ((bin + 0.5) / raw.length) * WIDTH;
+    const x = (bin) => ((bin + 0.5) / raw.length) * this.width;
     set(this.plot, {
       "data-slot": answer.slot,
       "aria-label": `Distribution of ${answer.slot} over ${raw.length} bins; ${chosen === null ? "none" : `bin ${chosen}`} was written. Arrow keys look at others, Enter writes on from one`,
       "aria-valuemax": raw.length - 1,
     });
     this.plot.append(
-      svg("path", { class: "cut", d: areaPath(raw, WIDTH, HEIGHT, peak) }),
-      svg("path", { class: "tempered", d: areaPath(tempered, WIDTH, HEIGHT, peak) }),
-      svg("path", { class: "kept", d: areaPath(final, WIDTH, HEIGHT, peak) }),
+      svg("path", { class: "cut", d: areaPath(raw, this.width, HEIGHT, peak) }),
+      svg("path", { class: "tempered", d: areaPath(tempered, this.width, HEIGHT, peak) }),
+      svg("path", { class: "kept", d: areaPath(final, this.width, HEIGHT, peak) }),
       chosen === null ? "" : svg("line", { class: "chosen", x1: x(chosen), x2: x(chosen), y1: 0, y2: HEIGHT })
     );
     this.pointer = svg("line", { class: "pointer", y1: 0, y2: HEIGHT });
-    this.plot.append(this.pointer);
+    this.plot.append(this.axes(answer, raw.length, peak), this.pointer);
     this.point(null);
+  }
+
+  /** What the plot counts: places along the photo, and the probability of the highest bin. */
+  axes(answer, bins, peak) {
+    const { record, units } = this.stage;
+    const ticks = [0, 0.25, 0.5, 0.75, 1].map((share) => {
+      const bin = Math.round(share * (bins - 1));
+      const x = ((bin + 0.5) / bins) * this.width;
+      const anchor = share === 0 ? "start" : share === 1 ? "end" : "middle";
+      const text = placeText(record, answer.first + bin, answer.slot, units);
+      return [
+        svg("line", { class: "tick", x1: x, x2: x, y1: HEIGHT, y2: HEIGHT + 4 }),
+        svg("text", { x, y: HEIGHT + 16, "text-anchor": anchor }, text),
+      ];
+    });
+    return svg(
+      "g",
+      { class: "axes" },
+      ...ticks.flat(),
+      svg("line", { class: "tick", x1: 0, x2: this.width, y1: HEIGHT, y2: HEIGHT }),
+      svg("text", { x: this.width / 2, y: HEIGHT + 31, "text-anchor": "middle" }, `${answer.slot}, ${UNIT[units]}`),
+      svg("text", { x: 2, y: 12 }, `p ${peak.toFixed(2)}`)
+    );
   }
 
   /** The written token's bin; `null` for EOS, or a token that the grammar would not have let in. */
@@ -83,10 +109,11 @@ export class Distribution {
       this.readout.textContent = "Written here: no bin. Point at one to read its probability.";
       return;
     }
-    const x = ((bin + 0.5) / raw.length) * WIDTH;
+    const x = ((bin + 0.5) / raw.length) * this.width;
     set(this.pointer, { x1: x, x2: x });
     const what = final[bin] > 0 ? `can be drawn with p ${final[bin].toFixed(4)}` : "is cut";
-    const text = `bin ${bin}: raw p ${raw[bin].toFixed(4)}, ${what}`;
+    const place = placeText(this.stage.record, answer.first + bin, answer.slot, this.stage.units, true);
+    const text = `${place}: raw p ${raw[bin].toFixed(4)}, ${what}`;
     set(this.plot, { "aria-valuenow": bin, "aria-valuetext": text });
     const hint = event ? " · click to write on from it" : " · Enter writes on from it";
     this.readout.textContent = this.at === null ? text : text + hint;
@@ -165,7 +192,7 @@ export class Distribution {
             y: vertical ? (at < rect.y + 16 ? at + 12 : at - 3) : far ? rect.y + 12 : rect.y + rect.h - 4,
             "text-anchor": vertical && !far ? "end" : "start",
           },
-          `${record.text_of(mode.id)} · ${(100 * mode.mass).toFixed(0)} %`
+          `${placeText(record, mode.id, answer.slot, this.stage.units)} · ${(100 * mode.mass).toFixed(0)} %`
         )
       );
     }

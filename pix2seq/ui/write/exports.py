@@ -8,9 +8,11 @@ from __future__ import annotations
 import base64
 import io
 import json
+from collections.abc import Mapping
 from urllib.parse import urlencode
 
 from pix2seq.config import ConfigError, SamplingOptions
+from pix2seq.predictor import Predictor
 from pix2seq.render import (
     RunRecord,
     as_command,
@@ -19,7 +21,7 @@ from pix2seq.render import (
     stage_svg,
     writing_gif,
 )
-from pix2seq.ui.kit.controls import SETTINGS
+from pix2seq.ui.kit.controls import SETTINGS, Setting
 from pix2seq.ui.visit.runs import Run
 
 _LONGEST_GIF = 250  # tokens; a longer sentence would make a file nobody can open
@@ -108,13 +110,17 @@ def _link_options(options: SamplingOptions) -> dict[str, str]:
     return values
 
 
-def options_of_link(query: dict[str, str]) -> SamplingOptions:
-    """The options that a link's parameters set; the rest stays open.
+def options_of_link(
+    query: Mapping[str, str], predictor: Predictor
+) -> tuple[SamplingOptions, list[str]]:
+    """The options that a link's parameters set, the rest open; and a line for every value that is
+    out of the checkpoint's range and has been moved into it, or left out.
 
     Raises:
         ConfigError: a value cannot be read or used.
     """
     changes: dict[str, object] = {}
+    notes = []
     for setting in SETTINGS:
         if setting.link not in query:
             continue
@@ -125,7 +131,22 @@ def options_of_link(query: dict[str, str]) -> SamplingOptions:
             raise ConfigError(
                 f"the link says {setting.link}={text!r}, which is not a number"
             ) from None
-    return SamplingOptions(**changes)
+        within = setting.within(changes[setting.field], predictor.tokenizer.config)
+        if setting.type is list:
+            known = predictor.categories.named_labels()
+            within = tuple(label for label in changes[setting.field] if label in known)
+        if within != changes[setting.field]:
+            notes.append(_moved(setting, changes[setting.field], within))
+            changes[setting.field] = within
+    return SamplingOptions(**changes), notes
+
+
+def _moved(setting: Setting, said: object, used: object) -> str:
+    if isinstance(said, tuple):
+        missing = ", ".join(str(label) for label in said if label not in used)
+        return f"forbidden class {missing} in the link: this checkpoint has none of that number"
+    least_or_most = "most" if said > used else "least"
+    return f"{setting.label.lower()} {said:g} in the link: {used:g} is the {least_or_most}"
 
 
 def _file(name: str, kind: str, content: bytes) -> dict:

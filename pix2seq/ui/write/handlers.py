@@ -25,7 +25,7 @@ from pix2seq.ui.kit.controls import (
 from pix2seq.ui.visit import record
 from pix2seq.ui.visit.context import AppContext
 from pix2seq.ui.visit.runs import Run
-from pix2seq.ui.visit.visitor import session_of, toast
+from pix2seq.ui.visit.visitor import remark, session_of, toast
 from pix2seq.ui.visit.writer import write
 from pix2seq.ui.write.edits import Prompt, edited_prompt
 from pix2seq.ui.write.exports import options_of_link
@@ -67,11 +67,14 @@ class Handlers:
             if _names_a_picture_only(query) and load_recording(picture.example):
                 return [self._play(name), self._widget_value(name), picture.example, *usual]
             predictor = self.context.predictor(checkpoint)
-            options = predictor.resolve(options_of_link(query))
+            wanted, notes = options_of_link(query, predictor)
+            options = predictor.resolve(wanted)
         except ConfigError as error:
             toast(error)
             name = self.opening_example
             return [self._play(name), self._widget_value(name), name, *usual]
+        for note in notes:
+            remark(note)
         return [
             record.picture_line(picture),
             self._widget_value(name),
@@ -107,14 +110,14 @@ class Handlers:
         return name, self.context.example_picture(name).image, self.show_example(name, request)
 
     def show_picture(self, path: str | None, request: gr.Request) -> str:
-        """Put a new picture on the stage, before anything is written about it."""
+        """Put a new picture on the stage, before anything is written about it; or say there why it
+        cannot be."""
         self.context.sessions.stop(session_of(request))
         if not path:
             return record.picture_line(None)
         try:
             return record.picture_line(self.context.picture_of(path))
         except ConfigError as error:
-            toast(error)
             return record.picture_line(None, str(error))
 
     # ---- writing ----------------------------------------------------------------------------
@@ -137,8 +140,12 @@ class Handlers:
         """Step, continue, replace a token, or start from a drawn prompt.
 
         ``request_data`` comes from the page: ``run`` and ``shown`` (tokens on view) say where the
-        visitor is, ``limit`` how far to go, the rest is an edit (see ``edits.py``).
+        visitor is, ``limit`` how far to go, ``hold`` that the page asks first, the rest is an edit
+        (see ``edits.py``).
         """
+        if request_data.get("hold"):
+            yield gr.skip()
+            return
         limit = 1 if request_data.get("limit") == 1 else None
         try:
             current = self.context.runs.find(str(request_data.get("run")))
@@ -176,11 +183,12 @@ class Handlers:
                     f"this would go on in object {last}, but there may be {options.max_objects} "
                     "objects at most; raise that first"
                 )
-        said = (list(prompt.ids), prompt.forced, options)
-        if same_model and said == (current.token_ids, current.forced, current.options):
-            if not current.ended:
+        said = (list(prompt.ids), prompt.forced)
+        if same_model and said == (current.token_ids, current.forced):
+            if current.ended:
+                return Run(current.picture, predictor, options)  # nothing left to add: begin again
+            if options == current.options:
                 return current
-            return Run(current.picture, predictor, options)  # nothing left to add: begin again
         shared = 0
         for mine, theirs in zip(prompt.ids, current.token_ids, strict=False):
             if mine != theirs or "box" in request_data:
@@ -221,6 +229,16 @@ class Handlers:
         known = set() if predictor is None else set(predictor.categories.named_labels())
         whole = [label for label in labels if isinstance(label, int)]
         return [label for label in dict.fromkeys(whole) if label in known]
+
+    def score_at_least(self, request_data: dict) -> float:
+        """The threshold that the stage proposes where everything scores below it."""
+        score = request_data.get("score")
+        good = isinstance(score, (int, float)) and not isinstance(score, bool) and 0 <= score <= 1
+        if not good:
+            raise gr.Error(
+                f"score is {score!r}; it must be a number from 0 to 1", print_exception=False
+            )
+        return float(score)
 
     # ---- checkpoints ------------------------------------------------------------------------
 

@@ -18,7 +18,7 @@ export const hero = () => {
     h(
       "div",
       { class: "p2s-hero-buttons" },
-      h("button", { type: "button", class: "p2s-button", onclick: usePhoto }, "Use my photo"),
+      h("button", { type: "button", class: "p2s-button", "data-use-photo": "", onclick: usePhoto }, "Use my photo"),
       h(
         "button",
         { type: "button", class: "p2s-button", "data-tour": "", onclick: () => emit("tour") },

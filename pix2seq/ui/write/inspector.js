@@ -4,11 +4,26 @@
 import { clear, h } from "#kit/elements.js";
 import { nats, probability } from "#kit/numbers.js";
 import { spark } from "#kit/plots.js";
-import { isCoordinate, isVertical } from "#kit/roles.js";
+import { isCoordinate } from "#kit/roles.js";
+import { placeText } from "#kit/units.js";
 import { Alternatives } from "#write/alternatives.js";
 import { Attention } from "#write/attention.js";
 import { Distribution } from "#write/distribution.js";
 import { Lens } from "#write/lens.js";
+import { Tabs } from "#write/tabs.js";
+
+/**
+ * How many tokens could be drawn, in words.
+ * @param {number[]} counts tokens with some probability, stage by stage
+ * @param {boolean} forced
+ */
+export const leftInWords = (counts, forced) => {
+  const all = counts[0];
+  const left = counts[counts.length - 1];
+  if (forced) return `You gave this token; of ${all}, ${left} could have been drawn.`;
+  if (left === 1) return `Of ${all} tokens one was left: no seed would have written another, and temperature changes nothing here.`;
+  return `Of ${all} tokens ${left} were left to draw from.`;
+};
 
 const STAGES = ["raw", "grammar, bins", "temperature", "top-k, top-p"];
 
@@ -23,17 +38,23 @@ export class Inspector {
     this.note = h("p", { class: "p2s-small p2s-whatif", "data-what-if": "" });
     this.pipeline = h("table", { class: "p2s-table p2s-pipeline", "data-pipeline": "" });
     this.alternatives = new Alternatives(stage);
-    this.detail = h(
+    this.left = h("p", { "data-left": "" });
+    const why = h(
       "div",
-      { class: "p2s-detail" },
+      {},
       this.numbers,
+      this.left,
       this.distribution.node,
       this.note,
+      this.attention.node,
       this.fold("From logits to the token", true, this.pipeline),
-      this.fold("It could have written", true, this.alternatives.node),
-      this.fold("Where it looked", false, this.attention.node),
       this.lens.node
     );
+    this.tabs = new Tabs("About the token", [
+      ["why", "Why this token", why],
+      ["change", "Change it", this.alternatives.node],
+    ]);
+    this.detail = h("div", { class: "p2s-detail" }, this.tabs.node);
     this.close = h(
       "button",
       {
@@ -106,18 +127,16 @@ export class Inspector {
     this.hint = this.hint || h(
       "p",
       { class: "p2s-small p2s-soft" },
-      "Click a token, a box or the timeline: see what else the model considered there, where it " +
-        "looked, and write on from another choice. Arrow keys walk along the sentence."
+      "Choose a token, a box or a place on the timeline: why it was written, where the model looked, and " +
+        "what comes of another choice."
     );
     if (!this.hint.isConnected) this.node.append(this.hint);
   }
 
   heading(record, token) {
-    const text = record.text_of(token.id);
-    const place = isCoordinate(token.slot) && record.frame
-      ? ` = ${isVertical(token.slot) ? "y" : "x"} ${record.tokenPixel(token).toFixed(0)} px`
-      : "";
-    const what = isCoordinate(token.slot) ? `bin ${text}${place}` : text;
+    const what = isCoordinate(token.slot)
+      ? placeText(record, token.id, token.slot, this.stage.units, true)
+      : record.text_of(token.id);
     return `Token ${token.index + 1} · ${token.slot} · ${what}`;
   }
 
@@ -153,6 +172,7 @@ export class Inspector {
     this.answer = null;
     this.distribution.show({ axis: null });
     clear(this.pipeline);
+    this.left.textContent = "";
     this.measures(token, token.raw, null, token.entropy);
     this.note.textContent =
       `Only what the record itself holds: ${message}`;
@@ -182,6 +202,7 @@ export class Inspector {
     this.note.textContent = [answer.note, answer.whatIf ? this.whatIf(record, token, answer) : ""]
       .filter(Boolean)
       .join(" ");
+    this.left.textContent = leftInWords(answer.counts, token.forced);
     this.distribution.show(answer);
     this.showPipeline(answer);
     this.alternatives.show(record, token, answer);
@@ -201,7 +222,7 @@ export class Inspector {
   }
 
   showPipeline(answer) {
-    const head = h("tr", {}, ...["", "", "left", "nats", "p of it"].map((text) =>
+    const head = h("tr", {}, ...["", "", "tokens", "nats", "p of it"].map((text) =>
       h("th", { scope: "col" }, text)
     ));
     const rows = STAGES.map((name, i) => {

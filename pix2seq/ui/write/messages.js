@@ -6,7 +6,7 @@ import { plural, probability } from "#kit/numbers.js";
 
 const ENDINGS = {
   eos: "the model said EOS",
-  full: "as many objects as you asked for",
+  full: "ended by the limit of objects",
   stopped: "stopped before its end",
 };
 
@@ -38,44 +38,91 @@ export const stateMessage = (stage) => {
   return null;
 };
 
-/** What to do when objects were written and all of them score too low to be seen. */
-const unsure = (stage) => {
+/** Why nothing is to be seen where objects were written. */
+const unseen = (stage) => {
   const { record } = stage;
   if (stage.visibleObjects().length || stage.shown < record.tokens.length) return "";
   const hidden = stage.hiddenObjects();
-  const below = hidden.filter((found) => found.state === "below" && nameOf(record, found) !== "noise").length;
-  if (below) return `${plural(below, "object")} hidden: lower “Score at least”`;
+  const below = belowScore(stage).length;
+  if (below) return `${plural(below, "object")} hidden`;
   const noise = hidden.filter((found) => nameOf(record, found) === "noise").length;
   return noise ? `nothing found: ${noise === 1 ? "the one box" : `all ${noise} boxes`} written as noise` : "";
 };
 
-/** The line under the photo. */
+const belowScore = (stage) =>
+  stage.hiddenObjects().filter((found) => found.state === "below" && nameOf(stage.record, found) !== "noise");
+
+/** How an encoder's look at the picture is told: its time, or that an earlier sentence used the same. */
+const look = (stage) => {
+  const { record } = stage;
+  if (record.recorded) return "a recorded run";
+  if (!record.encoder || !record.encoder.seconds) return "";
+  const runs = [...stage.records.values()];
+  const before = runs.slice(0, Math.max(runs.indexOf(record), 0)).some(
+    (other) =>
+      !other.recorded &&
+      other.image?.id === record.image.id &&
+      other.header.checkpoint === record.header.checkpoint
+  );
+  return before ? "the same look" : `looked for ${(1000 * record.encoder.seconds).toFixed(0)} ms`;
+};
+
+/** How long the model wrote, and how fast that was shown where that is slower. */
+const told = (stage) => {
+  const { record, pace } = stage;
+  const { end } = record;
+  const fresh = end.tokens ?? record.tokens.length;
+  if (record.recorded || !end.rate || !fresh) return plural(record.tokens.length, "token");
+  const seconds = fresh / end.rate;
+  const shown = pace && pace < end.rate ? `, shown at ${pace} a second` : "";
+  return `${plural(fresh, "token")} written in ${seconds < 10 ? seconds.toFixed(1) : seconds.toFixed(0)} s${shown}`;
+};
+
+/** The controls that would write another sentence than the one on view, as words. */
+export const changedControls = (stage) => {
+  const { values, record, bridge } = stage;
+  const written = record.header.options;
+  if (!values || !written || record.header.checkpoint !== stage.waiting.checkpoint) return [];
+  const plain = (value) => JSON.stringify(value ?? null);
+  return Object.entries(bridge.writing || {})
+    .filter(([name, { option }]) => option in written && plain(values[name]) !== plain(written[option]))
+    .map(([, { label }]) => label);
+};
+
+/** What to do next, as a button: `{text, act}`, or `null`. */
+export const adviceOf = (stage) => {
+  const { record } = stage;
+  if (record.state !== "done" || stage.playing || stage.waiting.message || stage.prompt.active) return null;
+  const below = stage.visibleObjects().length ? [] : belowScore(stage);
+  if (!below.length || stage.shown < record.tokens.length) return null;
+  const best = Math.max(...below.map((found) => found.score));
+  const least = Math.floor(100 * best) / 100;
+  return {
+    text: `Show them: score at least ${least}`,
+    act: () => stage.bridge.trigger("score_at_least", { score: least }),
+  };
+};
+
+/** The lines under the photo. */
 export const statusLine = (stage) => {
   const { record } = stage;
   const { end } = record;
-  const seconds = record.encoder ? record.encoder.seconds : 0;
-  const looked = seconds ? `looked for ${(1000 * seconds).toFixed(0)} ms` : "";
   const line = (...parts) => parts.filter(Boolean).join(" · ");
   if (stage.waiting.message) return stage.waiting.message.title;
   if (stage.prompt.active) return stage.prompt.hint();
+  const changed = changedControls(stage);
+  const now = changed.length ? `${changed.join(", ")} changed: Run writes with ${changed.length > 1 ? "them" : "it"}` : "";
   switch (record.state) {
     case "encoding":
       return "Looking at the picture…";
     case "writing":
-      return line(looked, `writing token ${record.tokens.length}…`);
+      return line(look(stage), `writing token ${record.tokens.length}…`);
     case "stopped":
       return stage.midObject()
         ? "Stopped in the middle of an object. Step writes one more token, Write on finishes."
         : "Stopped. Step writes one more token, Write on goes on.";
     case "done":
-      return line(
-        record.encoder?.remark || "",
-        unsure(stage),
-        record.recorded ? "a recorded run" : looked,
-        plural(record.tokens.length, "token"),
-        !record.recorded && end.rate ? `${end.rate} tokens/s` : "",
-        ENDINGS[end.reason] || ""
-      );
+      return line(now, record.encoder?.remark || "", look(stage), told(stage), ENDINGS[end.reason] || "", unseen(stage));
     case "error":
       return "Nothing was written.";
     default:

@@ -4,6 +4,7 @@
 import { clear, h } from "#kit/elements.js";
 import { captionOf, marksOf, nameOf } from "#kit/naming.js";
 import { plural, probability } from "#kit/numbers.js";
+import { edgeText } from "#kit/units.js";
 
 const LINES = 40; // announcements that are kept
 const HEADS = {
@@ -14,6 +15,7 @@ const HEADS = {
   noise: "probability of the noise class at the class token",
   x0: "left", y0: "top", x1: "right", y1: "bottom",
 };
+const EDGES = ["xmin", "ymin", "xmax", "ymax"];
 
 export class Objects {
   constructor(stage) {
@@ -24,9 +26,9 @@ export class Objects {
     this.heard = new WeakMap(); // record -> objects that were announced
     this.followed = null;
     this.node = h(
-      "section",
-      { class: "p2s-section p2s-objects", "aria-label": "Objects" },
-      h("h2", {}, "Objects"),
+      "details",
+      { class: "p2s-section p2s-objects" },
+      h("summary", {}, h("h2", {}, "Objects as a table")),
       h(
         "div",
         { class: "p2s-table-scroll", tabindex: 0, role: "region", "aria-label": "Table of objects" },
@@ -41,22 +43,22 @@ export class Objects {
           this.body
         )
       ),
-      this.caption,
-      this.live
+      this.caption
     );
   }
 
   draw() {
     const { record } = this.stage;
     const visible = this.stage.visibleObjects();
-    const key = `${record.run}:${visible.map((o) => `${o.object}${captionOf(record, o)}`).join()}`;
+    const { units } = this.stage;
+    const key = `${units}:${record.run}:${visible.map((o) => `${o.object}${captionOf(record, o)}`).join()}`;
     if (key !== this.drawn) {
       clear(this.body);
       for (const found of visible) this.body.append(this.row(record, found));
     }
     this.drawn = key;
     const summary = this.summary(visible);
-    this.caption.textContent = `${summary}. Coordinates are pixels of the original picture.`;
+    this.caption.textContent = `${summary}. Edges in ${units === "pixels" ? "pixels of the original picture" : "bins"}.`;
     this.announce(record, visible, summary);
     for (const row of this.body.children) {
       row.classList.toggle("focus", Number(row.getAttribute("data-row")) === this.stage.focus());
@@ -72,7 +74,8 @@ export class Objects {
       mode === "box" && found.edges
         ? ` = class ${(found.score / found.edges).toFixed(4)} × edges ${found.edges.toFixed(4)}`
         : "";
-    const cells = found.box.map((value) => h("td", { class: "p2s-mono", title: value }, value.toFixed(0)));
+    const cells = found.box.map((value, i) =>
+      h("td", { class: "p2s-mono", title: `${value} px` }, edgeText(record, value, EDGES[i], this.stage.units)));
     return h(
       "tr",
       {

@@ -5,6 +5,7 @@
 import { set, svg } from "#kit/elements.js";
 import { CoordinateTag } from "#kit/guides.js";
 import { isVertical } from "#kit/roles.js";
+import { placeText } from "#kit/units.js";
 
 // px around an edge that count as the edge, and px that a drag goes before it is one
 const REACH = { mouse: 7, pen: 10, touch: 18 };
@@ -16,7 +17,7 @@ export class Pointer {
     this.stage = stage;
     this.surface = stage.photo.svg;
     this.line = svg("line", { class: "p2s-drag" });
-    this.tag = new CoordinateTag("ymin"); // the bin that a drag would write
+    this.tag = new CoordinateTag("ymin", stage.photo); // the bin that a drag would write
     stage.photo.layers.prompt.append(this.line, this.tag.node);
     this.drag = null;
     this.surface.addEventListener("pointermove", (event) => this.move(event));
@@ -77,7 +78,7 @@ export class Pointer {
     const at = vertical ? photo.y(point.y) : photo.x(point.x);
     const token = record.tokenAt(this.drag.pixel, this.drag.slot);
     this.tag.node.dataset.slot = this.drag.slot;
-    this.tag.place(rect, at, record.text_of(token));
+    this.tag.place(rect, at, placeText(record, token, this.drag.slot, this.stage.units));
     set(this.line, {
       "data-slot": this.drag.slot,
       x1: vertical ? rect.x : at,

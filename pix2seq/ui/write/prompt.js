@@ -55,7 +55,10 @@ export class Prompt {
     this.box = null;
     set(this.button, { "aria-pressed": on ? "true" : "false" });
     this.share.hidden = !on;
-    if (on) this.options();
+    if (on) {
+      this.options();
+      this.stage.inspector.attention.leave();
+    }
     this.stage.photo.node.classList.toggle("prompting", on);
     this.draw();
     this.stage.changed();

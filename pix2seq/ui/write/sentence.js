@@ -2,9 +2,14 @@
 // the box that it names, its fill strength is the token's probability. Arrow keys walk the tokens.
 
 import { h, set } from "#kit/elements.js";
+import { classColour } from "#kit/hues.js";
 import { marksOf, nameOf, writtenOf } from "#kit/naming.js";
-import { probability } from "#kit/numbers.js";
+import { plural, probability } from "#kit/numbers.js";
 import { ROLE_MEANING } from "#kit/roles.js";
+import { surpriseOf } from "#write/surprise.js";
+
+const NATS = "Σ −ln p: how improbable the model found what stands here, in nats; sums compare rows and sentences";
+const FOLDS = 2; // rows of noise from which on they are folded
 
 const FATES = {
   dropped: ["noise", "written as noise; the filter drops it"],
@@ -23,6 +28,17 @@ export class Sentence {
       this.heads,
       this.lines
     );
+    this.fold = h("button", {
+      type: "button",
+      class: "p2s-fold",
+      "data-fold": "",
+      onclick: () => {
+        this.open = !this.open;
+        stage.changed();
+      },
+    });
+    this.foldRow = h("div", { role: "row", hidden: "" }, h("span", { role: "gridcell" }, this.fold));
+    this.foot = h("div", { class: "p2s-soft", "data-sentence-nats": "", title: NATS });
     this.chips = [];
     this.rows = new Map();
     this.run = undefined;
@@ -33,6 +49,11 @@ export class Sentence {
       this.follow = scrollHeight - scrollTop - clientHeight < 24;
     });
     this.follow = true;
+  }
+
+  /** The sentence above a line about all of it. */
+  frame(...more) {
+    return h("div", { class: "p2s-sentence-frame" }, this.node, h("div", { class: "p2s-foot" }, this.foot, ...more));
   }
 
   draw() {
@@ -50,6 +71,10 @@ export class Sentence {
       chip.classList.toggle("shared", index < this.stage.forkOnView());
     });
     this.notes();
+    this.folded();
+    const seen = record.tokens.slice(0, shown);
+    this.foot.textContent = seen.length ? `whole sentence: ${plural(seen.length, "token")}, ${surpriseOf(seen).toFixed(2)} nats` : "";
+    this.holdEdit();
     if (this.follow) this.lines.scrollTop = this.lines.scrollHeight;
     if (this.stage.keepInView !== undefined) this.reveal();
   }
@@ -58,7 +83,11 @@ export class Sentence {
     this.lines.replaceChildren();
     this.rows.clear();
     this.chips = [];
-    this.follow = true;
+    this.open = false;
+    this.foldRow.hidden = true;
+    // An edit is what one wants to see: what is written behind it may leave the view.
+    this.held = this.stage.forkOnView() > 0 ? this.stage.forkOnView() : null;
+    this.follow = this.held === null;
     this.heads.replaceChildren(
       h("span", { class: "p2s-line-number", role: "columnheader" }, "#"),
       ...slots.map((slot) =>
@@ -68,21 +97,60 @@ export class Sentence {
           slot
         )
       ),
+      h("span", { class: "p2s-nats", role: "columnheader", title: NATS }, "nats"),
       h("span", { class: "p2s-note", role: "columnheader" }, "")
     );
   }
 
+  /** Bring the token at which an edited sentence parts from the old one into view, once. */
+  holdEdit() {
+    if (this.held === null || this.chips.length <= this.held || this.stage.shown <= this.held) return;
+    this.stage.keepInView = this.held;
+    this.held = null;
+  }
+
+  /** Once a sentence is finished, its rows of noise are one line: it ends with its objects. */
+  folded() {
+    const { stage } = this;
+    const { record, shown, selected } = stage;
+    const done = Boolean(record.end) && !stage.playing && shown === record.tokens.length;
+    const chosen = selected === null ? null : record.tokens[selected]?.object;
+    const noise = done ? [...this.rows.keys()].filter((object) => this.isNoise(object)) : [];
+    if (noise.includes(chosen)) this.open = true;
+    const fold = noise.length >= FOLDS;
+    this.foldRow.hidden = !fold;
+    if (!fold) return;
+    const closed = !this.open;
+    for (const object of noise) if (closed) this.rows.get(object).row.hidden = true;
+    const text = `${noise.length} more, called noise${closed ? "" : ": fold"}`;
+    if (this.fold.textContent !== text) this.fold.textContent = text;
+    set(this.fold, { "aria-expanded": closed ? "false" : "true" });
+    if (this.lines.lastChild !== this.foldRow) this.lines.append(this.foldRow);
+    if (closed && this.follow) this.lines.scrollTop = 0;
+    if (closed) this.follow = false;
+  }
+
+  /** Whether a row is a box that the model itself calls noise, and that nobody gave or shows. */
+  isNoise(object) {
+    const found = this.stage.objectOnView(object);
+    const word = this.stage.record.tokensOf(object, Infinity).class;
+    const noise = Boolean(word) && this.stage.record.kind(word.id) === "noise";
+    return noise && !(found && (found.forced || found.state === "noise" || found.state === "ok"));
+  }
+
   row(object) {
     if (!this.rows.has(object)) {
+      const nats = h("span", { class: "p2s-nats", role: "gridcell" });
       const note = h("span", { class: "p2s-note", role: "gridcell" });
       const row = h(
         "div",
         { class: "p2s-line", role: "row", "data-line": object },
         h("span", { class: "p2s-line-number", role: "rowheader" }, String(object + 1)),
+        nats,
         note
       );
       row.addEventListener("mouseenter", () => this.stage.hover(object));
-      this.rows.set(object, { row, note });
+      this.rows.set(object, { row, nats, note });
       this.lines.append(row);
     }
     return this.rows.get(object);
@@ -90,7 +158,7 @@ export class Sentence {
 
   add(token) {
     const { record } = this.stage;
-    const { row, note } = this.row(token.object);
+    const { row, nats } = this.row(token.object);
     const end = token.slot === "eos";
     if (end) row.classList.add("end");
     const isNoise = record.kind(token.id) === "noise";
@@ -106,30 +174,38 @@ export class Sentence {
         "data-role": isNoise ? "noise" : null,
         "aria-label": this.spoken(token),
         title: record.describe(token),
-        style: { "--fill": `${Math.round(6 + 34 * token.raw)}%` },
+        style: {
+          "--fill": `${Math.round(6 + 34 * token.raw)}%`,
+          ...(record.kind(token.id) === "class" ? { "--role": classColour(token.id - record.vocab.cls) } : {}),
+        },
         onclick: () => this.stage.select(token.index),
         onfocus: () => this.stage.hover(end ? null : token.object, token.index),
         onmouseenter: () => this.stage.hover(end ? null : token.object, token.index),
       },
       h("span", { class: "p2s-chip-text" }, end ? "EOS" : record.text_of(token.id)),
+      " ", // between the two for whoever reads the text
       token.slot === "class" || end
         ? h("span", { class: "p2s-chip-p" }, probability(token.raw))
         : null
     );
-    row.insertBefore(chip, note);
+    row.insertBefore(chip, nats);
     this.chips.push(chip);
   }
 
   notes() {
-    const { shown } = this.stage;
-    for (const [object, { row, note }] of this.rows) {
+    const { record, shown } = this.stage;
+    for (const [object, { row, nats, note }] of this.rows) {
       const first = Number(row.querySelector("[data-token]")?.dataset.token ?? 0);
       row.hidden = first >= shown;
+      const written = record.tokens.slice(first, shown).filter((token) => token.object === object);
+      const sum = written.length ? surpriseOf(written).toFixed(2) : "";
+      if (nats.textContent !== sum) nats.textContent = sum;
       const found = this.stage.objectOnView(object);
       const [text, title] = this.noteOn(object, found);
       if (note.textContent !== text) {
         note.textContent = text;
         note.title = title;
+        note.classList.toggle("plain", text === "noise" || !text); // the chip says it already
       }
       row.classList.toggle("gone", Boolean(found && !["ok", "noise"].includes(found.state)));
       row.classList.toggle("focus", this.stage.focus() === object);

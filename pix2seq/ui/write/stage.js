@@ -2,25 +2,30 @@
 // It decides nothing about sampling; it asks the server and shows the answer.
 
 import { emit } from "#kit/bus.js";
-import { h, set } from "#kit/elements.js";
+import { h } from "#kit/elements.js";
 import { Photo } from "#kit/photo.js";
-import { onceAFrame } from "#kit/timing.js";
+import { onceAFrame, onPhone } from "#kit/timing.js";
 import { ask } from "#visit/questions.js";
 import { Record } from "#visit/record.js";
 import { Branches } from "#write/branches.js";
+import { Forbidden } from "#write/forbidden.js";
 import { hero } from "#write/hero.js";
 import { Inspector } from "#write/inspector.js";
-import { stateMessage, statusLine } from "#write/messages.js";
+import { stateMessage } from "#write/messages.js";
 import { Notice } from "#write/notice.js";
 import { Objects } from "#write/objects.js";
 import { Opening } from "#write/opening.js";
 import { Pointer } from "#write/pointer.js";
+import { Presenter } from "#write/present.js";
 import { Prompt } from "#write/prompt.js";
 import { Reply } from "#write/reply.js";
 import { Sentence } from "#write/sentence.js";
 import { Share } from "#write/share.js";
 import { Timeline } from "#write/timeline.js";
+import { Toolbar } from "#write/toolbar.js";
 import { Waiting } from "#write/waiting.js";
+
+/** @import {Units} from "#kit/units.js" */
 
 export class Stage {
   constructor(root, bridge) {
@@ -36,6 +41,8 @@ export class Stage {
     this.values = null; // of the controls, by name
     this.filtered = null; // objects as re-read under other filters
     this.pace = 25;
+    /** @type {Units} of every axis */
+    this.units = "bins";
     this.changed = onceAFrame(() => this.draw());
     this.build();
   }
@@ -54,56 +61,30 @@ export class Stage {
     this.pointer = new Pointer(this);
     this.waiting = new Waiting(this);
     this.toast = new Notice();
-    this.status = h("div", { class: "p2s-status p2s-small p2s-soft" });
+    this.forbidden = new Forbidden(this);
+    this.toolbar = new Toolbar(this);
+    this.presenter = new Presenter(this);
+    this.photo.shaped = (ratio, margins) => {
+      const { style } = this.root;
+      style.setProperty("--ratio", ratio.toFixed(4));
+      style.setProperty("--margin-x", `${margins.x}px`);
+      style.setProperty("--margin-y", `${margins.y}px`);
+    };
     this.aside = h(
       "aside",
       { class: "p2s-inspector", "aria-label": "Inspector" },
       this.inspector.node,
-      this.branches.node,
       this.objects.node,
       this.share.node
     );
-    this.main = h(
-      "div",
-      { class: "p2s-main" },
-      hero(),
-      this.photo.node,
-      this.tools(),
-      this.timeline.node,
-      this.sentence.node
+    const main = [hero(), this.forbidden.node, this.photo.node, this.toolbar.node, this.timeline.node, this.branches.node];
+    this.root.replaceChildren(
+      h("div", { class: "p2s-main" }, ...main),
+      h("div", { class: "p2s-side" }, this.sentence.frame(this.toolbar.units), this.aside, this.presenter.hint),
+      this.toast.node,
+      this.objects.live
     );
-    this.root.replaceChildren(this.main, this.aside, this.toast.node);
     emit("stage", this);
-  }
-
-  /** The line under the photo: what is going on, and what can be done on the photo. */
-  tools() {
-    this.resume = h(
-      "button",
-      {
-        type: "button",
-        class: "p2s-button",
-        "data-write-on": "",
-        hidden: "",
-        onclick: () => this.writeOn({}),
-      },
-      "Write on"
-    );
-    this.drawer = h(
-      "button",
-      {
-        type: "button",
-        class: "p2s-button",
-        "data-drawer-switch": "",
-        "aria-expanded": "false",
-        onclick: () => {
-          this.drawerOpen = !this.drawerOpen;
-          this.changed();
-        },
-      },
-      "Inspector"
-    );
-    return h("div", { class: "p2s-tools" }, this.status, this.resume, this.prompt.node, this.drawer, this.reply.node);
   }
 
   // ---- the record coming in ----------------------------------------------------------------
@@ -130,6 +111,7 @@ export class Stage {
     if (!replay && (!known || this.busy())) this.objects.follow(this.record);
     this.changed();
     if (!known && replay) this.opening.play();
+    if (!known && !replay) this.presenter.begin();
     this.showAnswer();
     emit("record", this.record);
   }
@@ -163,10 +145,11 @@ export class Stage {
   }
 
   draw() {
+    const picture = this.record.image?.id;
+    if (picture !== this.pictured) this.inspector.attention.leave();
+    this.pictured = picture;
     this.root.dataset.state = this.state();
     if (this.record.run) this.root.dataset.run = this.record.run;
-    this.root.toggleAttribute("data-drawer", Boolean(this.drawerOpen));
-    set(this.drawer, { "aria-expanded": this.drawerOpen ? "true" : "false" });
     this.photo.draw();
     this.sentence.draw();
     this.timeline.draw();
@@ -174,12 +157,9 @@ export class Stage {
     this.inspector.draw();
     this.branches.draw();
     this.share.draw();
+    this.forbidden.draw();
     this.reply.draw(this.record);
-    this.resume.hidden = !(this.record.state === "stopped" && this.record.run);
-    this.prompt.button.disabled = !this.record.image || this.busy();
-    const status = statusLine(this);
-    this.status.textContent = status;
-    this.status.title = status; // it may be cut off
+    this.toolbar.draw();
     emit("drawn", this);
   }
 
@@ -245,13 +225,12 @@ export class Stage {
   }
 
   select(index) {
-    if (index === null) this.drawerOpen = false;
     this.selected = index;
     if (index !== null) {
       this.pause();
-      this.drawerOpen = true;
       if (index >= this.shown) this.seek(index + 1);
       this.keepInView = index;
+      if (onPhone()) this.photo.node.scrollIntoView({ block: "nearest" }); // both on view, token and photo
     }
     this.changed();
     emit("select", index);
@@ -288,7 +267,7 @@ export class Stage {
   advance() {
     if (!this.playing) return;
     this.seek(this.shown + 1);
-    if (this.shown >= this.record.tokens.length) {
+    if (this.shown >= this.record.tokens.length && !this.busy()) {
       this.playing = false;
       return;
     }
@@ -301,9 +280,15 @@ export class Stage {
     return ask(this.bridge.server, name, question);
   }
 
-  /** Where the visitor is, as JSON, for Step. */
+  /** Where the visitor is, as JSON, for Step. Behind the end there is no next token: a first press
+      says so and asks, a second one begins anew. */
   cursor(more) {
-    return JSON.stringify({ run: this.record.run, shown: this.shown, ...more });
+    const { record, shown } = this;
+    const over = record.state === "done" && shown === record.tokens.length;
+    const hold = over && this.overAgain !== record;
+    this.overAgain = hold ? record : null;
+    if (hold) this.notice("This sentence is complete. Step once more to begin a new one, token by token.");
+    return JSON.stringify({ run: record.run, shown, hold, ...more });
   }
 
   /** Ask for another continuation: an edit (see ui/edits.py), or none to go on. */

@@ -17,13 +17,18 @@ from pix2seq.ui.kit.controls import SETTINGS
 _TEMPLATE = '<div class="p2s p2s-stage" data-stage data-state="idle"></div>'
 
 READING = [setting.name for setting in SETTINGS if setting.reading]
+WRITING = {
+    setting.name: {"option": setting.field, "label": setting.label}
+    for setting in SETTINGS
+    if not setting.reading
+}
 
 # The component's events: Gradio finds their quoted names in the load hook. `reading` names the
-# controls that only decide how what is written is read.
+# controls that only decide how what is written is read; `writing` the options and labels of others.
 _ON_LOAD = f"""
-const events = ["write_on", "forbid", "keep_going"];
-const reading = {json.dumps(READING)};
-P2S.call("mountStage", element, {{ props, server, trigger, watch, events, reading }});
+const events = ["write_on", "forbid", "keep_going", "score_at_least"];
+const reading = {json.dumps(READING)}, writing = {json.dumps(WRITING)};
+P2S.call("mountStage", element, {{ props, server, trigger, watch, events, reading, writing }});
 """
 
 

@@ -127,6 +127,11 @@ def build_write_tab(context: AppContext) -> None:
     )
     context.stage.keep_going(lambda: "delay", None, controls["eos"], **at_once)
 
+    def score_at_least(event: gr.EventData) -> float:
+        return handlers.score_at_least(dict(event._data or {}))
+
+    context.stage.score_at_least(score_at_least, None, controls["score_threshold"], **at_once)
+
     def start_if_linked(request: gr.Request, wanted, *values):
         if wanted:
             yield from start(request, *values)
@@ -163,8 +168,9 @@ def build_write_tab(context: AppContext) -> None:
 
     def own_photo(path, request: gr.Request):
         shown = handlers.show_picture(path, request)
-        usable = json.loads(shown[1:].partition("\n")[0]).get("image") is not None
-        return shown, "", "run" if usable else ""
+        usable = record.has_picture(shown)
+        kept = gr.skip() if usable else None  # no broken picture in its place
+        return kept, shown, "", "run" if usable else ""
 
     gallery.select(choose_example, None, [context.image, example, context.stage], **quiet)
     scene.click(
@@ -174,7 +180,7 @@ def build_write_tab(context: AppContext) -> None:
     # picture is removed, still with the old value.
     # A picture of one's own is written about at once.
     shown = context.image.upload(
-        own_photo, context.image, [context.stage, example, linked], **quiet
+        own_photo, context.image, [context.image, context.stage, example, linked], **quiet
     )
     shown.then(start_if_linked, [linked, *sources], **writing).then(None, **settled)
     context.image.clear(

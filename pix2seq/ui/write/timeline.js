@@ -1,11 +1,11 @@
-// Surprise and entropy in token order, banded by object; it is also the scrubber: the handle is the
-// last token on view. Play walks through a record that is already here, without a model.
+// Surprise and entropy in token order, in nats on one scale, banded by object; it is also the scrubber:
+// the handle is the last token on view. Play walks through a record that is already here, without a model.
 
 import { clear, h, set, svg } from "#kit/elements.js";
 import { plural } from "#kit/numbers.js";
+import { scaleTop } from "#write/surprise.js";
 
 const HEIGHT = 44;
-const CEILING = 6; // nats at full height
 
 export class Timeline {
   constructor(stage) {
@@ -36,16 +36,19 @@ export class Timeline {
     this.count = h("span", { class: "p2s-mono" });
     const legend = h(
       "div",
-      { class: "p2s-count p2s-soft", title: "In nats: how rare the written token was, and how undecided the model was" },
+      { class: "p2s-legend p2s-soft", title: "In nats: how rare the written token was, and how undecided the model was" },
       this.count,
       h("span", {}, h("i", { class: "bar" }), "surprise"),
       h("span", {}, h("i", { class: "curve" }), "entropy")
     );
+    this.top = h("span");
+    this.scale = h("div", { class: "p2s-timeline-scale p2s-mono p2s-soft", "aria-hidden": "true" }, this.top, h("span", {}, "0 nats"));
     this.plot = h("div", { class: "p2s-timeline-plot" }, this.chart, this.slider);
     this.node = h(
       "div",
       { class: "p2s-timeline", role: "group", "aria-label": "Timeline" },
       this.play,
+      this.scale,
       this.plot,
       legend
     );
@@ -90,7 +93,9 @@ export class Timeline {
     set(chart, { viewBox: `0 0 ${width} ${HEIGHT}` });
     if (!count || !width) return;
     const step = width / count;
-    const height = (nats) => Math.min(nats / CEILING, 1) * (HEIGHT - 6);
+    const top = scaleTop(record.tokens.flatMap((token) => [-token.logprob, token.entropy]));
+    this.top.textContent = `${top} nats`;
+    const height = (nats) => (nats / top) * (HEIGHT - 2);
     let band = null;
     const focus = this.stage.focus();
     for (const token of record.tokens) {
@@ -108,7 +113,6 @@ export class Timeline {
       chart.append(
         svg("rect", {
           class: `p2s-surprise${token.index >= shown ? " later" : ""}`,
-          "data-slot": token.slot,
           x: x + step * 0.14,
           y: HEIGHT - tall,
           width: Math.max(step * 0.72, 0.6),

@@ -1,0 +1,89 @@
+// For a room: stage and sentence alone, in large type. Arrow keys go token by token, Space plays at a
+// pace that can be followed; the address keeps `present=1`, so that a link opens like this.
+
+import { on as listen } from "#kit/bus.js";
+import { h } from "#kit/elements.js";
+
+const PACE = 8; // tokens a second
+const HINT = "← → a token · Space plays · R writes anew · Esc leaves";
+
+/** @param {EventTarget | null} target */
+const typing = (target) =>
+  target instanceof Element && Boolean(target.closest("input:not([type=range]), textarea, select, [contenteditable]"));
+
+export class Presenter {
+  /** @param {any} stage */
+  constructor(stage) {
+    this.stage = stage;
+    this.on = false;
+    this.pace = 0; // what to go back to
+    this.hint = h("p", { class: "p2s-present-hint", hidden: "" }, HINT);
+    listen("present", () => this.switch(true));
+    document.addEventListener("keydown", (event) => this.key(event), true); // before the sentence takes its arrows
+    if (new URLSearchParams(location.search).get("present") === "1") this.switch(true);
+  }
+
+  /** @param {boolean} on */
+  switch(on) {
+    if (on === this.on) return;
+    const { stage } = this;
+    if (on) /** @type {HTMLElement | null} */ (document.querySelector("#tab-write-button"))?.click();
+    this.on = on;
+    this.hint.hidden = !on;
+    document.body.classList.toggle("p2s-present", on);
+    stage.root.toggleAttribute("data-present", on);
+    if (on) {
+      this.pace = stage.pace;
+      stage.pace = PACE;
+      stage.select(null);
+    } else stage.pace = this.pace;
+    const address = new URL(location.href);
+    if (on) address.searchParams.set("present", "1");
+    else address.searchParams.delete("present");
+    history.replaceState(history.state, "", address);
+    stage.photo.resize();
+    stage.changed();
+  }
+
+  /** A sentence that is being written is shown at the room's pace, however fast it comes. */
+  begin() {
+    const { stage } = this;
+    if (!this.on || stage.playing) return;
+    stage.seek(0);
+    stage.togglePlay();
+  }
+
+  /** @param {KeyboardEvent} event */
+  key(event) {
+    const { stage } = this;
+    if (event.ctrlKey || event.metaKey || event.altKey || typing(event.target) || !stage.root.offsetParent) return;
+    if (!this.on) {
+      if (event.key.toLowerCase() === "p") this.switch(true);
+      return;
+    }
+    const { length } = stage.record.tokens;
+    /** @type {{[key: string]: () => void}} */
+    const keys = {
+      ArrowRight: () => this.step(stage.shown + 1),
+      ArrowLeft: () => this.step(stage.shown - 1),
+      Home: () => this.step(0),
+      End: () => this.step(length),
+      " ": () => stage.togglePlay(),
+      r: () => /** @type {HTMLElement | null} */ (document.querySelector("#run"))?.click(),
+      p: () => this.switch(false),
+      Escape: () => this.switch(false),
+    };
+    const act = keys[event.key] || keys[event.key.toLowerCase()];
+    if (!act) return;
+    event.preventDefault();
+    event.stopPropagation();
+    act();
+  }
+
+  /** @param {number} count tokens on view */
+  step(count) {
+    this.stage.pause();
+    this.stage.select(null);
+    this.stage.seek(count);
+  }
+}

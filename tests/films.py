@@ -1,0 +1,136 @@
+"""Record the four panels in use: ``python -m tests.films assets`` writes a GIF of each.
+
+It drives the real page over the bundled checkpoint, like ``tests.walkthrough``.
+"""
+
+from __future__ import annotations
+
+import argparse
+import shutil
+import sys
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+from playwright.sync_api import Page
+
+import pix2seq
+from tests.browser import browser_page, open_tab, running_app
+from tests.walkthrough import Film
+
+SIZE = (1280, 800)
+
+
+def written(page: Page) -> None:
+    page.wait_for_function("P2S.stage().record.state === 'done'")
+
+
+def tree(page: Page) -> Film:
+    """The seventh token, both ways on, and two paths to one set."""
+    film = Film(page)
+    written(page)
+    page.click("[data-fork-tab=tree]")
+    page.wait_for_selector(".fork-way")
+    film.keep(3.5)
+    for path in ("knife", "donut"):
+        page.evaluate("P2S.dock().shown.look(0, 6)")
+        page.locator(".fork-way text", has_text=path).click()
+        film.keep_while("document.querySelectorAll('.fork-box').length < 6", 0.25, most=16)
+        film.keep(2)
+    page.click("[data-path='5']")
+    page.wait_for_function("document.querySelectorAll('.fork-box').length === 6")
+    film.keep(2.5)
+    return film
+
+
+def memory(page: Page) -> Film:
+    """The donut, dragged through the sentence and blanked out of it."""
+    film = Film(page)
+    written(page)
+    page.click("[data-fork-tab=memory]")
+    page.click("[data-memory-object]:has-text('donut')")
+    page.wait_for_selector("[data-memory-headline]:has-text('donut')")
+    film.keep(2.5)
+    page.locator("[data-memory-place]").focus()
+    for _ in range(6):
+        page.keyboard.press("ArrowRight")
+        film.keep(0.9)
+    film.keep(1.5)
+    page.click("[data-memory-blank]")
+    page.wait_for_selector("[data-memory-readout]:has-text('Blanked')")
+    film.keep(3.5)
+    return film
+
+
+def bet(page: Page) -> Film:
+    """A bell on the first edge, then chips on a name."""
+    film = Film(page)
+    written(page)
+    page.click("[data-fork-tab=bet]")
+    page.wait_for_selector("[data-bet-headline]:has-text('Round 1')")
+    film.keep(2)
+    photo = page.locator(".p2s-photo-image").bounding_box()
+    x, y = photo["x"] + photo["width"] / 2, photo["y"]
+    page.mouse.move(x, y + photo["height"] / 2)
+    page.mouse.down()
+    for step in range(8):
+        page.mouse.move(x - 5 * step, y + photo["height"] * (0.5 + 0.175 * step / 7))
+        film.keep(0.25)
+    page.mouse.up()
+    page.click("[data-bet-go]")
+    page.wait_for_selector("[data-bet-headline]:has-text('You paid')")
+    film.keep(4)
+    page.click("[data-bet-go]")
+    page.wait_for_selector("[data-bet-headline]:has-text('Round 2')")
+    page.fill("[data-chip-search]", "donut")
+    for _ in range(6):
+        page.click(".fork-name:visible")
+    film.keep(1.5)
+    page.click("[data-bet-go]")
+    page.wait_for_selector(".fork-outcome")
+    film.keep(3.5)
+    return film
+
+
+def machine(page: Page) -> Film:
+    """From the first step to the last."""
+    film = Film(page)
+    open_tab(page, "Learn")
+    page.locator("#machine").scroll_into_view_if_needed()
+    page.wait_for_selector("[data-machine-token]")
+    page.locator("#machine").evaluate("(node) => node.scrollIntoView({ block: 'start' })")
+    for token in (1, 4):
+        page.click(f"[data-machine-token='{token}']")
+        for place in range(page.evaluate("P2S.machine().steps.length")):
+            page.evaluate("(place) => P2S.machine().go(place)", place)
+            page.wait_for_timeout(200)
+            film.keep(0.7)
+        film.keep(1.5)
+    return film
+
+
+FILMS: dict[str, Callable[[Page], Film]] = {
+    "tree": tree,
+    "memory": memory,
+    "bet": bet,
+    "machine": machine,
+}
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("folder", type=Path)
+    parser.add_argument("--only", choices=FILMS, nargs="+", default=list(FILMS))
+    parser.add_argument("--chromium", default=shutil.which("chromium"))
+    arguments = parser.parse_args(argv)
+    with running_app(lambda name: pix2seq.load(name, "cpu"), "mini") as url:
+        for name in arguments.only:
+            with browser_page(arguments.chromium, url, *SIZE) as page:
+                film = FILMS[name](page)
+            path = arguments.folder / f"{name}.gif"
+            film.save(path)
+            print(f"{path}: {len(film.frames)} pictures, {path.stat().st_size / 1e6:.1f} MB")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,102 @@
+import assert from "node:assert/strict";
+import { test } from "node:test";
+
+import { classColour } from "#kit/hues.js";
+import { labelAmong } from "#kit/labels.js";
+import { edgeText, placeText } from "#kit/units.js";
+import { Record } from "#visit/record.js";
+import { branchNames } from "#write/branchnames.js";
+import { leftInWords } from "#write/inspector.js";
+import { scaleTop, surpriseOf } from "#write/surprise.js";
+
+const frame = { x: 0, y: 0, width: 400, height: 300 };
+const width = (text, size = 12) => 0.6 * size * text.length;
+const meets = (a, b) => a.x < b.x + b.width && b.x < a.x + a.width && a.y < b.y + b.height && b.y < a.y + a.height;
+
+/** A record of a sentence, as branches know it. */
+const branch = (run, options = {}, more = {}) => {
+  const record = new Record();
+  record.header = { run, options: { seed: 0, temperature: 1, top_p: 0.4, forbidden_labels: [], ...options }, checkpoint: "mini", ...more };
+  record.vocab = { slots: ["ymin", "xmin", "ymax", "xmax", "class"], classes: ["dog", "cat"], bins: 10, coord: 0, cls: 10 };
+  record.tokens = Array.from({ length: 5 }, (_, index) => ({ index, id: index, slot: record.vocab.slots[index], logprob: -1 }));
+  return record;
+};
+
+test("no two branches share a name, and a name lists what differs", () => {
+  const family = [
+    branch("a"),
+    branch("b", { temperature: 1.8 }),
+    branch("c", {}),
+    branch("d", { forbidden_labels: [1] }, { parent: "a", fork: 2 }),
+    branch("e", {}, { parent: "a", fork: 2 }),
+  ];
+  const names = branchNames(family);
+  assert.equal(new Set(names).size, names.length, names.join(" | "));
+  assert.equal(names[1], "T 1.8");
+  assert.equal(names[0], "T 1");
+  assert.equal(names[2], "T 1 · again 1");
+  assert.equal(names[3], "ymax 2 at 3 · never cat");
+  assert.equal(names[4], "ymax 2 at 3");
+});
+
+test("a lone sentence has a name, too", () => {
+  assert.deepEqual(branchNames([branch("a")]), ["first"]);
+  assert.deepEqual(branchNames([branch("a", {}, { replay: true })]), ["as recorded"]);
+});
+
+test("where boxes crowd, a name becomes its number and hides no other box", () => {
+  const boxes = [];
+  for (let i = 0; i < 14; i += 1) boxes.push({ x: 40 + 24 * (i % 7), y: 60 + 40 * Math.floor(i / 7), width: 22, height: 34 });
+  const taken = [];
+  let short = 0;
+  boxes.forEach((box, i) => {
+    const others = boxes.filter((other) => other !== box);
+    const { text, place, leader } = labelAmong([`${i + 1} person 0.97`, String(i + 1)], box, frame, taken, others, 13, width);
+    assert.ok(!taken.some((other) => meets(place, other)), `name ${i + 1} stands on another`);
+    const apart = Math.max(box.x - place.x - place.width, place.x - box.x - box.width, box.y - place.y - place.height, place.y - box.y - box.height);
+    assert.ok(apart <= 1 || leader, `name ${i + 1} has lost its box`);
+    if (text === String(i + 1)) short += 1;
+    taken.push(place);
+  });
+  assert.ok(short > 0);
+});
+
+test("a name among few boxes is whole and lies on none of them", () => {
+  const label = labelAmong(["1 cup 0.97", "1"], { x: 100, y: 100, width: 80, height: 60 }, frame, [], [], 13, width);
+  assert.equal(label.text, "1 cup 0.97");
+  assert.equal(label.leader, null);
+  assert.ok(label.place.y + label.place.height <= 100);
+});
+
+test("classes of one vocabulary have colours of their own", () => {
+  const colours = new Set(Array.from({ length: 80 }, (_, label) => classColour(label)));
+  assert.equal(colours.size, 80);
+  assert.equal(classColour(7), classColour(7));
+});
+
+test("a scale holds its largest value, whatever that is", () => {
+  for (const most of [0, 3.9, 4.1, 6.5, 11, 30, 50, 130]) assert.ok(scaleTop([1, most]) >= most, String(most));
+  assert.equal(scaleTop([]), 4);
+});
+
+test("a row's surprise is the sum of its tokens'", () => {
+  assert.equal(surpriseOf([{ logprob: -1.5 }, { logprob: -0.25 }]), 1.75);
+  assert.equal(surpriseOf([]), 0);
+});
+
+test("what was left to draw from is said in words", () => {
+  assert.match(leftInWords([340, 256, 256, 1], false), /^Of 340 tokens one was left: no seed/);
+  assert.match(leftInWords([340, 256, 256, 5], false), /^Of 340 tokens 5 were left/);
+  assert.match(leftInWords([340, 256, 256, 5], true), /^You gave this token/);
+});
+
+test("one switch decides between bins and pixels", () => {
+  const record = branch("a");
+  record.header.image = { id: "x", w: 90, h: 90 };
+  record.frame = [0, 0, 90, 90];
+  assert.equal(placeText(record, 3, "xmin", "bins"), "3");
+  assert.equal(placeText(record, 3, "xmin", "pixels", true), "x 30 px");
+  assert.equal(placeText(record, 3, "ymin", "bins", true), "bin 3");
+  assert.equal(edgeText(record, 30, "xmin", "bins"), "3");
+  assert.equal(edgeText(record, 30, "xmin", "pixels"), "30");
+});

@@ -94,11 +94,17 @@ def _note(message: ConsoleMessage, problems: list[str]) -> None:
 
 @contextmanager
 def browser_page(
-    chromium: str, url: str, width: int = 1440, height: int = 900, **device: Any
+    chromium: str,
+    url: str,
+    width: int = 1440,
+    height: int = 900,
+    prepare: Callable[[Page], None] = lambda page: None,
+    **device: Any,
 ) -> Iterator[Page]:
     """Open the app; whatever the page logs as an error fails the test that opened it.
 
     Args:
+        prepare: called before the app is opened.
         device: what Playwright's ``new_page`` takes, such as ``has_touch=True``.
     """
     problems: list[str] = []
@@ -108,6 +114,7 @@ def browser_page(
         page.set_default_timeout(PATIENCE)
         page.on("pageerror", lambda error: problems.append(str(error)))
         page.on("console", lambda message: _note(message, problems))
+        prepare(page)
         page.goto(url)
         page.wait_for_function("window.P2S && P2S.stage && P2S.stage()")
         # The arrival has been served: its record cannot be taken for a run that is waited for.

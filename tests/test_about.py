@@ -64,11 +64,19 @@ def test_without_a_checkpoint_the_table_still_stands_and_says_why():
     assert len(data["checkpoints"]) == len(CHECKPOINTS)
 
 
-def test_a_folders_model_card_is_shown_without_its_pictures(tmp_path):
-    assert model_card(str(tmp_path)) == ""
-    assert model_card("no such checkpoint") == ""
-    (tmp_path / "README.md").write_text("# Mine\n![curve](curve.png)\nTrained on *cats*.")
-    assert model_card(str(tmp_path)) == "# Mine\n\nTrained on *cats*."
+def test_a_model_card_is_shown_without_pictures_and_metadata():
+    assert model_card("") == ""
+    words = "# Mine\n![curve](curve.png)\nTrained on *cats*."
+    shown = "# Mine\n\nTrained on *cats*."
+    assert model_card(words) == shown
+    assert model_card(f"---\nlicense: mit\ntags: [x]\n---\n{words}") == shown
+
+
+def test_on_a_space_the_page_says_what_the_frame_around_it_asks(monkeypatch):
+    monkeypatch.delenv("SPACE_ID", raising=False)
+    assert "huggingface.co" not in limits_text("mini")
+    monkeypatch.setenv("SPACE_ID", "someone/space")
+    assert "asks huggingface.co" in limits_text("mini")
 
 
 def test_doubles_are_told_as_they_were_counted(monkeypatch):

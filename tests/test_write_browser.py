@@ -298,6 +298,14 @@ def test_the_models_view_shows_the_padding(page):
     )
     assert shape[0] == pytest.approx(1, abs=0.02), "the model's input is a square"
     assert shape[1] < 0.8, "and the photo does not fill it"
+    bare = page.evaluate(
+        """() => {
+          const { rect } = P2S.stage().photo;
+          const middle = new DOMPoint(rect.x + rect.w / 2, rect.y + rect.h / 2);
+          return !document.querySelector(".p2s-padding").isPointInFill(middle);
+        }"""
+    )
+    assert bare, "the photo itself stays to be seen"
 
 
 def test_a_row_and_the_sentence_say_how_improbable_they_are(page):

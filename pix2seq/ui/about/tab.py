@@ -4,6 +4,7 @@ checkpoints there are, what they cannot do, and what happens to a visitor's pict
 from __future__ import annotations
 
 import json
+import os
 import re
 from dataclasses import asdict
 
@@ -16,7 +17,7 @@ from pix2seq.predictor import Predictor
 from pix2seq.reading import DOUBLE_IOU
 from pix2seq.sweep import doubles_in_words
 from pix2seq.ui.about.vocabulary import vocabulary_stretches
-from pix2seq.ui.visit.context import AppContext
+from pix2seq.ui.visit.context import SPACE_VARIABLE, AppContext
 from pix2seq.ui.visit.evidence import load_doubles
 
 _TEMPLATE = '<div class="p2s p2s-about" data-about></div>'
@@ -49,7 +50,7 @@ _LIMITS = """
 ## Your pictures
 Everything runs on the computer that serves this page. A picture is kept in memory until newer ones
 push it out, is reachable only from the tab that sent it, and goes nowhere else; uploaded files are
-deleted within two hours. The page itself loads nothing from other servers.
+deleted within two hours. The page itself loads nothing from other servers{frame}.
 
 ## Rights
 The code is Apache-2.0. Example photos are in the public domain (NASA; CC0 by their photographers,
@@ -57,11 +58,17 @@ via scikit-image). Scenes are composed from Microsoft's *Fluent Emoji*, MIT lice
 the licence that the table names.
 """
 
+_FRAME = (
+    "; around every Space, Hugging Face and Gradio put a frame of theirs, which asks "
+    "huggingface.co and fonts.googleapis.com"
+)
+
 _FAMILIES = {
     "explorer": "this repository",
     "google": "Google Research",
     "shariatnia": "Moein Shariatnia",
 }
+_METADATA = re.compile(r"\A---\n.*?\n---\n", re.DOTALL)
 _IMAGE = re.compile(r"!\[[^\]]*\]\([^)]*\)")
 
 
@@ -83,13 +90,9 @@ def about_text(predictor: Predictor | None, problem: str, names: list[str]) -> s
     return json.dumps(value, separators=(",", ":"))
 
 
-def model_card(name: str) -> str:
-    """The ``README.md`` in a checkpoint's folder, without pictures; empty if there is none."""
-    try:
-        folder = checkpoints.locate(name)
-    except ConfigError:
-        return ""
-    return _IMAGE.sub("", checkpoints.read_card(folder))
+def model_card(text: str) -> str:
+    """A checkpoint's own card, as far as a page shows it: without pictures and metadata."""
+    return _IMAGE.sub("", _METADATA.sub("", text))
 
 
 def limits_text(name: str) -> str:
@@ -98,7 +101,8 @@ def limits_text(name: str) -> str:
     doubles = [
         f" {kind.capitalize()}: {doubles_in_words(one['shown'])}" for kind, one in counted.items()
     ]
-    return _LIMITS.format(iou=DOUBLE_IOU, doubles="".join(doubles))
+    frame = _FRAME if os.environ.get(SPACE_VARIABLE) else ""
+    return _LIMITS.format(iou=DOUBLE_IOU, doubles="".join(doubles), frame=frame)
 
 
 def _info_of(name: str, predictor: Predictor | None) -> CheckpointInfo:
@@ -185,7 +189,8 @@ def build_about_tab(context: AppContext) -> None:
         elem_id="about",
         padding=False,
     )
-    card_text = model_card(opening)
+    predictor = context.default_predictor()
+    card_text = model_card(predictor.card if predictor is not None else "")
     with gr.Accordion(
         "The checkpoint's own model card", open=False, visible=bool(card_text)
     ) as card_frame:
@@ -195,10 +200,11 @@ def build_about_tab(context: AppContext) -> None:
 
     def follow(name: str):
         try:
-            text = about_text(context.predictor(name), "", names)
+            predictor = context.predictor(name)
         except ConfigError:  # pushed off the shelf meanwhile, and gone from the disk
             return gr.skip(), gr.skip(), gr.skip(), gr.skip()
-        shown = model_card(name)
+        shown = model_card(predictor.card)
+        text = about_text(predictor, "", names)
         return text, shown, gr.update(visible=bool(shown)), limits_text(name)
 
     context.loaded.change(

@@ -81,9 +81,12 @@ export class Rulers {
    */
   drawPadding(layer, [x0, y0, x1, y1], { w, h }) {
     const { photo } = this;
-    const at = { x: photo.x(x0), y: photo.y(y0), width: (x1 - x0) * photo.rect.scale, height: (y1 - y0) * photo.rect.scale };
+    const corners = (/** @type {number[]} */ [left, top, right, bottom]) =>
+      `M${photo.x(left)} ${photo.y(top)} H${photo.x(right)} V${photo.y(bottom)} H${photo.x(left)} Z`;
     const below = y1 - h > x1 - w;
-    layer.prepend(svg("rect", { class: "p2s-padding", ...at }));
+    // The square without the picture: what is drawn here lies over the photo.
+    const d = corners([x0, y0, x1, y1]) + corners([0, 0, w, h]);
+    layer.prepend(svg("path", { class: "p2s-padding", d, "fill-rule": "evenodd" }));
     if (Math.max(y1 - h, x1 - w) < 0.02 * Math.max(w, h)) return;
     const place = below
       ? { x: photo.x(w / 2), y: photo.y((h + y1) / 2) }

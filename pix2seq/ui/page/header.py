@@ -9,10 +9,7 @@ import gradio as gr
 
 from pix2seq.ui.kit.controls import SETTINGS
 from pix2seq.ui.visit import zero
-from pix2seq.ui.visit.context import AppContext
-
-SPACE_VARIABLE = "SPACE_ID"
-"""Set by Spaces, to ``user/name``: there, people may want one of their own."""
+from pix2seq.ui.visit.context import SPACE_VARIABLE, AppContext
 
 _ACTIONS = """
 <div class="p2s p2s-actions" data-actions></div>
@@ -42,7 +39,7 @@ def build_header(context: AppContext, title: str) -> None:
             js_on_load=None,
             elem_id="device",
         )
-        if os.environ.get(SPACE_VARIABLE):
+        if os.environ.get(SPACE_VARIABLE):  # there, people may want one of their own
             gr.DuplicateButton(
                 "Duplicate", size="sm", min_width=96, elem_id="duplicate", elem_classes="p2s-button"
             )

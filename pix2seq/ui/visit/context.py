@@ -33,6 +33,10 @@ def called(name: str) -> str:
     return f"image {shown!r}"
 
 
+SPACE_VARIABLE = "SPACE_ID"
+"""Set by Hugging Face Spaces, to ``user/name``."""
+
+
 @dataclass
 class AppContext:
     """One app.

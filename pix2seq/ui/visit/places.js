@@ -2,7 +2,22 @@
 // them (Compare, Learn, the tour) without knowing the rooms that they live in.
 
 /** @import {Photo, Picture} from "#kit/photo.js" */
+/** @import {Slot} from "#kit/roles.js" */
 /** @import {Record} from "#visit/record.js" */
+
+/**
+ * Another continuation (`edits.py`), asked from token `index` on, or behind `shown` tokens.
+ * @typedef {object} Edit
+ * @property {number} [index]
+ * @property {number} [shown]
+ * @property {number} [token] in its place
+ * @property {number} [pixel] the coordinate's
+ * @property {number} [label] the class's
+ * @property {number} [forbid] a class that may not follow
+ * @property {number[]} [ids] that it begins with
+ * @property {string} [eos]
+ * @property {{[slot in Slot]?: number}} [box] its first coordinates, in pixels
+ */
 
 /**
  * What other rooms ask of the stage.
@@ -20,7 +35,7 @@
  * @property {() => void} pause stop a replay
  * @property {(count: number) => void} seek put so many tokens on view
  * @property {(name: string, question: object) => Promise<any>} ask
- * @property {(edit: {[name: string]: unknown}) => void} writeOn ask for another continuation (`edits.py`)
+ * @property {(edit: Edit) => void} writeOn ask for another continuation
  */
 /** @typedef {{state: {picture: Picture | null}}} LessonOnView */
 

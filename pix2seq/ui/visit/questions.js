@@ -1,5 +1,7 @@
 // Questions to the server beside Gradio's queue (`questions.py` answers them).
 
+/** @import {Options} from "#visit/record.js" */
+
 /**
  * What Gradio gives a component of ours: its value, how to follow and change it, and the functions
  * that the server registered for it.
@@ -10,6 +12,7 @@
  * @property {{[name: string]: (question: object) => Promise<any>}} server
  * @property {string[]} events of the component
  * @property {string[]} reading names of the controls that only re-read what is written
+ * @property {{[control: string]: {option: keyof Options, label: string}}} [writing] the other ones
  */
 
 /**

@@ -9,7 +9,7 @@ import { json, parseObject, parseToken } from "#visit/lines.js";
 /** @import {Token, TokensBySlot, Vocabulary} from "#kit/roles.js" */
 
 /** @typedef {number | string | boolean} Setting */
-/** @typedef {{[control: string]: Setting | null}} Settings of the page, by the controls' names */
+/** @typedef {{[control: string]: Setting | number[] | null}} Settings of the page, by the controls' names */
 
 /**
  * What a sentence was written with, as far as the page speaks of it.
@@ -18,6 +18,7 @@ import { json, parseObject, parseToken } from "#visit/lines.js";
  * @property {number} [top_p]
  * @property {number} [top_k]
  * @property {number} [seed]
+ * @property {number} [num_bins]
  * @property {number} [max_objects]
  * @property {string} [eos]
  * @property {boolean} [grammar]
@@ -39,7 +40,7 @@ import { json, parseObject, parseToken } from "#visit/lines.js";
  * @property {boolean} [replay] written earlier, or elsewhere
  */
 
-/** @typedef {{reason: string, message?: string, rate?: number, seconds?: number}} Ending */
+/** @typedef {{reason: string, message?: string, rate?: number, tokens?: number, seconds?: number}} Ending */
 
 export class Record {
   constructor() {

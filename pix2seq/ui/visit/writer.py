@@ -38,12 +38,12 @@ def write(
         The run's record, each time longer.
     """
     run.cancelled.clear()
-    run.writing = True
     if not run.lines:
         run.lines.append(record.header_line(run))
     run.lines.append(record.encoding_line())
     yield run.text  # the stage reacts before the encoder has run
     try:
+        run.writing = True
         given = [*run.token_ids] or [*run.prompt]
         forced = [index for index in run.forced if index < len(given)]
         stream = (source or usual_source())(run, given, forced)

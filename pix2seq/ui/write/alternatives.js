@@ -4,9 +4,33 @@
 import { clear, h } from "#kit/elements.js";
 import { probability } from "#kit/numbers.js";
 
+/** @import {Written} from "#kit/photo.js" */
+/** @import {Token} from "#kit/roles.js" */
+/** @import {Record} from "#visit/record.js" */
+/** @import {Stage} from "#write/stage.js" */
+
+/** @typedef {{id: number, text: string, stages: number[]}} Item a token and its probability, stage by stage */
+/** @typedef {{id: number, mass: number}} Mode a peak of the distribution and what lies under it */
+
+/**
+ * What might be written; without the server's memory of the run only `best` is known.
+ * @typedef {object} Choices
+ * @property {Item[]} best
+ * @property {Mode[]} [modes]
+ * @property {number | null} [cells] how many coarse bins there are
+ * @property {boolean} [whatIf] the controls have moved
+ * @property {number} [drawn] what they would write
+ */
+
 export class Alternatives {
+  /** @param {Stage} stage */
   constructor(stage) {
     this.stage = stage;
+    this.index = 0; // the token's
+    /** @type {string | undefined} names in the menu */
+    this.known = undefined;
+    /** @type {string | undefined} the token that the menu last offered another class for */
+    this.offered = undefined;
     this.list = h("div", { class: "p2s-alternatives", role: "list", "aria-label": "It could have written" });
     this.modes = h("div", { class: "p2s-row p2s-mode-list", "data-modes": "" });
     this.choice = h("select", { class: "p2s-select", "aria-label": "Any class", "data-class-choice": "" });
@@ -29,6 +53,7 @@ export class Alternatives {
     this.node = h("div", {}, this.hint, this.modes, this.list, this.classes);
   }
 
+  /** @type {(record: Record, token: Token, answer: Choices) => void} */
   show(record, token, answer) {
     this.index = token.index;
     this.hint.textContent =
@@ -40,7 +65,10 @@ export class Alternatives {
     this.showClasses(record, token, answer);
   }
 
-  /** The distribution's other peaks, by name. */
+  /**
+   * The distribution's other peaks, by name.
+   * @type {(record: Record, token: Token, modes: Mode[]) => void}
+   */
   showModes(record, token, modes) {
     const others = otherModes(record, token.id, modes);
     clear(this.modes).hidden = others.length === 0;
@@ -64,16 +92,19 @@ export class Alternatives {
     }
   }
 
-  /** Any class, beginning with the likeliest that was not written. */
+  /**
+   * Any class, beginning with the likeliest that was not written.
+   * @type {(record: Record, token: Token, answer: Choices) => void}
+   */
   showClasses(record, token, answer) {
     const { classes } = record.vocab;
     this.classes.hidden = token.slot !== "class" || classes.length === 0;
     if (this.classes.hidden) return;
     const key = classes.join("\n");
     if (key !== this.known) {
-      const named = classes.map((name, label) => [name, label]).filter(([name]) => name);
-      named.sort(([a], [b]) => a.localeCompare(b));
-      clear(this.choice).append(...named.map(([name, label]) => h("option", { value: label }, name)));
+      const named = classes.flatMap((name, label) => (name ? [{ name, label }] : []));
+      named.sort((a, b) => a.name.localeCompare(b.name));
+      clear(this.choice).append(...named.map(({ name, label }) => h("option", { value: label }, name)));
       this.known = key;
     }
     const place = `${record.run}:${token.index}`;
@@ -83,10 +114,11 @@ export class Alternatives {
     if (next) this.choice.value = String(next.id - record.vocab.cls);
   }
 
+  /** @type {(record: Record, token: Token, item: Item, answer: Choices) => HTMLElement} */
   alternative(record, token, item, answer) {
     const [raw, , , final] = item.stages;
     const kind = record.kind(item.id);
-    const role = { coord: token.slot, class: "class", noise: "noise" }[kind] || "eos";
+    const role = kind === "coord" ? token.slot : kind === "class" || kind === "noise" ? kind : "eos";
     const chosen = item.id === token.id;
     const drawn = answer.whatIf && item.id === answer.drawn && !chosen;
     const label = `${item.text}: raw ${raw.toFixed(4)}, ${final > 0 ? `drawn with ${final.toFixed(4)}` : "cut"}`;
@@ -119,6 +151,7 @@ export class Alternatives {
     return row;
   }
 
+  /** @type {(label: number, text: string, index: number) => HTMLButtonElement} */
   never(label, text, index) {
     return h(
       "button",
@@ -135,6 +168,9 @@ export class Alternatives {
   }
 }
 
-/** The peaks that are not the one of the written token. */
+/**
+ * The peaks that are not the one of the written token.
+ * @type {(record: Written, id: number, modes: Mode[]) => Mode[]}
+ */
 export const otherModes = (record, id, modes) =>
   modes.filter((mode) => Math.abs(mode.id - id) > record.vocab.bins / 50);

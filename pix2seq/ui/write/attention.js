@@ -4,16 +4,28 @@
 
 import { clear, h, set, svg } from "#kit/elements.js";
 
+/** @import {Point} from "#kit/photo.js" */
+/** @import {Token} from "#kit/roles.js" */
+/** @import {Record} from "#visit/record.js" */
+/** @import {Stage} from "#write/stage.js" */
+
 const ALPHA = 125; // of the tint, from black (nothing) to yellow (the brightest cell): the photo stays
 const STEP = 0.04; // of the picture, per key press
+/** @typedef {{layers: number, heads: number, rows: number, columns: number, peak: number, cells: string}} Map */
+/** @typedef {Map & {inside?: number, error?: string}} Answer the cells are grey values, base64 */
+
+/** @type {{[key: string]: [right: number, down: number]}} */
 const MOVES = { ArrowLeft: [-1, 0], ArrowRight: [1, 0], ArrowUp: [0, -1], ArrowDown: [0, 1] };
 const FROM_TOKEN = "Where the decoder looked when it wrote this token.";
 const FROM_PLACE = "Where the encoder looks from the ring. Click another place, or move it with the arrow keys.";
 
 export class Attention {
+  /** @param {Stage} stage */
   constructor(stage) {
     this.stage = stage;
     this.on = false;
+    this.picking = false; // a place on the photo
+    /** @type {string | null} */
     this.asked = null;
     this.toggle = h(
       "button",
@@ -30,7 +42,8 @@ export class Attention {
       },
       "Where it looked"
     );
-    this.place = null; // a point of the picture, for the encoder's view
+    /** @type {Point | null} of the picture, for the encoder's view */
+    this.place = null;
     this.around = h(
       "button",
       {
@@ -74,6 +87,7 @@ export class Attention {
     this.options(this.head, "all heads", 0);
   }
 
+  /** @type {(select: HTMLSelectElement, all: string, count: number) => void} */
   options(select, all, count) {
     if (select.options.length === count + 1) return;
     const kept = select.value;
@@ -90,22 +104,31 @@ export class Attention {
     const { stage } = this;
     const focus = stage.focus();
     const found = focus === null ? null : stage.objectOnView(focus);
-    const { w, h: tall } = stage.record.image;
+    const { w, h: tall } = stage.record.image ?? { w: 0, h: 0 };
     const [x0, y0, x1, y1] = found && found.state !== "flat" ? found.box : [0, 0, w, tall];
     return { x: Math.round((x0 + x1) / 2), y: Math.round((y0 + y1) / 2) };
   }
 
-  /** Arrow keys move the place. */
+  /**
+   * Arrow keys move the place.
+   * @param {KeyboardEvent} event
+   */
   key(event) {
     const [right, down] = MOVES[event.key] || [0, 0];
-    if (!this.picking || (!right && !down)) return;
+    const { place } = this;
+    const { image } = this.stage.record;
+    if (!this.picking || !place || !image || (!right && !down)) return;
     event.preventDefault();
-    const { w, h: tall } = this.stage.record.image;
+    const { w, h: tall } = image;
+    /** @type {(value: number, most: number) => number} */
     const within = (value, most) => Math.min(Math.max(value, 0), most);
-    this.pick({ x: within(this.place.x + right * w * STEP, w), y: within(this.place.y + down * tall * STEP, tall) });
+    this.pick({ x: within(place.x + right * w * STEP, w), y: within(place.y + down * tall * STEP, tall) });
   }
 
-  /** A click on the photo while picking. */
+  /**
+   * A click on the photo while picking.
+   * @param {Point} point
+   */
   pick(point) {
     this.place = { x: Math.round(point.x), y: Math.round(point.y) };
     this.refresh();
@@ -123,6 +146,7 @@ export class Attention {
     this.stage.changed();
   }
 
+  /** @param {Token | null} token */
   draw(token) {
     const { canvas } = this;
     const { record } = this.stage;
@@ -130,7 +154,7 @@ export class Attention {
     set(this.around, { "aria-pressed": this.picking ? "true" : "false" });
     if (!token) this.picking = false;
     const { photo } = this.stage;
-    if (this.picking) set(this.mark, { cx: photo.x(this.place.x), cy: photo.y(this.place.y) });
+    if (this.picking && this.place) set(this.mark, { cx: photo.x(this.place.x), cy: photo.y(this.place.y) });
     set(this.mark, { visibility: this.picking ? "visible" : "hidden" });
     this.stage.photo.node.classList.toggle("picking", Boolean(this.picking));
     if (!token || !this.on) {
@@ -151,8 +175,10 @@ export class Attention {
     return this.stage.photo.attention;
   }
 
+  /** @type {(question: string, record: Record, token: Token) => Promise<void>} */
   async fetch(question, record, token) {
-    const number = (select) => (select.value === "" ? null : Number(select.value));
+    const number = (/** @type {HTMLSelectElement} */ select) => (select.value === "" ? null : Number(select.value));
+    /** @type {Answer} */
     const answer = await this.stage.ask(this.picking ? "look_around" : "attention", {
       run: record.run,
       ...(this.picking ? this.place : { index: token.index, box: this.stage.objectOnView(token.object)?.box }),
@@ -173,6 +199,7 @@ export class Attention {
     this.paint(record, answer);
   }
 
+  /** @type {(record: Record, answer: Map) => void} */
   paint(record, answer) {
     const { rows, columns } = answer;
     const cells = Uint8Array.from(atob(answer.cells), (letter) => letter.charCodeAt(0));
@@ -184,14 +211,16 @@ export class Attention {
       const share = (value / 255) ** 0.6;
       pixels.data.set([255 * share, 214 * share, 10 * share, ALPHA], 4 * i);
     });
-    small.getContext("2d").putImageData(pixels, 0, 0);
-    const { w, h: height } = record.image;
+    small.getContext("2d")?.putImageData(pixels, 0, 0);
+    const { frame, image } = record.placed();
+    const { w, h: height } = image;
     const { canvas } = this;
     canvas.width = Math.min(w, 640);
     canvas.height = Math.round((canvas.width / w) * height);
     const scale = canvas.width / w;
-    const [x0, y0, x1, y1] = record.frame;
+    const [x0, y0, x1, y1] = frame;
     const brush = canvas.getContext("2d");
+    if (!brush) return;
     brush.imageSmoothingQuality = "high";
     brush.drawImage(small, x0 * scale, y0 * scale, (x1 - x0) * scale, (y1 - y0) * scale);
     canvas.style.opacity = "1";

@@ -5,9 +5,14 @@ import { clear, h, set, svg } from "#kit/elements.js";
 import { branchNames } from "#write/branchnames.js";
 import { surpriseOf } from "#write/surprise.js";
 
+/** @import {Record} from "#visit/record.js" */
+/** @import {Stage} from "#write/stage.js" */
+
 export class Branches {
+  /** @param {Stage} stage */
   constructor(stage) {
     this.stage = stage;
+    this.showGhosts = true;
     this.list = h("ol", { class: "p2s-branch-list" });
     this.undo = h(
       "button",
@@ -19,7 +24,12 @@ export class Branches {
       { type: "button", class: "p2s-button", "data-redo": "", onclick: () => this.forward() },
       "Redo"
     );
-    this.left = new Map(); // run id -> the branch that Undo left
+    /** @type {Map<string | null, string | null>} by run: the branch that Undo left */
+    this.left = new Map();
+    /** @type {string | undefined} */
+    this.drawn = undefined;
+    /** @type {string | undefined} */
+    this.ghostKey = undefined;
     this.ghosts = h(
       "button",
       {
@@ -35,7 +45,6 @@ export class Branches {
       },
       "Ghosts"
     );
-    this.showGhosts = true;
     this.node = h(
       "section",
       { class: "p2s-branches", "aria-label": "Branches", hidden: "" },
@@ -60,7 +69,7 @@ export class Branches {
 
   parent() {
     const { record, records } = this.stage;
-    return records.get(record.header.parent) || null;
+    return records.get(record.header.parent ?? null) || null;
   }
 
   back() {
@@ -73,7 +82,7 @@ export class Branches {
 
   next() {
     const { record, records } = this.stage;
-    return records.get(this.left.get(record.run)) || null;
+    return records.get(this.left.get(record.run) ?? null) || null;
   }
 
   forward() {
@@ -81,7 +90,10 @@ export class Branches {
     if (next) this.go(next);
   }
 
-  /** Put another sentence on view, with the classes that were forbidden in it. */
+  /**
+   * Put another sentence on view, with the classes that were forbidden in it.
+   * @param {Record} record
+   */
   go(record) {
     const { stage } = this;
     const before = stage.record.header;
@@ -92,10 +104,13 @@ export class Branches {
     if (changed && checkpoint === before.checkpoint) stage.bridge.trigger("forbid", { labels });
   }
 
-  /** Ctrl+Z and Ctrl+Shift+Z (or Ctrl+Y), except where a text is edited. */
+  /**
+   * Ctrl+Z and Ctrl+Shift+Z (or Ctrl+Y), except where a text is edited.
+   * @param {KeyboardEvent} event
+   */
   key(event) {
     if (!(event.ctrlKey || event.metaKey) || event.altKey) return;
-    if (event.target.closest("input, textarea, select, [contenteditable]")) return;
+    if (event.target instanceof Element && event.target.closest("input, textarea, select, [contenteditable]")) return;
     if (!this.stage.root.offsetParent) return; // another tab of the page
     const key = event.key.toLowerCase();
     const redo = key === "y" || (key === "z" && event.shiftKey);
@@ -126,6 +141,7 @@ export class Branches {
     this.drawGhosts(record, parent, shown);
   }
 
+  /** @type {(other: Record, number: number, current: Record, name: string) => HTMLLIElement} */
   item(other, number, current, name) {
     const nats = surpriseOf(other.tokens);
     return h(
@@ -148,18 +164,21 @@ export class Branches {
     );
   }
 
-  /** Objects of the parent that the current branch does not share, dashed. */
+  /**
+   * Objects of the parent that the current branch does not share, dashed.
+   * @type {(record: Record, parent: Record | null, shown: number) => void}
+   */
   drawGhosts(record, parent, shown) {
     const { photo } = this.stage;
     const layer = photo.layers.ghosts;
-    const wanted = parent && this.showGhosts;
-    const key = wanted ? `${record.run}:${parent.run}:${shown}:${JSON.stringify(photo.rect)}` : "";
+    const wanted = this.showGhosts ? parent : null;
+    const key = wanted ? `${record.run}:${wanted.run}:${shown}:${JSON.stringify(photo.rect)}` : "";
     if (key === this.ghostKey) return;
     this.ghostKey = key;
     clear(layer);
     if (!wanted) return;
-    const shared = Math.floor(record.header.fork / record.vocab.slots.length);
-    for (const found of parent.objects.values()) {
+    const shared = Math.floor((record.header.fork ?? 0) / record.vocab.slots.length);
+    for (const found of wanted.objects.values()) {
       if (found.object < shared || !["ok", "noise"].includes(found.state)) continue;
       const [x0, y0, x1, y1] = found.box;
       layer.append(
@@ -173,7 +192,7 @@ export class Branches {
             width: (x1 - x0) * photo.rect.scale,
             height: (y1 - y0) * photo.rect.scale,
           },
-          svg("title", {}, `before: ${parent.className(found.label)}`)
+          svg("title", {}, `before: ${wanted.className(found.label)}`)
         )
       );
     }

@@ -1,9 +1,9 @@
 // What a branch is called: where it parts from its parent and which settings differ. Sentences from
 // the start are told apart by what differs among them, so that no two names are alike.
 
-/** @import {Record} from "#visit/record.js" */
+/** @import {Options, Record} from "#visit/record.js" */
 
-/** @type {[option: string, word: (value: any) => string][]} */
+/** @type {[option: keyof Options, word: (value: Options[keyof Options]) => string][]} */
 const WORDS = [
   ["seed", (value) => `seed ${value}`],
   ["temperature", (value) => `T ${value}`],
@@ -15,7 +15,7 @@ const WORDS = [
   ["grammar", (value) => (value === false ? "no grammar" : "grammar")],
 ];
 
-/** @param {any} value */
+/** @param {unknown} value */
 const key = (value) => JSON.stringify(value ?? null);
 
 /**
@@ -31,10 +31,10 @@ const never = (record) =>
  */
 function differences(record, others) {
   const mine = record.header.options || {};
-  const differ = (/** @type {string} */ name) => others.some((other) => key((other.header.options || {})[name]) !== key(mine[name]));
+  const differ = (/** @type {keyof Options} */ name) => others.some((other) => key((other.header.options || {})[name]) !== key(mine[name]));
   const words = WORDS.filter(([name]) => differ(name)).map(([name, word]) => word(mine[name]));
   if (differ("forbidden_labels")) words.push(...(never(record).length ? never(record) : ["all classes"]));
-  if (others.some((other) => other.header.checkpoint !== record.header.checkpoint)) words.unshift(record.header.checkpoint);
+  if (others.some((other) => other.header.checkpoint !== record.header.checkpoint)) words.unshift(record.header.checkpoint ?? "");
   return words;
 }
 
@@ -43,7 +43,7 @@ function differences(record, others) {
  * @param {Record} record
  */
 function parting(record) {
-  const { fork } = record.header;
+  const { fork = 0 } = record.header;
   const token = record.tokens[fork];
   if (record.tokens.length && fork === 0 && record.tokens.slice(0, 2).every((one) => one.forced)) return "asked about a place";
   if (!token) return `from token ${fork + 1}`;
@@ -57,9 +57,9 @@ function parting(record) {
  */
 export function branchNames(family) {
   const byRun = new Map(family.map((record) => [record.run, record]));
-  const firsts = family.filter((record) => !byRun.get(record.header.parent));
+  const firsts = family.filter((record) => !byRun.get(record.header.parent ?? null));
   const names = family.map((record) => {
-    const parent = byRun.get(record.header.parent);
+    const parent = byRun.get(record.header.parent ?? null);
     if (parent) return [parting(record), ...differences(record, [parent])].join(" · ");
     const words = differences(record, firsts);
     return words.length ? words.join(" · ") : record.recorded ? "as recorded" : "first";

@@ -7,15 +7,37 @@ import { isVertical } from "#kit/roles.js";
 import { placeText, UNIT } from "#kit/units.js";
 import { otherModes } from "#write/alternatives.js";
 
+/** @import {Slot} from "#kit/roles.js" */
+/** @import {Record} from "#visit/record.js" */
+/** @import {Mode} from "#write/alternatives.js" */
+/** @import {Explained} from "#write/inspector.js" */
+/** @import {Stage} from "#write/stage.js" */
+
 const HEIGHT = 96; // of the plot; its axis is below
 const AXIS = 34;
 const DEPTH = 84; // px that the density may reach into the photo
 
+/** @type {{[key: string]: number}} */
 const STEPS = { ArrowLeft: -1, ArrowDown: -1, ArrowRight: 1, ArrowUp: 1, PageDown: -10, PageUp: 10, Home: -1e6, End: 1e6 };
 
+/** @typedef {{slot: Slot, index: number, token: number, first: number, axis: number[][], modes: Mode[]}} Spread */
+
+/**
+ * The distribution over the bins, stage by stage, where there is one.
+ * @param {Explained | {axis: null}} answer
+ * @returns {Spread | null}
+ */
+const spreadOf = (answer) =>
+  answer.axis && answer.first !== null ? { ...answer, axis: answer.axis, first: answer.first } : null;
+
 export class Distribution {
+  /** @param {Stage} stage */
   constructor(stage) {
     this.stage = stage;
+    /** @type {Spread | null} of the token under the glass */
+    this.answer = null;
+    /** @type {number | null} the bin that is looked at */
+    this.at = null;
     this.width = 316; // px, until it is known
     this.readout = h("div", { class: "p2s-small p2s-soft p2s-readout" });
     this.plot = svg("svg", {
@@ -26,6 +48,7 @@ export class Distribution {
       "data-distribution": "",
     });
     this.node = h("div", {}, this.plot, this.readout);
+    this.pointer = svg("line", { class: "pointer", y1: 0, y2: HEIGHT });
     this.plot.addEventListener("pointermove", (event) => this.point(event));
     this.plot.addEventListener("pointerleave", () => this.point(null));
     this.plot.addEventListener("click", (event) => this.choose(this.binUnder(event)));
@@ -33,20 +56,22 @@ export class Distribution {
     this.plot.addEventListener("blur", () => this.point(null));
   }
 
+  /** @param {Explained | {axis: null}} answer */
   show(answer) {
-    this.answer = answer;
+    this.answer = spreadOf(answer);
     clear(this.plot);
-    this.node.hidden = !answer.axis;
+    this.node.hidden = !this.answer;
     this.width = this.plot.clientWidth || this.width;
     set(this.plot, { viewBox: `0 0 ${this.width} ${HEIGHT + AXIS}`, height: HEIGHT + AXIS });
-    if (!answer.axis) return;
-    const [raw, , tempered, final] = answer.axis;
+    if (!this.answer) return;
+    const { slot, axis } = this.answer;
+    const [raw, , tempered, final] = axis;
     const peak = Math.max(...raw, ...final, 1e-9);
     const chosen = this.written();
-    const x = (bin) => ((bin + 0.5) / raw.length) * this.width;
+    const x = (/** @type {number} */ bin) => ((bin + 0.5) / raw.length) * this.width;
     set(this.plot, {
-      "data-slot": answer.slot,
-      "aria-label": `Distribution of ${answer.slot} over ${raw.length} bins; ${chosen === null ? "none" : `bin ${chosen}`} was written. Arrow keys look at others, Enter writes on from one`,
+      "data-slot": slot,
+      "aria-label": `Distribution of ${slot} over ${raw.length} bins; ${chosen === null ? "none" : `bin ${chosen}`} was written. Arrow keys look at others, Enter writes on from one`,
       "aria-valuemax": raw.length - 1,
     });
     this.plot.append(
@@ -55,12 +80,14 @@ export class Distribution {
       svg("path", { class: "kept", d: areaPath(final, this.width, HEIGHT, peak) }),
       chosen === null ? "" : svg("line", { class: "chosen", x1: x(chosen), x2: x(chosen), y1: 0, y2: HEIGHT })
     );
-    this.pointer = svg("line", { class: "pointer", y1: 0, y2: HEIGHT });
-    this.plot.append(this.axes(answer, raw.length, peak), this.pointer);
+    this.plot.append(this.axes(this.answer, raw.length, peak), this.pointer);
     this.point(null);
   }
 
-  /** What the plot counts: places along the photo, and the probability of the highest bin. */
+  /**
+   * What the plot counts: places along the photo, and the probability of the highest bin.
+   * @type {(answer: Spread, bins: number, peak: number) => SVGGElement}
+   */
   axes(answer, bins, peak) {
     const { record, units } = this.stage;
     const ticks = [0, 0.25, 0.5, 0.75, 1].map((share) => {
@@ -85,22 +112,27 @@ export class Distribution {
 
   /** The written token's bin; `null` for EOS, or a token that the grammar would not have let in. */
   written() {
+    if (!this.answer) return null;
     const { token, first, axis } = this.answer;
     const bin = token - first;
     return bin >= 0 && bin < axis[0].length ? bin : null;
   }
 
+  /** @param {MouseEvent} event */
   binUnder(event) {
-    const bins = this.answer.axis[0].length;
+    const bins = this.answer?.axis[0].length ?? 0;
     const box = this.plot.getBoundingClientRect();
     const share = (event.clientX - box.left) / box.width;
     return Math.min(Math.max(Math.floor(share * bins), 0), bins - 1);
   }
 
-  /** Read the bin under the pointer, the bin `at`, or else the one that was written. */
+  /**
+   * Read the bin under the pointer, the bin `at`, or else the one that was written.
+   * @type {(event: MouseEvent | null, at?: number | null) => void}
+   */
   point(event, at = null) {
     const { answer } = this;
-    if (!answer || !answer.axis) return;
+    if (!answer) return;
     const [raw, , , final] = answer.axis;
     this.at = event ? this.binUnder(event) : at;
     const bin = this.at ?? this.written();
@@ -119,9 +151,10 @@ export class Distribution {
     this.readout.textContent = this.at === null ? text : text + hint;
   }
 
+  /** @param {KeyboardEvent} event */
   key(event) {
     const { answer } = this;
-    if (!answer || !answer.axis) return;
+    if (!answer) return;
     const written = this.written();
     if (event.key in STEPS) {
       event.preventDefault();
@@ -132,31 +165,35 @@ export class Distribution {
     }
   }
 
+  /** @param {number} bin */
   choose(bin) {
     const { answer } = this;
-    if (!answer || !answer.axis) return;
+    if (!answer) return;
     this.stage.writeOn({ index: answer.index, token: answer.first + bin });
   }
 
   // ---- on the photo ------------------------------------------------------------------------
 
+  /** @param {Explained | null} answer */
   drawOnPhoto(answer) {
     const { stage } = this;
     const layer = clear(stage.photo.layers.density);
     const { record } = stage;
-    if (!answer || !answer.axis || !record.frame) return;
-    const { slot } = answer;
+    const spread = answer && spreadOf(answer);
+    if (!spread || !record.frame) return;
+    const { slot } = spread;
     const vertical = isVertical(slot);
     const { rect } = stage.photo;
     const [x0, y0, x1, y1] = record.frame;
     const start = vertical ? stage.photo.y(y0) : stage.photo.x(x0);
     const length = (vertical ? y1 - y0 : x1 - x0) * rect.scale;
-    const [raw, , , final] = answer.axis;
+    const [raw, , , final] = spread.axis;
     const peak = Math.max(...raw, ...final, 1e-9);
     const far = slot.endsWith("max");
     const place = vertical
       ? `translate(${far ? rect.x + rect.w : rect.x} ${start}) rotate(90) scale(1 ${far ? 1 : -1})`
       : `translate(${start} ${far ? rect.y + rect.h : rect.y}) scale(1 ${far ? -1 : 1})`;
+    /** @type {(values: number[], name: string) => SVGPathElement} */
     const shape = (values, name) =>
       svg("path", {
         class: `p2s-density ${name}`,
@@ -165,11 +202,15 @@ export class Distribution {
       });
     layer.append(
       svg("clipPath", { id: "p2s-photo-clip" }, svg("rect", { x: rect.x, y: rect.y, width: rect.w, height: rect.h })),
-      svg("g", { "clip-path": "url(#p2s-photo-clip)", "data-slot": slot }, shape(raw, "cut"), shape(final, "kept"), this.modes(record, answer))
+      svg("g", { "clip-path": "url(#p2s-photo-clip)", "data-slot": slot }, shape(raw, "cut"), shape(final, "kept"), this.modes(record, spread))
     );
   }
 
-  /** The other peaks, as edges that the box might have had. */
+  /**
+   * The other peaks, as edges that the box might have had.
+   * @param {Record} record
+   * @param {Spread} answer
+   */
   modes(record, answer) {
     const { rect } = this.stage.photo;
     const group = svg("g", { class: "p2s-modes" });

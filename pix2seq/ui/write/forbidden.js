@@ -3,8 +3,10 @@
 
 import { clear, h } from "#kit/elements.js";
 
+/** @import {Stage} from "#write/stage.js" */
+
 export class Forbidden {
-  /** @param {any} stage */
+  /** @param {Stage} stage */
   constructor(stage) {
     this.stage = stage;
     this.node = h("div", { class: "p2s-row p2s-never", role: "group", "aria-label": "Forbidden classes", hidden: "" });
@@ -13,8 +15,8 @@ export class Forbidden {
 
   draw() {
     const { values, record } = this.stage;
-    /** @type {number[]} */
-    const labels = (values && values.forbid) || [];
+    const forbid = values && values.forbid;
+    const labels = Array.isArray(forbid) ? forbid : [];
     const key = labels.map((label) => `${label} ${record.className(label)}`).join();
     if (key === this.drawn) return;
     this.drawn = key;

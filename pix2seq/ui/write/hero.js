@@ -4,6 +4,7 @@ import { usePhoto } from "#kit/actions.js";
 import { emit } from "#kit/bus.js";
 import { h } from "#kit/elements.js";
 
+/** @param {string} name */
 function role(name) {
   return h("span", { class: "p2s-role", "data-role": name }, name);
 }

@@ -12,6 +12,11 @@ import { Distribution } from "#write/distribution.js";
 import { Lens } from "#write/lens.js";
 import { Tabs } from "#write/tabs.js";
 
+/** @import {Slot, Token} from "#kit/roles.js" */
+/** @import {Record, Settings} from "#visit/record.js" */
+/** @import {Choices, Mode} from "#write/alternatives.js" */
+/** @import {Stage} from "#write/stage.js" */
+
 /**
  * How many tokens could be drawn, in words.
  * @param {number[]} counts tokens with some probability, stage by stage
@@ -27,7 +32,30 @@ export const leftInWords = (counts, forced) => {
 
 const STAGES = ["raw", "grammar, bins", "temperature", "top-k, top-p"];
 
+/** @typedef {{place: string, key: string, record: Record, token: Token}} Subject */
+
+/**
+ * What the server says about a token (`answers.py`); lists go stage by stage.
+ * @typedef {object} Explanation
+ * @property {number} index
+ * @property {number} token
+ * @property {Slot} slot
+ * @property {number} rank
+ * @property {number[]} entropies
+ * @property {number[]} counts tokens with some probability
+ * @property {number[]} chosen probability of the token
+ * @property {number | null} first id of the first bin; without bins it is no coordinate
+ * @property {number[][] | null} axis
+ * @property {{[kind: string]: number}} kinds probability by kind of token
+ * @property {string} note
+ * @property {Settings} settings
+ * @property {Mode[]} modes
+ * @property {number} drawn what the settings would write
+ */
+/** @typedef {Explanation & Choices} Explained */
+
 export class Inspector {
+  /** @param {Stage} stage */
   constructor(stage) {
     this.stage = stage;
     this.distribution = new Distribution(stage);
@@ -75,17 +103,27 @@ export class Inspector {
       if (event.key === "Escape" && stage.selected !== null) this.leave();
     });
     this.version = 0; // of the settings
-    this.subject = null; // what is asked about
+    /** @type {Subject | null} what is asked about */
+    this.subject = null;
+    /** @type {Explained | null} */
     this.answer = null;
+    /** @type {string | undefined} the place that the answer is about */
+    this.shownPlace = undefined;
+    /** @type {string | undefined} */
+    this.asked = undefined;
+    this.asking = false;
+    /** @type {HTMLElement | null} */
+    this.hint = null;
   }
 
   /** Close, and leave the keyboard where it came from. */
   leave() {
     const { selected, sentence } = this.stage;
     this.stage.select(null);
-    sentence.chips[selected]?.focus();
+    if (selected !== null) sentence.chips[selected]?.focus();
   }
 
+  /** @type {(title: string, open: boolean, ...content: Element[]) => HTMLDetailsElement} */
   fold(title, open, ...content) {
     return h("details", { open }, h("summary", {}, title), ...content);
   }
@@ -133,6 +171,7 @@ export class Inspector {
     if (!this.hint.isConnected) this.node.append(this.hint);
   }
 
+  /** @type {(record: Record, token: Token) => string} */
   heading(record, token) {
     const what = isCoordinate(token.slot)
       ? placeText(record, token.id, token.slot, this.stage.units, true)
@@ -152,6 +191,7 @@ export class Inspector {
     while (this.subject && this.subject.key !== this.asked) {
       const { key, place, record, token } = this.subject;
       this.asked = key;
+      /** @type {Explained & {error?: string}} */
       const answer = await this.stage.ask("explain", {
         run: record.run,
         index: token.index,
@@ -167,7 +207,10 @@ export class Inspector {
     this.asking = false;
   }
 
-  /** Without the server's memory of this run, the record itself still knows five candidates. */
+  /**
+   * Without the server's memory of this run, the record itself still knows five candidates.
+   * @type {(record: Record, token: Token, message: string) => void}
+   */
   fallback(record, token, message) {
     this.answer = null;
     this.distribution.show({ axis: null });
@@ -184,7 +227,9 @@ export class Inspector {
     this.alternatives.show(record, token, { best });
   }
 
+  /** @type {(token: Token, raw: number, rank: number | null, entropy: number) => void} */
   measures(token, raw, rank, entropy) {
+    /** @type {[name: string, value: string | number, title: string][]} */
     const items = [
       ["probability", token.forced ? `${raw.toFixed(4)}, yours` : raw.toFixed(4), "What the model itself gave this token"],
       ["rank", rank === null ? "–" : rank, "1: no token was likelier"],
@@ -196,6 +241,7 @@ export class Inspector {
     );
   }
 
+  /** @type {(record: Record, token: Token, answer: Explained) => void} */
   show(record, token, answer) {
     this.answer = answer;
     this.measures(token, answer.chosen[0], answer.rank, answer.entropies[0]);
@@ -208,7 +254,10 @@ export class Inspector {
     this.alternatives.show(record, token, answer);
   }
 
-  /** What the moved controls would have changed here: the same seed, another distribution. */
+  /**
+   * What the moved controls would have changed here: the same seed, another distribution.
+   * @type {(record: Record, token: Token, answer: Explained) => string}
+   */
   whatIf(record, token, answer) {
     const { temperature, top_p: topP, top_k: topK, seed } = answer.settings;
     const outcome =
@@ -221,6 +270,7 @@ export class Inspector {
     );
   }
 
+  /** @param {Explained} answer */
   showPipeline(answer) {
     const head = h("tr", {}, ...["", "", "tokens", "nats", "p of it"].map((text) =>
       h("th", { scope: "col" }, text)

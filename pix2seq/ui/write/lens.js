@@ -6,6 +6,12 @@ import { captionOf } from "#kit/naming.js";
 import { plural, probability } from "#kit/numbers.js";
 import { bars, shares } from "#kit/plots.js";
 
+/** @import {Found} from "#kit/boxes.js" */
+/** @import {Token} from "#kit/roles.js" */
+/** @import {Record} from "#visit/record.js" */
+/** @import {Explained} from "#write/inspector.js" */
+/** @import {Stage} from "#write/stage.js" */
+
 const KINDS = [
   ["coord", "a number", "ymin"],
   ["class", "a class", "class"],
@@ -13,6 +19,7 @@ const KINDS = [
   ["eos", "EOS", "eos"],
 ];
 
+/** @type {{[state: string]: string}} */
 const FATES = {
   ok: "stays",
   noise: "shown as noise",
@@ -22,8 +29,13 @@ const FATES = {
 };
 
 export class Lens {
+  /** @param {Stage} stage */
   constructor(stage) {
     this.stage = stage;
+    /** @type {string | undefined} */
+    this.drawn = undefined;
+    /** @type {Map<number, Found> | null} */
+    this.drawnFilter = null;
     this.kinds = h("div");
     this.eos = h("div", { "data-eos-lens": "" });
     this.grammar = h("div");
@@ -41,6 +53,7 @@ export class Lens {
     this.node.addEventListener("toggle", () => stage.changed());
   }
 
+  /** @type {(record: Record, token: Token, answer: Explained | null) => void} */
   draw(record, token, answer) {
     if (!this.node.open) return;
     const { shown, filtered } = this.stage;
@@ -54,6 +67,7 @@ export class Lens {
     this.drawGrammar(record, token);
   }
 
+  /** @param {Explained["kinds"]} kinds */
   drawKinds(kinds) {
     const known = KINDS.map(([name]) => kinds[name]).reduce((a, b) => a + b, 0);
     const parts = KINDS.map(([name, label, role]) => ({ label, role, value: kinds[name] }));
@@ -65,6 +79,7 @@ export class Lens {
     );
   }
 
+  /** @type {(record: Record, token: Token) => void} */
   drawGrammar(record, token) {
     const taken = record.tokens.map((t) => 1 - t.grammarMass);
     const most = taken.reduce((best, value, i) => (value > taken[best] ? i : best), 0);
@@ -78,6 +93,7 @@ export class Lens {
     );
   }
 
+  /** @param {Record} record */
   drawEos(record) {
     const first = record.vocab.slots[0];
     const boundaries = record.tokens.filter((t) => t.slot === first || t.slot === "eos");
@@ -95,10 +111,12 @@ export class Lens {
     else this.wentOn(record, boundaries[wanted]);
   }
 
+  /** @param {string} text */
   say(text) {
     return h("p", { class: "p2s-small" }, text);
   }
 
+  /** @param {Token} token */
   stoppedHere(token) {
     this.eos.append(
       this.say(
@@ -118,16 +136,19 @@ export class Lens {
     );
   }
 
-  /** Every object that putting EOS off has added, and what became of it. */
+  /**
+   * Every object that putting EOS off has added, and what became of it.
+   * @type {(record: Record, token: Token) => void}
+   */
   wentOn(record, token) {
     const { stage } = this;
     const added = stage.allObjects().filter((found) => found.object >= token.object);
-    const isNoise = (found) => {
+    const isNoise = (/** @type {Found} */ found) => {
       const word = record.tokensOf(found.object, stage.shown).class;
-      return Boolean(word) && record.kind(word.id) === "noise";
+      return word !== undefined && record.kind(word.id) === "noise";
     };
     const noise = added.filter(isNoise);
-    const hidden = (found) => found.state !== "ok" && found.state !== "noise";
+    const hidden = (/** @type {Found} */ found) => found.state !== "ok" && found.state !== "noise";
     const kept = added.filter((found) => !hidden(found));
     this.eos.append(
       this.say(
@@ -139,6 +160,7 @@ export class Lens {
     );
   }
 
+  /** @type {(record: Record, found: Found) => HTMLLIElement} */
   added(record, found) {
     const word = record.tokensOf(found.object, this.stage.shown).class;
     const name = captionOf(record, found);
@@ -148,7 +170,7 @@ export class Lens {
       { "data-added": found.object, "data-fate": found.state },
       h(
         "button",
-        { type: "button", class: "p2s-added-object", onclick: () => this.stage.select(word.index) },
+        { type: "button", class: "p2s-added-object", onclick: () => word && this.stage.select(word.index) },
         h("span", { class: "p2s-mono" }, String(found.object + 1)),
         h("span", { class: "p2s-alternative-text" }, name),
         h("span", { class: "p2s-soft" }, fate)

@@ -6,9 +6,12 @@ const STAYS = 8000; // ms
 
 export class Notice {
   constructor() {
+    /** @type {ReturnType<typeof setTimeout> | undefined} */
+    this.timer = undefined;
     this.node = h("div", { class: "p2s-notice", role: "status", hidden: "" });
   }
 
+  /** @param {string} text */
   say(text) {
     this.node.textContent = text;
     this.node.hidden = false;

@@ -6,6 +6,10 @@ import { captionOf, marksOf, nameOf } from "#kit/naming.js";
 import { plural, probability } from "#kit/numbers.js";
 import { edgeText } from "#kit/units.js";
 
+/** @import {Found} from "#kit/boxes.js" */
+/** @import {Record} from "#visit/record.js" */
+/** @import {Stage} from "#write/stage.js" */
+
 const LINES = 40; // announcements that are kept
 const HEADS = {
   "#": "in the order of the sentence",
@@ -18,13 +22,20 @@ const HEADS = {
 const EDGES = ["xmin", "ymin", "xmax", "ymax"];
 
 export class Objects {
+  /** @param {Stage} stage */
   constructor(stage) {
     this.stage = stage;
     this.body = h("tbody");
     this.caption = h("p", { class: "p2s-small p2s-soft p2s-objects-note" });
     this.live = h("div", { class: "p2s-visually-hidden", role: "log", "aria-live": "polite", "data-live": "" });
-    this.heard = new WeakMap(); // record -> objects that were announced
+    /** @type {WeakMap<Record, Set<number>>} objects that were announced */
+    this.heard = new WeakMap();
+    /** @type {Record | null} */
     this.followed = null;
+    /** @type {string | undefined} */
+    this.drawn = undefined;
+    /** @type {string | undefined} */
+    this.said = undefined;
     this.node = h(
       "details",
       { class: "p2s-section p2s-objects" },
@@ -65,6 +76,7 @@ export class Objects {
     }
   }
 
+  /** @type {(record: Record, found: Found) => HTMLTableRowElement} */
   row(record, found) {
     const name = nameOf(record, found);
     const marks = marksOf(record, found).join(" · ");
@@ -100,9 +112,10 @@ export class Objects {
     );
   }
 
+  /** @param {Found[]} visible */
   summary(visible) {
     const hidden = this.stage.hiddenObjects();
-    const count = (state) => hidden.filter((found) => found.state === state).length;
+    const count = (/** @type {string} */ state) => hidden.filter((found) => found.state === state).length;
     const noise = visible.filter((found) => found.state === "noise").length;
     const doubles = visible.filter((found) => found.again !== null).length;
     const parts = [plural(visible.length - noise, "object")];
@@ -120,19 +133,23 @@ export class Objects {
 
   // ---- for screen readers -------------------------------------------------------------------
 
-  /** Announce what this record still finishes; one that is merely put on view stays quiet. */
+  /**
+   * Announce what this record still finishes; one that is merely put on view stays quiet.
+   * @param {Record} record
+   */
   follow(record) {
     this.followed = record;
     if (!this.heard.has(record)) this.heard.set(record, new Set());
   }
 
+  /** @type {(record: Record, visible: Found[], summary: string) => void} */
   announce(record, visible, summary) {
     if (record !== this.followed) {
       // Other filters show other objects: say how many, not each of them.
       if (this.stage.filtered && this.said !== summary) this.say(summary);
       return;
     }
-    const heard = this.heard.get(record);
+    const heard = this.heard.get(record) ?? new Set();
     const here = new Set(visible.map((found) => found.object));
     for (const object of heard) if (!here.has(object)) heard.delete(object); // rewound
     for (const found of visible) {
@@ -142,13 +159,14 @@ export class Objects {
     }
     if (this.stage.busy() || this.stage.playing || !record.end) return;
     this.followed = null;
-    const end = { error: "failed", stopped: "stopped" }[record.state] || "done";
+    const end = record.state === "error" ? "failed" : record.state === "stopped" ? "stopped" : "done";
     this.say(`${end}: ${summary}`);
   }
 
+  /** @param {string} words */
   say(words) {
     this.said = words;
     this.live.append(h("p", {}, words));
-    while (this.live.children.length > LINES) this.live.firstChild.remove();
+    while (this.live.children.length > LINES) this.live.firstChild?.remove();
   }
 }

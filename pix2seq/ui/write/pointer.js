@@ -4,22 +4,34 @@
 
 import { set, svg } from "#kit/elements.js";
 import { CoordinateTag } from "#kit/guides.js";
-import { isVertical } from "#kit/roles.js";
+import { COORDINATES, isVertical } from "#kit/roles.js";
 import { placeText } from "#kit/units.js";
 
+/** @import {Point} from "#kit/photo.js" */
+/** @import {Coordinate} from "#kit/roles.js" */
+/** @import {Stage} from "#write/stage.js" */
+
 // px around an edge that count as the edge, and px that a drag goes before it is one
+/** @type {{[device: string]: number}} */
 const REACH = { mouse: 7, pen: 10, touch: 18 };
+/** @type {{[device: string]: number}} */
 const SLOP = { mouse: 2, pen: 4, touch: 8 };
 const EDGES = { ymin: 1, xmin: 0, ymax: 3, xmax: 2 };
 
+/** @typedef {{slot: Coordinate, index: number}} Edge of a box: the token that wrote it */
+/** @typedef {Edge & {from: PointerEvent, moved: boolean, pixel: number}} Drag */
+
 export class Pointer {
+  /** @param {Stage} stage */
   constructor(stage) {
     this.stage = stage;
     this.surface = stage.photo.svg;
     this.line = svg("line", { class: "p2s-drag" });
     this.tag = new CoordinateTag("ymin", stage.photo); // the bin that a drag would write
     stage.photo.layers.prompt.append(this.line, this.tag.node);
+    /** @type {Drag | null} */
     this.drag = null;
+    this.drawing = false; // a prompt
     this.surface.addEventListener("pointermove", (event) => this.move(event));
     this.surface.addEventListener("pointerdown", (event) => this.down(event));
     this.surface.addEventListener("pointerup", (event) => this.up(event));
@@ -31,6 +43,7 @@ export class Pointer {
     });
   }
 
+  /** @param {PointerEvent} event */
   move(event) {
     const point = this.stage.photo.pointer(event);
     if (this.drawing) {
@@ -40,7 +53,7 @@ export class Pointer {
     if (this.drag) {
       const { from } = this.drag;
       const gone = Math.hypot(event.clientX - from.clientX, event.clientY - from.clientY);
-      if (this.drag.moved || gone > (SLOP[event.pointerType] || SLOP.mouse)) this.dragTo(point);
+      if (this.drag.moved || gone > (SLOP[event.pointerType] || SLOP.mouse)) this.dragTo(this.drag, point);
       return;
     }
     const edge = this.edgeAt(point, event.pointerType);
@@ -48,6 +61,7 @@ export class Pointer {
     if (!edge) this.stage.hover(point.inside ? this.stage.photo.boxes.at(point) : null);
   }
 
+  /** @param {PointerEvent} event */
   down(event) {
     const point = this.stage.photo.pointer(event);
     if (this.stage.prompt.active) {
@@ -68,19 +82,20 @@ export class Pointer {
     event.preventDefault();
   }
 
-  dragTo(point) {
+  /** @type {(drag: Drag, point: Point) => void} */
+  dragTo(drag, point) {
     const { photo, record } = this.stage;
-    const vertical = isVertical(this.drag.slot);
+    const vertical = isVertical(drag.slot);
     const { rect } = photo;
     if (!record.run) return this.cancel();
-    this.drag.moved = true;
-    this.drag.pixel = Math.round(10 * (vertical ? point.y : point.x)) / 10;
+    drag.moved = true;
+    drag.pixel = Math.round(10 * (vertical ? point.y : point.x)) / 10;
     const at = vertical ? photo.y(point.y) : photo.x(point.x);
-    const token = record.tokenAt(this.drag.pixel, this.drag.slot);
-    this.tag.node.dataset.slot = this.drag.slot;
-    this.tag.place(rect, at, placeText(record, token, this.drag.slot, this.stage.units));
+    const token = record.tokenAt(drag.pixel, drag.slot);
+    this.tag.node.dataset.slot = drag.slot;
+    this.tag.place(rect, at, placeText(record, token, drag.slot, this.stage.units));
     set(this.line, {
-      "data-slot": this.drag.slot,
+      "data-slot": drag.slot,
       x1: vertical ? rect.x : at,
       x2: vertical ? rect.x + rect.w : at,
       y1: vertical ? at : rect.y,
@@ -89,6 +104,7 @@ export class Pointer {
     for (const node of [this.line, this.tag.node]) node.classList.add("on");
   }
 
+  /** @param {PointerEvent} event */
   up(event) {
     const { drag } = this;
     if (this.drawing) {
@@ -115,25 +131,25 @@ export class Pointer {
     for (const node of [this.line, this.tag.node]) node.classList.remove("on");
   }
 
-  /** The focused box's nearest edge within the device's reach, as the token that wrote it. */
+  /**
+   * The focused box's nearest edge within the device's reach, as the token that wrote it.
+   * @type {(point: Point, device: string) => Edge | null}
+   */
   edgeAt(point, device) {
     const { stage } = this;
     const object = stage.focus();
     const found = object === null ? null : stage.objectOnView(object);
-    if (!found || !stage.record.run) return null;
+    if (object === null || !found || !stage.record.run) return null;
     const [x0, y0, x1, y1] = found.box;
     const reach = (REACH[device] || REACH.mouse) / stage.photo.rect.scale;
     const near = point.x > x0 - reach && point.x < x1 + reach && point.y > y0 - reach && point.y < y1 + reach;
     if (!near) return null;
     const tokens = stage.record.tokensOf(object, stage.shown);
-    const edges = Object.entries(EDGES)
-      .filter(([slot]) => tokens[slot])
-      .map(([slot, side]) => ({
-        slot,
-        index: tokens[slot].index,
-        away: Math.abs((isVertical(slot) ? point.y : point.x) - found.box[side]),
-      }))
-      .filter(({ away }) => away <= reach);
+    const edges = COORDINATES.flatMap((slot) => {
+      const token = tokens[slot];
+      const away = Math.abs((isVertical(slot) ? point.y : point.x) - found.box[EDGES[slot]]);
+      return token && away <= reach ? [{ slot, index: token.index, away }] : [];
+    });
     return edges.sort((a, b) => a.away - b.away)[0] || null;
   }
 }

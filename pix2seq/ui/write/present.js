@@ -4,6 +4,8 @@
 import { on as listen } from "#kit/bus.js";
 import { h } from "#kit/elements.js";
 
+/** @import {Stage} from "#write/stage.js" */
+
 const PACE = 8; // tokens a second
 const HINT = "← → a token · Space plays · R writes anew · Esc leaves";
 
@@ -12,7 +14,7 @@ const typing = (target) =>
   target instanceof Element && Boolean(target.closest("input:not([type=range]), textarea, select, [contenteditable]"));
 
 export class Presenter {
-  /** @param {any} stage */
+  /** @param {Stage} stage */
   constructor(stage) {
     this.stage = stage;
     this.on = false;

@@ -3,16 +3,29 @@
 // a box that is there to begin with.
 
 import { h, set, svg } from "#kit/elements.js";
-import { isVertical, ROLE_MEANING } from "#kit/roles.js";
+import { isCoordinate, isVertical, ROLE_MEANING } from "#kit/roles.js";
+
+/** @import {Point} from "#kit/photo.js" */
+/** @import {Coordinate} from "#kit/roles.js" */
+/** @import {Edit} from "#visit/places.js" */
+/** @import {Stage} from "#write/stage.js" */
 
 const LEAST = 2; // px of the picture between two sides that are given
 const STEP = 0.02; // of the picture, per key press
+/** @typedef {{[slot in Coordinate]: number}} Box in pixels of the picture */
+
+/** @type {{[key: string]: [right: number, down: number]}} */
 const MOVES = { ArrowLeft: [-1, 0], ArrowRight: [1, 0], ArrowUp: [0, -1], ArrowDown: [0, 1] };
 
 export class Prompt {
+  /** @param {Stage} stage */
   constructor(stage) {
     this.stage = stage;
     this.active = false;
+    /** @type {Box | null} */
+    this.box = null;
+    /** @type {Point} where a drag began */
+    this.from = { x: 0, y: 0 };
     this.button = h(
       "button",
       {
@@ -50,6 +63,7 @@ export class Prompt {
     this.share.value = kept;
   }
 
+  /** @param {boolean} on */
   switch(on) {
     this.active = on;
     this.box = null;
@@ -68,11 +82,13 @@ export class Prompt {
     return "Drag on the photo, or use arrow keys (Shift sizes) and Enter. Esc leaves.";
   }
 
+  /** @param {Point} point */
   start(point) {
     this.from = point;
     this.move(point);
   }
 
+  /** @param {Point} point */
   move(point) {
     const [x0, x1] = [this.from.x, point.x].sort((a, b) => a - b);
     const [y0, y1] = [this.from.y, point.y].sort((a, b) => a - b);
@@ -80,6 +96,7 @@ export class Prompt {
     this.draw();
   }
 
+  /** @param {KeyboardEvent} event */
   key(event) {
     if (!this.active) return;
     if (event.key === "Escape") {
@@ -96,9 +113,13 @@ export class Prompt {
     this.nudge(MOVES[event.key], event.shiftKey);
   }
 
+  /** @type {(by: [right: number, down: number], sizing: boolean) => void} */
   nudge([right, down], sizing) {
-    const { w, h: tall } = this.stage.record.image;
+    const { image } = this.stage.record;
+    if (!image) return;
+    const { w, h: tall } = image;
     const from = this.box || { ymin: tall / 4, xmin: w / 4, ymax: (3 * tall) / 4, xmax: (3 * w) / 4 };
+    /** @type {(value: number, least: number, most: number) => number} */
     const within = (value, least, most) => Math.min(Math.max(value, least), most);
     const by = { x: right * STEP * w, y: down * STEP * tall };
     let { ymin, xmin, ymax, xmax } = from;
@@ -115,7 +136,8 @@ export class Prompt {
   }
 
   given() {
-    return this.stage.record.vocab.slots.slice(0, Number(this.share.value) || 4);
+    const slots = this.stage.record.vocab.slots.filter(isCoordinate);
+    return slots.slice(0, Number(this.share.value) || 4);
   }
 
   /** The drawn box, and in their colours the sides of it that the model is given. */
@@ -140,11 +162,13 @@ export class Prompt {
     const slots = this.given();
     this.switch(false);
     if (!box) return;
+    /** @type {(low: Coordinate, high: Coordinate) => boolean} */
     const flat = (low, high) => slots.includes(low) && slots.includes(high) && box[high] - box[low] < LEAST;
     if (flat("xmin", "xmax") || flat("ymin", "ymax")) {
       stage.notice("This box has no area. Press the button again and drag over what you mean.");
       return;
     }
+    /** @type {Edit["box"]} */
     const given = {};
     for (const slot of slots) given[slot] = Math.round(box[slot] * 10) / 10;
     stage.writeOn({ box: given, shown: this.place() });

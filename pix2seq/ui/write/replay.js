@@ -5,15 +5,65 @@
 import { isCoordinate, isVertical, SLOTS } from "#kit/roles.js";
 import { Record } from "#visit/record.js";
 
+/** @import {Frame} from "#kit/photo.js" */
+/** @import {Slot, Vocabulary} from "#kit/roles.js" */
+/** @import {Options} from "#visit/record.js" */
+
 const LARGEST = 32 * 1024 * 1024;
-const STATES = { true: "noise", false: "ok" };
+/**
+ * What a saved record should hold; whatever it does hold is checked where it is read.
+ * @typedef {object} Saved
+ * @property {string} checkpoint
+ * @property {Options} options
+ * @property {number} num_bins
+ * @property {SavedToken[]} tokens
+ * @property {SavedObject[]} detections
+ */
+/** @typedef {{id: number, text: string, prob: number, final_prob: number}} SavedCandidate */
 
-const number = (value, fallback = 0) => (Number.isFinite(value) ? value : fallback);
-const words = (value) => String(value ?? "").slice(0, 80);
+/**
+ * @typedef {object} SavedToken
+ * @property {number} id
+ * @property {Slot} slot
+ * @property {string} text
+ * @property {number} [label]
+ * @property {number} [pixel]
+ * @property {number} logprob
+ * @property {number} prob
+ * @property {number} entropy
+ * @property {number} kept
+ * @property {number} kept_mass
+ * @property {number} grammar_mass
+ * @property {number} eos_prob
+ * @property {boolean} forced
+ * @property {SavedCandidate[]} [candidates]
+ */
 
-/** The vocabulary, as far as the record's own tokens tell it. */
+/**
+ * @typedef {object} SavedObject
+ * @property {number} object
+ * @property {Frame} box
+ * @property {number} label_id
+ * @property {string} label
+ * @property {number} score
+ * @property {number} noise_probability
+ * @property {number} [edge_score]
+ * @property {boolean} is_noise
+ * @property {boolean} forced
+ * @property {number | null} again
+ */
+
+/** @type {(value: unknown, fallback?: number) => number} */
+const number = (value, fallback = 0) => (typeof value === "number" && Number.isFinite(value) ? value : fallback);
+const words = (/** @type {unknown} */ value) => String(value ?? "").slice(0, 80);
+
+/**
+ * The vocabulary, as far as the record's own tokens tell it.
+ * @param {Saved} data
+ */
 function vocabulary(data) {
   const tokens = data.tokens;
+  /** @type {Vocabulary} */
   const vocab = {
     bins: Math.max(number(data.num_bins, 2), 2),
     coord: 0,
@@ -29,7 +79,7 @@ function vocabulary(data) {
     if (isCoordinate(token.slot) && /^\d+$/.test(token.text)) vocab.coord = token.id - Number(token.text);
     if (token.slot === "eos") vocab.eos = token.id;
     if (token.slot !== "class") continue;
-    if (Number.isInteger(token.label)) {
+    if (token.label !== undefined && Number.isInteger(token.label)) {
       vocab.cls = token.id - token.label;
       vocab.classes[token.label] = words(token.text);
     } else if (token.text === "noise") vocab.noise = token.id;
@@ -48,7 +98,10 @@ function vocabulary(data) {
   return vocab;
 }
 
-/** Where the last bin lies, from any token that was not clipped at the picture's edge. */
+/**
+ * Where the last bin lies, from any token that was not clipped at the picture's edge.
+ * @type {(data: Saved, vocab: Vocabulary, vertical: boolean, limit: number) => number}
+ */
 function reach(data, vocab, vertical, limit) {
   let best = [0, limit];
   for (const token of data.tokens) {
@@ -60,7 +113,10 @@ function reach(data, vocab, vertical, limit) {
   return best[1];
 }
 
-/** What ended a saved sentence: EOS, the limit of objects, or somebody who stopped it. */
+/**
+ * What ended a saved sentence: EOS, the limit of objects, or somebody who stopped it.
+ * @type {(data: Saved, record: Record) => string}
+ */
 function ending(data, record) {
   const last = record.tokens[record.tokens.length - 1];
   if (last && last.slot === "eos") return "eos";
@@ -70,9 +126,13 @@ function ending(data, record) {
 
 let opened = 0;
 
-/** Turn an exported JSON text into a `Record`; throws an `Error` with one plain line. */
+/**
+ * Turn an exported JSON text into a `Record`; throws an `Error` with one plain line.
+ * @param {string} text
+ */
 export const recordFromFile = (text) => {
   if (text.length > LARGEST) throw new Error("This file is larger than any record.");
+  /** @type {Saved & {image: {width: number, height: number, data?: unknown}}} */
   let data;
   try {
     data = JSON.parse(text);
@@ -133,12 +193,12 @@ export const recordFromFile = (text) => {
     if (!Array.isArray(found.box) || found.box.length !== 4) continue;
     record.objects.set(number(found.object), {
       object: number(found.object),
-      box: found.box.map((value) => number(value)),
+      box: [number(found.box[0]), number(found.box[1]), number(found.box[2]), number(found.box[3])],
       label: number(found.label_id),
       score: number(found.score),
       noise: number(found.noise_probability),
       edges: typeof found.edge_score === "number" ? found.edge_score : null,
-      state: STATES[found.is_noise === true],
+      state: found.is_noise === true ? "noise" : "ok",
       forced: found.forced === true,
       again: Number.isInteger(found.again) ? found.again : null,
     });

@@ -3,23 +3,26 @@
 
 import { h, set } from "#kit/elements.js";
 import { classColour } from "#kit/hues.js";
-import { marksOf, nameOf, writtenOf } from "#kit/naming.js";
 import { plural, probability } from "#kit/numbers.js";
 import { ROLE_MEANING } from "#kit/roles.js";
+import { fateOf } from "#write/fates.js";
 import { surpriseOf } from "#write/surprise.js";
+
+/** @import {Found} from "#kit/boxes.js" */
+/** @import {Slot, Token} from "#kit/roles.js" */
+/** @import {Record} from "#visit/record.js" */
+/** @import {Stage} from "#write/stage.js" */
 
 const NATS = "Σ −ln p: how improbable the model found what stands here, in nats; sums compare rows and sentences";
 const FOLDS = 2; // rows of noise from which on they are folded
 
-const FATES = {
-  dropped: ["noise", "written as noise; the filter drops it"],
-  flat: ["no area", "the box has no area"],
-  noise: ["noise", "written as noise, shown because you asked for it"],
-};
+/** @typedef {{row: HTMLElement, nats: HTMLElement, note: HTMLElement}} Line of the sentence */
 
 export class Sentence {
+  /** @param {Stage} stage */
   constructor(stage) {
     this.stage = stage;
+    this.open = false; // the fold of noise
     this.lines = h("div", { class: "p2s-lines", role: "rowgroup" });
     this.heads = h("div", { class: "p2s-line head", role: "row" });
     this.node = h(
@@ -39,8 +42,13 @@ export class Sentence {
     });
     this.foldRow = h("div", { role: "row", hidden: "" }, h("span", { role: "gridcell" }, this.fold));
     this.foot = h("div", { class: "p2s-soft", "data-sentence-nats": "", title: NATS });
+    /** @type {HTMLElement[]} */
     this.chips = [];
+    /** @type {number | null} the token at which an edited sentence parts from the old one */
+    this.held = null;
+    /** @type {Map<number, Line>} by object */
     this.rows = new Map();
+    /** @type {string | null | undefined} */
     this.run = undefined;
     this.node.addEventListener("keydown", (event) => this.key(event));
     this.node.addEventListener("mouseleave", () => stage.hover(null));
@@ -51,7 +59,10 @@ export class Sentence {
     this.follow = true;
   }
 
-  /** The sentence above a line about all of it. */
+  /**
+   * The sentence above a line about all of it.
+   * @param {...HTMLElement} more
+   */
   frame(...more) {
     return h("div", { class: "p2s-sentence-frame" }, this.node, h("div", { class: "p2s-foot" }, this.foot, ...more));
   }
@@ -75,10 +86,12 @@ export class Sentence {
     const seen = record.tokens.slice(0, shown);
     this.foot.textContent = seen.length ? `whole sentence: ${plural(seen.length, "token")}, ${surpriseOf(seen).toFixed(2)} nats` : "";
     this.holdEdit();
+    if (selected !== null) this.follow = false; // what is looked at stays in view
     if (this.follow) this.lines.scrollTop = this.lines.scrollHeight;
     if (this.stage.keepInView !== undefined) this.reveal();
   }
 
+  /** @param {Slot[]} slots */
   restart(slots) {
     this.lines.replaceChildren();
     this.rows.clear();
@@ -116,12 +129,12 @@ export class Sentence {
     const done = Boolean(record.end) && !stage.playing && shown === record.tokens.length;
     const chosen = selected === null ? null : record.tokens[selected]?.object;
     const noise = done ? [...this.rows.keys()].filter((object) => this.isNoise(object)) : [];
-    if (noise.includes(chosen)) this.open = true;
+    if (noise.some((object) => object === chosen)) this.open = true;
     const fold = noise.length >= FOLDS;
     this.foldRow.hidden = !fold;
     if (!fold) return;
     const closed = !this.open;
-    for (const object of noise) if (closed) this.rows.get(object).row.hidden = true;
+    for (const object of noise) if (closed) this.row(object).row.hidden = true;
     const text = `${noise.length} more, called noise${closed ? "" : ": fold"}`;
     if (this.fold.textContent !== text) this.fold.textContent = text;
     set(this.fold, { "aria-expanded": closed ? "false" : "true" });
@@ -130,32 +143,38 @@ export class Sentence {
     if (closed) this.follow = false;
   }
 
-  /** Whether a row is a box that the model itself calls noise, and that nobody gave or shows. */
+  /**
+   * Whether a row is a box that the model itself calls noise, and that nobody gave or shows.
+   * @param {number} object
+   */
   isNoise(object) {
     const found = this.stage.objectOnView(object);
     const word = this.stage.record.tokensOf(object, Infinity).class;
-    const noise = Boolean(word) && this.stage.record.kind(word.id) === "noise";
+    const noise = word !== undefined && this.stage.record.kind(word.id) === "noise";
     return noise && !(found && (found.forced || found.state === "noise" || found.state === "ok"));
   }
 
+  /** @type {(object: number) => Line} */
   row(object) {
-    if (!this.rows.has(object)) {
-      const nats = h("span", { class: "p2s-nats", role: "gridcell" });
-      const note = h("span", { class: "p2s-note", role: "gridcell" });
-      const row = h(
-        "div",
-        { class: "p2s-line", role: "row", "data-line": object },
-        h("span", { class: "p2s-line-number", role: "rowheader" }, String(object + 1)),
-        nats,
-        note
-      );
-      row.addEventListener("mouseenter", () => this.stage.hover(object));
-      this.rows.set(object, { row, nats, note });
-      this.lines.append(row);
-    }
-    return this.rows.get(object);
+    const known = this.rows.get(object);
+    if (known) return known;
+    const nats = h("span", { class: "p2s-nats", role: "gridcell" });
+    const note = h("span", { class: "p2s-note", role: "gridcell" });
+    const row = h(
+      "div",
+      { class: "p2s-line", role: "row", "data-line": object },
+      h("span", { class: "p2s-line-number", role: "rowheader" }, String(object + 1)),
+      nats,
+      note
+    );
+    row.addEventListener("mouseenter", () => this.stage.hover(object));
+    const line = { row, nats, note };
+    this.rows.set(object, line);
+    this.lines.append(row);
+    return line;
   }
 
+  /** @param {Token} token */
   add(token) {
     const { record } = this.stage;
     const { row, nats } = this.row(token.object);
@@ -179,8 +198,8 @@ export class Sentence {
           ...(record.kind(token.id) === "class" ? { "--role": classColour(token.id - record.vocab.cls) } : {}),
         },
         onclick: () => this.stage.select(token.index),
-        onfocus: () => this.stage.hover(end ? null : token.object, token.index),
-        onmouseenter: () => this.stage.hover(end ? null : token.object, token.index),
+        onfocus: () => this.stage.hover(end ? null : token.object),
+        onmouseenter: () => this.stage.hover(end ? null : token.object),
       },
       h("span", { class: "p2s-chip-text" }, end ? "EOS" : record.text_of(token.id)),
       " ", // between the two for whoever reads the text
@@ -195,7 +214,7 @@ export class Sentence {
   notes() {
     const { record, shown } = this.stage;
     for (const [object, { row, nats, note }] of this.rows) {
-      const first = Number(row.querySelector("[data-token]")?.dataset.token ?? 0);
+      const first = Number(row.querySelector("[data-token]")?.getAttribute("data-token") ?? 0);
       row.hidden = first >= shown;
       const written = record.tokens.slice(first, shown).filter((token) => token.object === object);
       const sum = written.length ? surpriseOf(written).toFixed(2) : "";
@@ -212,7 +231,10 @@ export class Sentence {
     }
   }
 
-  /** The chip's own text first, then what it is and how sure. */
+  /**
+   * The chip's own text first, then what it is and how sure.
+   * @param {Token} token
+   */
   spoken(token) {
     const { record } = this.stage;
     const end = token.slot === "eos";
@@ -222,12 +244,15 @@ export class Sentence {
     return `${words}, ${place}, ${record.describe(token)}`;
   }
 
-  /** What is worth saying beside a line: its fate, that the model would rather have stopped, or what
-      stood there before the sentence was edited. */
+  /**
+   * What is worth saying beside a line: its fate, that the model would rather have stopped, or what
+   * stood there before the sentence was edited.
+   * @type {(object: number, found: Found | null) => [text: string, title: string]}
+   */
   noteOn(object, found) {
     const { record, shown } = this.stage;
     const { slots } = record.vocab;
-    const [fate, why] = found ? this.fate(record, found) : ["", ""];
+    const [fate, why] = found ? fateOf(record, found) : ["", ""];
     if (fate) return [fate, why];
     const first = record.tokensOf(object, shown)[slots[0]];
     if (first && first.eosProb > 0.5) {
@@ -239,49 +264,26 @@ export class Sentence {
     return edited ? this.before(parent, object) : ["", ""];
   }
 
-  /** What became of a finished object, and how it reads where that is not what was written. */
-  fate(record, found) {
-    const marks = marksOf(record, found);
-    const yours = found.forced ? " · yours" : "";
-    if (FATES[found.state]) {
-      const [text, why] = FATES[found.state];
-      return [text + yours, found.forced && found.state === "noise" ? "the model calls what you gave noise" : why];
-    }
-    const name = nameOf(record, found);
-    if (found.state === "below") {
-      if (name === "noise") return [name, "written as noise; its likeliest class scores below “Score at least”"];
-      const edges = found.edges === null ? "" : `; its edges were ${probability(found.edges)} sure`;
-      const renamed = writtenOf(record, found) === name ? "" : ` as ${name}`;
-      return [`score ${probability(found.score)}${renamed}`, `hidden: below “Score at least”${edges}`];
-    }
-    if (!marks.length) return ["", ""];
-    const renamed = writtenOf(record, found) === name ? "" : `read as ${name} ${probability(found.score)}`;
-    const words = [renamed, ...marks.filter((mark) => !mark.startsWith("written "))].filter(Boolean);
-    const told = [
-      renamed ? `the box is called ${name}, the likeliest class here, whatever was drawn (§2.3)` : "",
-      found.forced ? "you gave a token of it, so it is shown whatever its score" : "",
-      found.again === null ? "" : `the same class and place as object ${found.again + 1}`,
-    ];
-    return [words.join(" · "), told.filter(Boolean).join("; ")];
-  }
-
-  /** What an edit has changed in a line: only the tokens that differ. */
+  /**
+   * What an edit has changed in a line: only the tokens that differ.
+   * @type {(parent: Record, object: number) => [text: string, title: string]}
+   */
   before(parent, object) {
     const { record, shown } = this.stage;
     const old = parent.tokensOf(object, parent.tokens.length);
     const now = record.tokensOf(object, shown);
     const words = Object.values(old)
-      .filter((token) => now[token.slot] && now[token.slot].id !== token.id)
+      .filter((token) => now[token.slot] && now[token.slot]?.id !== token.id)
       .map((token) => `${token.slot} ${parent.text_of(token.id)}`)
       .join(", ");
     return words ? [`was ${words}`, `before the edit: ${words}`] : ["", ""];
   }
 
   reveal() {
-    const chip = this.chips[this.stage.keepInView];
+    const chip = this.chips[this.stage.keepInView ?? -1];
     this.stage.keepInView = undefined;
-    if (!chip) return;
-    const row = chip.parentElement;
+    const row = chip?.parentElement;
+    if (!chip || !row) return;
     const top = row.offsetTop - this.lines.offsetTop;
     if (top < this.lines.scrollTop) this.lines.scrollTop = top;
     const bottom = top + row.offsetHeight;
@@ -291,10 +293,13 @@ export class Sentence {
     if (this.node.contains(document.activeElement)) chip.focus({ preventScroll: true });
   }
 
+  /** @param {KeyboardEvent} event */
   key(event) {
     const { record, shown, selected } = this.stage;
-    const at = selected ?? Number(event.target.dataset?.token ?? 0);
+    const here = event.target instanceof Element ? event.target.getAttribute("data-token") : null;
+    const at = selected ?? Number(here ?? 0);
     const width = record.vocab.slots.length;
+    /** @type {{[key: string]: number}} */
     const moves = {
       ArrowLeft: at - 1,
       ArrowRight: at + 1,

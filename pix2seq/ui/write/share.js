@@ -2,10 +2,13 @@
 // seed, and code that writes the same tokens again.
 
 import { h } from "#kit/elements.js";
+import { messageOf } from "#kit/errors.js";
 import { download } from "#kit/files.js";
 import { addressOf, scene } from "#visit/address.js";
 import { findingOf } from "#write/finding.js";
 import { recordFromFile } from "#write/replay.js";
+
+/** @import {Stage} from "#write/stage.js" */
 
 const KINDS = [
   ["png", "PNG", "the stage as a picture"],
@@ -22,6 +25,7 @@ const COPIES = [
 ];
 
 export class Share {
+  /** @param {Stage} stage */
   constructor(stage) {
     this.stage = stage;
     this.note = h("p", { class: "p2s-small p2s-soft", role: "status", "data-share-note": "" });
@@ -69,7 +73,7 @@ export class Share {
       tabindex: -1,
     });
     input.addEventListener("change", async () => {
-      const [file] = input.files;
+      const file = input.files?.[0];
       input.value = "";
       if (!file) return;
       try {
@@ -80,7 +84,7 @@ export class Share {
         this.stage.togglePlay();
         this.note.textContent = "";
       } catch (error) {
-        this.note.textContent = error.message;
+        this.note.textContent = messageOf(error);
       }
     });
     const button = h(
@@ -98,6 +102,7 @@ export class Share {
     }
   }
 
+  /** @type {(kind: string, text: string) => Promise<void>} */
   async save(kind, text) {
     const { record, shown, values } = this.stage;
     this.note.textContent = `Drawing the ${text}…`;
@@ -111,6 +116,7 @@ export class Share {
     this.note.textContent = `Saved ${answer.name}.`;
   }
 
+  /** @type {(kind: string, text: string) => Promise<void>} */
   async copy(kind, text) {
     if (kind === "finding") {
       await this.give(findingOf(this.stage, addressOf(location.href, scene())), text);

@@ -2,15 +2,14 @@
 // It decides nothing about sampling; it asks the server and shows the answer.
 
 import { emit } from "#kit/bus.js";
-import { h } from "#kit/elements.js";
 import { Photo } from "#kit/photo.js";
 import { onceAFrame, onPhone } from "#kit/timing.js";
 import { ask } from "#visit/questions.js";
 import { Record } from "#visit/record.js";
 import { Branches } from "#write/branches.js";
 import { Forbidden } from "#write/forbidden.js";
-import { hero } from "#write/hero.js";
 import { Inspector } from "#write/inspector.js";
+import { layOut } from "#write/layout.js";
 import { stateMessage } from "#write/messages.js";
 import { Notice } from "#write/notice.js";
 import { Objects } from "#write/objects.js";
@@ -25,29 +24,47 @@ import { Timeline } from "#write/timeline.js";
 import { Toolbar } from "#write/toolbar.js";
 import { Waiting } from "#write/waiting.js";
 
+/** @import {Found} from "#kit/boxes.js" */
 /** @import {Units} from "#kit/units.js" */
+/** @import {Edit} from "#visit/places.js" */
+/** @import {Bridge} from "#visit/questions.js" */
+/** @import {Settings} from "#visit/record.js" */
 
 export class Stage {
+  /**
+   * @param {HTMLElement} root
+   * @param {Bridge} bridge
+   */
   constructor(root, bridge) {
     this.root = root;
     this.bridge = bridge;
     this.record = new Record();
-    this.records = new Map(); // run id -> Record, for branches and undo
+    /** @type {Map<string | null, Record>} by run, for branches and undo */
+    this.records = new Map();
     this.shown = 0;
     this.following = true;
     this.playing = false;
+    /** @type {number | null} */
     this.selected = null;
+    /** @type {number | null} */
     this.hovered = null;
-    this.values = null; // of the controls, by name
-    this.filtered = null; // objects as re-read under other filters
+    /** @type {Settings | null} of the controls, by name */
+    this.values = null;
+    /** @type {Map<number, Found> | null} objects as re-read under other filters */
+    this.filtered = null;
+    /** @type {number | undefined} a token to scroll to */
+    this.keepInView = undefined;
+    /** @type {string | undefined} the picture that was drawn last */
+    this.pictured = undefined;
+    /** @type {Record | null} a complete sentence that Step was asked to go on from */
+    this.overAgain = null;
+    this.questioned = false; // an answer is waited for
+    /** @type {ReturnType<typeof setTimeout> | undefined} */
+    this.timer = undefined;
     this.pace = 25;
     /** @type {Units} of every axis */
     this.units = "bins";
     this.changed = onceAFrame(() => this.draw());
-    this.build();
-  }
-
-  build() {
     this.photo = new Photo(this);
     this.opening = new Opening(this);
     this.sentence = new Sentence(this);
@@ -64,31 +81,13 @@ export class Stage {
     this.forbidden = new Forbidden(this);
     this.toolbar = new Toolbar(this);
     this.presenter = new Presenter(this);
-    this.photo.shaped = (ratio, margins) => {
-      const { style } = this.root;
-      style.setProperty("--ratio", ratio.toFixed(4));
-      style.setProperty("--margin-x", `${margins.x}px`);
-      style.setProperty("--margin-y", `${margins.y}px`);
-    };
-    this.aside = h(
-      "aside",
-      { class: "p2s-inspector", "aria-label": "Inspector" },
-      this.inspector.node,
-      this.objects.node,
-      this.share.node
-    );
-    const main = [hero(), this.forbidden.node, this.photo.node, this.toolbar.node, this.timeline.node, this.branches.node];
-    this.root.replaceChildren(
-      h("div", { class: "p2s-main" }, ...main),
-      h("div", { class: "p2s-side" }, this.sentence.frame(this.toolbar.units), this.aside, this.presenter.hint),
-      this.toast.node,
-      this.objects.live
-    );
+    this.aside = layOut(this);
     emit("stage", this);
   }
 
   // ---- the record coming in ----------------------------------------------------------------
 
+  /** @param {string} text */
   receive(text) {
     if (typeof text !== "string" || text[0] !== "R") return;
     this.waiting.end("run");
@@ -130,7 +129,10 @@ export class Stage {
     this.aside.scrollTop = 0;
   }
 
-  /** Put another record on view: a new one, a branch, a replay. */
+  /**
+   * Put another record on view: a new one, a branch, a replay.
+   * @param {Record} record
+   */
   open(record) {
     this.record = record;
     this.shown = record.tokens.length;
@@ -177,14 +179,9 @@ export class Stage {
     return stateMessage(this);
   }
 
-  /** Whether the sentence ends inside an object. */
-  midObject() {
-    const last = this.record.tokens[this.record.tokens.length - 1];
-    return Boolean(last && last.slot !== "class" && last.slot !== "eos");
-  }
-
   // ---- objects on view ---------------------------------------------------------------------
 
+  /** @type {(object: number) => Found | null} */
   objectOnView(object) {
     const { record, shown } = this;
     const found = (this.filtered || record.objects).get(object);
@@ -195,7 +192,7 @@ export class Stage {
 
   allObjects() {
     const keys = [...this.record.objects.keys()];
-    return keys.map((object) => this.objectOnView(object)).filter(Boolean);
+    return keys.map((object) => this.objectOnView(object)).filter((found) => found !== null);
   }
 
   visibleObjects() {
@@ -215,15 +212,18 @@ export class Stage {
   }
 
   forkOnView() {
-    return this.record.header.parent ? this.record.header.fork : 0;
+    const { parent, fork = 0 } = this.record.header;
+    return parent ? fork : 0;
   }
 
+  /** @param {number | null} object */
   hover(object) {
     if (object === this.hovered) return;
     this.hovered = object;
     this.changed();
   }
 
+  /** @param {number | null} index */
   select(index) {
     this.selected = index;
     if (index !== null) {
@@ -238,6 +238,7 @@ export class Stage {
 
   // ---- scrubbing and replay ----------------------------------------------------------------
 
+  /** @param {number} count */
   seek(count) {
     this.shown = Math.min(Math.max(count, 0), this.record.tokens.length);
     this.following = this.shown === this.record.tokens.length;
@@ -276,12 +277,16 @@ export class Stage {
 
   // ---- talking to Python -------------------------------------------------------------------
 
+  /** @type {(name: string, question: object) => Promise<any>} */
   ask(name, question) {
     return ask(this.bridge.server, name, question);
   }
 
-  /** Where the visitor is, as JSON, for Step. Behind the end there is no next token: a first press
-      says so and asks, a second one begins anew. */
+  /**
+   * Where the visitor is, as JSON, for Step. Behind the end there is no next token: a first press
+   * says so and asks, a second one begins anew.
+   * @param {object} more
+   */
   cursor(more) {
     const { record, shown } = this;
     const over = record.state === "done" && shown === record.tokens.length;
@@ -291,27 +296,37 @@ export class Stage {
     return JSON.stringify({ run: record.run, shown, hold, ...more });
   }
 
-  /** Ask for another continuation: an edit (see ui/edits.py), or none to go on. */
+  /**
+   * Ask for another continuation: an edit (see ui/edits.py), or none to go on.
+   * @param {Edit} edit
+   */
   writeOn(edit) {
-    const token = this.record.tokens[edit.index];
-    this.questioned = "box" in edit || (token && token.slot === "class" && !("forbid" in edit));
+    const token = edit.index === undefined ? undefined : this.record.tokens[edit.index];
+    this.questioned = "box" in edit || (token?.slot === "class" && !("forbid" in edit));
     this.pause();
     this.waiting.begin("run");
     this.bridge.trigger("write_on", { run: this.record.run, shown: this.shown, ...edit });
   }
 
-  /** Never again that class, from token `index` on. */
+  /**
+   * Never again that class, from token `index` on.
+   * @type {(label: number, index: number) => void}
+   */
   forbid(label, index) {
     this.bridge.trigger("forbid", { label });
     this.writeOn({ index, forbid: label });
   }
 
-  /** The end of the sentence was put off: keep going from there, with the control set so. */
+  /**
+   * The end of the sentence was put off: keep going from there, with the control set so.
+   * @param {number} index
+   */
   keepGoing(index) {
     this.bridge.trigger("keep_going", {});
     this.writeOn({ index, eos: "delay" });
   }
 
+  /** @type {(values: Settings, checkpoint: string | null) => Promise<void>} */
   async settings(values, checkpoint) {
     const before = this.values;
     this.values = values;
@@ -328,6 +343,7 @@ export class Stage {
     this.changed();
   }
 
+  /** @param {string} text */
   notice(text) {
     this.toast.say(text);
   }

@@ -5,11 +5,17 @@ import { clear, h, set, svg } from "#kit/elements.js";
 import { plural } from "#kit/numbers.js";
 import { scaleTop } from "#write/surprise.js";
 
+/** @import {Record} from "#visit/record.js" */
+/** @import {Stage} from "#write/stage.js" */
+
 const HEIGHT = 44;
 
 export class Timeline {
+  /** @param {Stage} stage */
   constructor(stage) {
     this.stage = stage;
+    /** @type {string | null} */
+    this.drawn = null;
     this.chart = svg("svg", { class: "p2s-timeline-chart", "aria-hidden": "true" });
     this.slider = h("input", {
       type: "range",
@@ -62,6 +68,7 @@ export class Timeline {
     }).observe(this.plot);
   }
 
+  /** @param {MouseEvent} event */
   tokenAt(event) {
     const box = this.chart.getBoundingClientRect();
     const count = this.stage.record.tokens.length;
@@ -74,7 +81,7 @@ export class Timeline {
     const { record, shown, selected, playing } = this.stage;
     const count = record.tokens.length;
     set(this.slider, { max: count });
-    this.slider.value = shown;
+    this.slider.value = String(shown);
     this.slider.disabled = count === 0;
     set(this.slider, { "aria-valuetext": `${shown} of ${plural(count, "token")}` });
     const label = playing ? "Pause" : "Replay";
@@ -86,6 +93,7 @@ export class Timeline {
     this.drawn = key;
   }
 
+  /** @type {(record: Record, shown: number, selected: number | null) => void} */
   drawChart(record, shown, selected) {
     const chart = clear(this.chart);
     const width = this.plot.clientWidth;
@@ -95,7 +103,8 @@ export class Timeline {
     const step = width / count;
     const top = scaleTop(record.tokens.flatMap((token) => [-token.logprob, token.entropy]));
     this.top.textContent = `${top} nats`;
-    const height = (nats) => (nats / top) * (HEIGHT - 2);
+    const height = (/** @type {number} */ nats) => (nats / top) * (HEIGHT - 2);
+    /** @type {{object: number} | null} */
     let band = null;
     const focus = this.stage.focus();
     for (const token of record.tokens) {

@@ -3,8 +3,10 @@
 import { h, set } from "#kit/elements.js";
 import { adviceOf, statusLine } from "#write/messages.js";
 
+/** @import {Stage} from "#write/stage.js" */
+
 export class Toolbar {
-  /** @param {any} stage */
+  /** @param {Stage} stage */
   constructor(stage) {
     this.stage = stage;
     this.status = h("div", { class: "p2s-status p2s-soft" });

@@ -3,10 +3,16 @@
 
 import { plural } from "#kit/numbers.js";
 
+/** @import {Message} from "#kit/photo.js" */
+/** @import {Stage} from "#write/stage.js" */
+
 const QUIET = 600; // ms without an answer that need no words
 const EVERY = 500;
 
-const megabytes = (bytes) => (bytes / 1e6).toFixed(0);
+/** @typedef {"run" | "checkpoint"} Reason */
+/** @typedef {{loading?: boolean, done?: number, total?: number | null}} Loading how much of a file is there */
+
+const megabytes = (/** @type {number} */ bytes) => (bytes / 1e6).toFixed(0);
 
 /** How many requests have no place at the model yet, as Gradio's own queue tells. */
 async function queued() {
@@ -20,19 +26,27 @@ async function queued() {
 }
 
 export class Waiting {
+  /** @param {Stage} stage */
   constructor(stage) {
     this.stage = stage;
-    this.checkpoint = null; // the menu's
-    this.reasons = new Set(); // "run", "checkpoint"
+    /** @type {string | null} the menu's */
+    this.checkpoint = null;
+    /** @type {Set<Reason>} */
+    this.reasons = new Set();
+    /** @type {Message | null} */
     this.message = null;
+    /** @type {ReturnType<typeof setTimeout> | undefined} */
+    this.timer = undefined;
   }
 
+  /** @param {Reason} reason */
   begin(reason) {
     this.reasons.add(reason);
     clearTimeout(this.timer);
     this.timer = setTimeout(() => this.look(), QUIET);
   }
 
+  /** @param {Reason} reason */
   end(reason) {
     this.reasons.delete(reason);
     if (this.reasons.size) return;
@@ -53,6 +67,7 @@ export class Waiting {
     this.timer = setTimeout(() => this.look(), EVERY);
   }
 
+  /** @type {(checkpoint: string | null, file: Loading, ahead: number) => Message | null} */
   words(checkpoint, { loading, done, total }, ahead) {
     if (loading && done && (!total || done < total)) {
       const size = total ? `${megabytes(done)} of ${megabytes(total)} MB` : `${megabytes(done)} MB`;

@@ -1,0 +1,215 @@
+"""A Space as its host makes one: assembled, installed into a clean environment, started with the
+variables that Spaces set, and used in a browser."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import signal
+import socket
+import subprocess
+import sys
+import sysconfig
+import time
+import urllib.error
+import urllib.request
+import venv
+from collections.abc import Iterator
+from dataclasses import dataclass
+from importlib import metadata
+from pathlib import Path
+
+import pytest
+from packaging.requirements import Requirement
+from playwright.sync_api import Page, Route
+
+from pix2seq.cli import main
+from tests import fakes
+from tests.browser import browser_page, finished
+
+pytestmark = [pytest.mark.slow, pytest.mark.browser, pytest.mark.timeout(900)]
+
+GIGABYTES = ("torch", "torchvision")
+"""Not installed again: linked from the environment that runs the tests, with what they need."""
+
+BUILDERS = ("uvicorn>=0.14.0", "websockets>=10.4", "spaces")
+"""What the builder of Spaces adds, beside Gradio with these extras."""
+
+SPACE_ID = "someone/pix2seq-explorer"
+
+
+def closure(names: tuple[str, ...]) -> list[metadata.Distribution]:
+    """Distributions by name, and what they require, as far as it is installed here."""
+    found, waiting = {}, list(names)
+    while waiting:
+        name = re.sub(r"[-_.]+", "-", waiting.pop()).lower()
+        if name in found:
+            continue
+        try:
+            found[name] = metadata.distribution(name)
+        except metadata.PackageNotFoundError:
+            continue  # of another platform
+        for line in found[name].requires or []:
+            requirement = Requirement(line)
+            if requirement.marker is None or requirement.marker.evaluate({"extra": ""}):
+                waiting.append(requirement.name)
+    return list(found.values())
+
+
+def link(names: tuple[str, ...], folder: Path) -> None:
+    """Put installed packages into a folder, as links."""
+    folder.mkdir()
+    here = Path(sysconfig.get_path("purelib"))
+    for distribution in closure(names):
+        for name in {file.parts[0] for file in distribution.files or []} - {"..", "__pycache__"}:
+            if not (folder / name).exists():
+                (folder / name).symlink_to(here / name)
+
+
+@dataclass
+class Running:
+    """A Space that answers.
+
+    Attributes:
+        seconds: from the start of its process to the first answer.
+    """
+
+    url: str
+    log: Path
+    seconds: float
+
+
+@pytest.fixture(scope="module")
+def space(tmp_path_factory) -> Path:
+    out = tmp_path_factory.mktemp("space") / "app"
+    # No address but this machine's own configuration: PyTorch is linked.
+    assert main(["space", str(out), "--cpu-index", ""]) == 0
+    return out
+
+
+@pytest.fixture(scope="module")
+def python(space, tmp_path_factory) -> Path:
+    """The interpreter of an environment with what ``requirements.txt`` and the front matter say."""
+    folder = tmp_path_factory.mktemp("environment") / "venv"
+    venv.create(folder, with_pip=False)
+    python = folder / "bin" / "python"
+    [packages] = folder.glob("lib/*/site-packages")
+    link(GIGABYTES, folder / "linked")
+    (packages / "linked.pth").write_text(f"{folder / 'linked'}\n")
+    version = re.search(r"sdk_version: '?([\d.]+)", (space / "README.md").read_text())[1]
+    words = [sys.executable, "-m", "pip", "--python", python, "install", "-q"]
+    done = subprocess.run(
+        [*words, "-r", space / "requirements.txt", f"gradio[oauth,mcp]=={version}", *BUILDERS],
+        capture_output=True,
+        text=True,
+    )
+    if "No matching distribution" in done.stderr and "Connection" in done.stderr:
+        pytest.skip("NO PACKAGE INDEX: the Space was not installed")
+    assert done.returncode == 0, done.stderr[-2000:]
+    return python
+
+
+@pytest.fixture(scope="module")
+def running(space, python, tmp_path_factory) -> Iterator[Running]:
+    place = tmp_path_factory.mktemp("run")
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    environment = {
+        "PATH": os.environ["PATH"],
+        "HOME": str(place),
+        "SYSTEM": "spaces",
+        "SPACE_ID": SPACE_ID,
+        "SPACE_HOST": "someone-pix2seq-explorer.hf.space",
+        "SPACE_AUTHOR_NAME": "someone",
+        "SPACE_REPO_NAME": "pix2seq-explorer",
+        "SPACE_TITLE": "Pix2Seq Explorer",
+        "CPU_CORES": "2",
+        "MEMORY": "16Gi",
+        "GRADIO_SERVER_NAME": "0.0.0.0",
+        "GRADIO_SERVER_PORT": str(port),
+        "GRADIO_ANALYTICS_ENABLED": "False",
+        "OMP_NUM_THREADS": "1",
+        "PYTHONUNBUFFERED": "1",
+    }
+    log = place / "log"
+    with open(log, "w") as output:
+        started = time.monotonic()
+        app = subprocess.Popen([python, "app.py"], cwd=space, env=environment, stderr=output)
+        url = f"http://127.0.0.1:{port}"
+        try:
+            while True:
+                try:
+                    urllib.request.urlopen(f"{url}/healthz", timeout=10)
+                    break
+                except (urllib.error.URLError, TimeoutError):
+                    assert app.poll() is None, log.read_text()
+                    assert time.monotonic() - started < 120, log.read_text()
+                    time.sleep(0.1)
+            yield Running(url, log, time.monotonic() - started)
+            app.send_signal(signal.SIGTERM)
+            assert app.wait(20) == 0
+        finally:
+            app.kill()
+            app.wait()
+
+
+def outside(page: Page, asked: list[str]) -> None:
+    """Answer what would leave this machine, and note it."""
+
+    def answer(route: Route) -> None:
+        asked.append(route.request.url)
+        if "huggingface.co" in route.request.url:
+            route.fulfill(json={"id": SPACE_ID, "author": "someone", "likes": 3})
+        else:
+            route.fulfill(body="", content_type="text/css")
+
+    page.route(re.compile("^https://"), answer)
+
+
+def events(running: Running) -> list[dict]:
+    return [json.loads(line) for line in running.log.read_text().splitlines() if line[:1] == "{"]
+
+
+def test_it_says_that_it_is_well_and_which_code_it_is(running, record_property):
+    with urllib.request.urlopen(f"{running.url}/healthz") as answer:
+        said = json.load(answer)
+        assert answer.headers["Cache-Control"] == "no-store"
+    assert said["status"] == "ok" and said["checkpoint"] == "mini" and said["device"] == "cpu"
+    [ready] = [one for one in events(running) if one["event"] == "ready"]
+    assert ready["version"].startswith(said["version"])
+    record_property("cold_start_seconds", round(running.seconds, 1))
+    assert running.seconds < 60
+
+
+def test_a_visitor_writes_about_a_photo_and_finds_the_duplicate_button(running, chromium, tmp_path):
+    fakes.draw_picture(300, 200).save(tmp_path / "my holiday.png")
+    asked = []
+    with browser_page(chromium, running.url, prepare=lambda page: outside(page, asked)) as page:
+        page.wait_for_function("P2S.stage().record.state === 'done'")  # the opening example
+        page.evaluate("window.open = (address) => { window.opened = address; }")
+        page.click("#duplicate")
+        page.wait_for_function("window.opened")
+        opened = page.evaluate("window.opened")
+        assert opened == f"https://huggingface.co/spaces/{SPACE_ID}?duplicate=true"
+        assert re.fullmatch(
+            r"Pix2Seq Explorer \d+\.\d+\.\d+( \(\w+\+?\))?", page.inner_text("#footer").strip()
+        )
+        page.set_input_files("#image input[type=file]", tmp_path / "my holiday.png")
+        page.wait_for_function("P2S.stage().record.image?.w === 300")
+        before = page.evaluate("P2S.stage().record.run")
+        page.click("#run")
+        finished(page, before)
+        assert page.evaluate("P2S.stage().record.tokens.length") == 80
+    # On a Space, and only there, Gradio puts a frame with likes and fonts around every app.
+    assert {url.split("/")[2] for url in asked} <= {"huggingface.co", "fonts.googleapis.com"}
+
+
+def test_its_log_has_a_line_per_run_and_nothing_of_what_was_brought(running, space):
+    runs = [one for one in events(running) if one["event"] == "run"]
+    [run] = [one for one in runs if (one["width"], one["height"]) == (300, 200)]
+    assert run["tokens"] == 80 and run["seconds"] > 0 and run["checkpoint"] == "mini"
+    text = running.log.read_text()
+    assert "holiday" not in text
+    assert str(space) not in text, "no traceback leads through the app"

@@ -99,11 +99,16 @@ export class Argument {
       this.own(),
       this.note
     );
-    new IntersectionObserver((entries, observer) => {
-      if (!entries.some((entry) => entry.isIntersecting)) return;
-      observer.disconnect();
-      this.load();
-    }).observe(root);
+    // Once its tab is on view, wherever the page is scrolled to.
+    const seen = new IntersectionObserver(
+      (entries) => {
+        if (!entries.some((entry) => entry.isIntersecting)) return;
+        seen.disconnect();
+        this.load();
+      },
+      { rootMargin: "10000px" }
+    );
+    seen.observe(root);
   }
 
   /** A visitor's own labelled photos: a command, and the file that it writes. */

@@ -29,7 +29,7 @@
  * @property {{tabs: {show: (name: string) => void}}} inspector
  * @property {() => boolean} busy
  * @property {() => void} changed
- * @property {Map<string, Record>} records of this visit, by run
+ * @property {{values: () => Iterable<Record>}} records of this visit
  * @property {(record: Record) => void} open put another record on view
  * @property {(index: number | null) => void} select
  * @property {() => void} pause stop a replay

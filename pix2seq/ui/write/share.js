@@ -143,7 +143,11 @@ export class Share {
     await this.give(content, text);
   }
 
-  /** Copy, or show for copying by hand. */
+  /**
+   * Copy, or show for copying by hand.
+   * @param {string} content
+   * @param {string} text what it is
+   */
   async give(content, text) {
     this.code.value = content;
     this.code.hidden = false;

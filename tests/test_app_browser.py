@@ -326,6 +326,7 @@ def test_a_model_that_sees_nothing_says_so(page):
     page.wait_for_timeout(500)
     choose_speed(page, "as fast as it samples")
     page.click("#run")
+    page.wait_for_function("P2S.stage().record.tokens.length === 1")
     page.wait_for_function(f"P2S.stage().record.state === 'done' && {COUNT_TOKENS} === 1")
     assert "EOS at once" in page.inner_text(".p2s-photo-message")
 

@@ -56,8 +56,9 @@ export const stagePart = (stage, links) => {
   if (!example || parent) return part; // an own photo stays here, an edited sentence is nobody's settings
   if (selected !== null) part.token = selected + 1;
   if (record.recorded || !record.run || !options) return part;
-  part.ckpt = checkpoint;
-  for (const [option, key] of Object.entries(links)) part[key] = plain(options[option]);
+  part.ckpt = checkpoint ?? null;
+  const values = /** @type {{[option: string]: unknown}} */ (options);
+  for (const [option, key] of Object.entries(links)) part[key] = plain(values[option]);
   return part;
 };
 

@@ -175,7 +175,7 @@ def test_a_recorded_run_does_not_tell_the_times_of_another_machine(page):
 def test_step_writes_one_token_and_write_on_the_rest(page):
     choose_speed(page, "as fast as it samples")
     page.click("#step")
-    page.wait_for_function(f"{COUNT_TOKENS} === 1")
+    page.wait_for_function(f"P2S.stage().record.tokens.length === 1 && {COUNT_TOKENS} === 1")
     page.click("#step")
     page.wait_for_function(f"{COUNT_TOKENS} === 2")
     wait_for_state(page, "stopped")

@@ -5,6 +5,7 @@
 #   make lint                 check style, and the page's scripts where Node is installed;
 #                             `make format` repairs the style
 #   make space                the app as a Hugging Face Space, in build/space
+#   make handout              print the lesson's sheet to handout.pdf (docs/lesson-plan.md)
 #   make setup                only prepare .venv
 #   make clean                remove .venv and node_modules
 #
@@ -53,6 +54,11 @@ node_modules/.package-lock.json: package.json package-lock.json
 format: $(DEVELOPMENT)
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
+
+# The sheet is drawn from the plan's own questions.
+HANDOUT ?= handout.pdf
+handout: $(RUNTIME)
+	$(BIN)/python -m pix2seq.render.handout docs/lesson-plan.md $(HANDOUT)
 
 setup: $(DEVELOPMENT) chromium
 

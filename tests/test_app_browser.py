@@ -74,6 +74,8 @@ def upload(page, path):
         page.wait_for_function("P2S.stage().record.image === null")
     page.set_input_files("#image input[type=file]", path)
     page.wait_for_function("P2S.stage().record.image?.w === 120")
+    # Nobody has pressed Run: a picture of one's own is written about at once.
+    page.wait_for_function("P2S.stage().record.run && P2S.stage().record.state === 'done'")
 
 
 def wait_for_state(page, state):
@@ -96,8 +98,11 @@ def test_upload_run_stop_and_run_again(page, photo):
     upload(page, photo())
     choose_speed(page, "2 tokens / s")
     page.evaluate("() => { window.seen = []; P2S.on('drawn', (stage) => seen.push(stage.shown)); }")
+    before = page.evaluate("P2S.stage().record.run")
     page.click("#run")
-    page.wait_for_selector("[data-box]")
+    page.wait_for_function(
+        "before => P2S.stage().record.run !== before && P2S.stage().shown >= 5", arg=before
+    )
     steps = [n for n in dict.fromkeys(page.evaluate("seen")) if n <= 5]
     assert len(steps) >= 4, f"the tokens came at once, not one after another: {steps}"
     page.click("#stop")
@@ -170,7 +175,7 @@ def test_a_recorded_run_does_not_tell_the_times_of_another_machine(page):
 def test_step_writes_one_token_and_write_on_the_rest(page):
     choose_speed(page, "as fast as it samples")
     page.click("#step")
-    page.wait_for_function(f"{COUNT_TOKENS} === 1")
+    page.wait_for_function(f"P2S.stage().record.tokens.length === 1 && {COUNT_TOKENS} === 1")
     page.click("#step")
     page.wait_for_function(f"{COUNT_TOKENS} === 2")
     wait_for_state(page, "stopped")
@@ -321,6 +326,7 @@ def test_a_model_that_sees_nothing_says_so(page):
     page.wait_for_timeout(500)
     choose_speed(page, "as fast as it samples")
     page.click("#run")
+    page.wait_for_function("P2S.stage().record.tokens.length === 1")
     page.wait_for_function(f"P2S.stage().record.state === 'done' && {COUNT_TOKENS} === 1")
     assert "EOS at once" in page.inner_text(".p2s-photo-message")
 

@@ -187,3 +187,16 @@ class TestCommand:
         assert main(["argument", "--out", str(tmp_path / "x.json"), *pair, *words]) == 2
         err = capsys.readouterr().err
         assert said in err and err.count("\n") == 1
+
+
+def test_the_recorded_argument_is_of_the_bundled_pair_and_small():
+    """New weights want a new recording; README, Development, has the command."""
+    from pix2seq.checkpoints import weights_checksum
+    from pix2seq.ui.lab.argument import RECORDED
+
+    record = json.loads(RECORDED.read_text(encoding="utf-8"))
+    for role in ("plain", "control"):
+        assert record[role]["weights"] == weights_checksum(record[role]["name"]) != ""
+    assert RECORDED.stat().st_size < 250_000
+    scenes, photos = record["sets"]
+    assert scenes["gallery"] and photos["gallery"] == [], "no photo of the data is shipped"

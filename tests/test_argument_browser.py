@@ -35,7 +35,7 @@ def url(recorded):
 
 def counts(page) -> list[int]:
     return [
-        int(text) for text in page.locator("[data-step=noise] .p2s-count strong").all_inner_texts()
+        int(text) for text in page.locator("[data-step=noise] .p2s-tally strong").all_inner_texts()
     ]
 
 

@@ -203,7 +203,7 @@ def test_a_sweep_fills_table_and_plots_and_can_be_saved(page):
     lines = saved.value.path().read_text().splitlines()
     assert lines[0].startswith("setting,AP,AP50")
     assert [line.split('"')[1] for line in lines[1:]] == names
-    home = (page.url, "data:", "blob:")
+    home = (page.evaluate("location.origin"), "data:", "blob:")
     strangers = [one for one in requests if not one.startswith(home)]
     assert strangers == []
 

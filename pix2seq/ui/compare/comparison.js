@@ -9,6 +9,7 @@ import { h, partOf, set } from "#kit/elements.js";
 import { plural, probability } from "#kit/numbers.js";
 import { Photo } from "#kit/photo.js";
 import { onceAFrame } from "#kit/timing.js";
+import { asked } from "#visit/address.js";
 import { PictureFollower } from "#visit/follower.js";
 import { ask } from "#visit/questions.js";
 import { Record } from "#visit/record.js";
@@ -300,4 +301,6 @@ export const mountCompare = (element, bridge) => {
   const comparison = new Comparison(partOf(element, "[data-compare]"), bridge);
   comparison.receive(bridge.props.value);
   bridge.watch("value", () => comparison.receive(bridge.props.value));
+  const pair = asked("pair");
+  if (pair) bridge.trigger("wish", { pair });
 };

@@ -26,14 +26,15 @@ from pix2seq.ui.visit import record
 from pix2seq.ui.visit.context import MODEL_QUEUE, AppContext
 from pix2seq.ui.visit.pictures import PictureAnswers
 from pix2seq.ui.visit.runs import Run
-from pix2seq.ui.visit.visitor import session_of, toast
+from pix2seq.ui.visit.visitor import said, session_of, toast
 
 _OPENING_PRESET = "argmax"
 _TEMPLATE = '<div class="p2s p2s-compare" data-compare data-state="idle"></div>'
 
-# `look` asks for the picture on view; Gradio finds a component's events by their quoted names.
+# `look` asks for the picture on view, `wish` for the pair that a link names; Gradio finds a
+# component's events by their quoted names.
 _ON_LOAD = """
-const events = ["look"];
+const events = ["look", "wish"];
 P2S.call("mountCompare", element, { props, server, trigger, watch, events });
 """
 
@@ -80,6 +81,14 @@ class CompareHandlers:
         for run in (a, b):
             self.context.runs.add(run)
         yield from write_both(a, b, delay=lambda: sessions.delay(session))
+
+    def wish(self, wanted: object) -> list:
+        """The pair that a link names, as its values for the menu and both sides; no other name
+        changes anything."""
+        predictor = self.context.default_predictor()
+        if not isinstance(wanted, str) or wanted not in PRESETS or predictor is None:
+            return [gr.skip()] * (1 + 2 * len(Side.NAMES))
+        return [wanted, *_updates(wanted, resolved_defaults(predictor), predictor)]
 
     def choose_preset(self, preset: str, checkpoint: str, *values) -> list:
         """Set both sides' widgets to a preset, on top of what *Write* has."""
@@ -181,6 +190,14 @@ def build_two_settings(context: AppContext) -> None:
     preset.input(
         handlers.choose_preset, [preset, context.checkpoint, *base_widgets], side_widgets, **quiet
     )
+    preset.change(
+        None, preset, js="(name) => P2S.call('said', 'pair', name)", api_visibility="private"
+    )
+
+    def wish(event: gr.EventData):
+        return handlers.wish(said(event._data).get("pair"))
+
+    view.wish(wish, None, [preset, *side_widgets], **quiet)
     context.loaded.change(
         handlers.follow_checkpoint, [preset, context.loaded], side_widgets, **quiet
     )

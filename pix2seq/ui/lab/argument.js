@@ -1,13 +1,13 @@
 // The lab's opening: why noise objects, in three steps. Numbers, sentences and boxes are those of one
 // recorded file; a score threshold moves through all of them.
 
-import { emit } from "#kit/bus.js";
 import { clear, h, partOf } from "#kit/elements.js";
 import { messageOf } from "#kit/errors.js";
 import { plural } from "#kit/numbers.js";
 import { byPlace, calibration, curves } from "#lab/charts.js";
 import { claims, conclusion, sideAt } from "#lab/claims.js";
 import { Gallery } from "#lab/gallery.js";
+import { asked, say } from "#visit/address.js";
 import { ask } from "#visit/questions.js";
 
 /** @import {Claim, Labelled, Recorded, SideName, Verdict} from "#lab/claims.js" */
@@ -75,7 +75,7 @@ export class Argument {
     this.score = h("output", { class: "p2s-mono" });
     this.plot = h("div", { class: "p2s-argument-plot" });
     this.gallery = new Gallery();
-    this.trust = h("div", { class: "p2s-trust" });
+    this.trust = h("div", { class: "p2s-argument-trust" });
     this.note = h("p", { class: "p2s-small", role: "status" });
     this.legend = h("p", { class: "p2s-legend" });
     root.replaceChildren(
@@ -99,11 +99,16 @@ export class Argument {
       this.own(),
       this.note
     );
-    new IntersectionObserver((entries, observer) => {
-      if (!entries.some((entry) => entry.isIntersecting)) return;
-      observer.disconnect();
-      this.load();
-    }).observe(root);
+    // Once its tab is on view, wherever the page is scrolled to.
+    const seen = new IntersectionObserver(
+      (entries) => {
+        if (!entries.some((entry) => entry.isIntersecting)) return;
+        seen.disconnect();
+        this.load();
+      },
+      { rootMargin: "10000px" }
+    );
+    seen.observe(root);
   }
 
   /** A visitor's own labelled photos: a command, and the file that it writes. */
@@ -163,13 +168,15 @@ export class Argument {
     );
     this.sets.hidden = record.sets.length < 2;
     this.threshold.max = String(record.thresholds.length - 1);
-    const at = record.thresholds.findIndex((value) => value >= OPENING_SCORE);
+    const above = Number.parseFloat(asked("above") ?? "");
+    const wanted = above >= 0 && above <= 1 ? above : OPENING_SCORE;
+    const at = record.thresholds.findIndex((value) => value >= wanted);
     this.threshold.value = String(at);
     clear(this.legend).append(
       ...record.sides.map(({ name, title }) => h("span", { "data-side": name }, title)),
       h("span", { class: "p2s-soft" }, "crosses: 95 % intervals")
     );
-    this.choose(record, record.sets[0]);
+    this.choose(record, record.sets.find((set) => set.title === asked("set")) || record.sets[0]);
   }
 
   /** @type {(record: Recorded, set: Labelled) => void} */
@@ -189,7 +196,7 @@ export class Argument {
       h("h3", {}, "Does a score mean what it says?"),
       h(
         "div",
-        { class: "p2s-trust-plots" },
+        { class: "p2s-argument-trustplots" },
         h("figure", {}, calibration(record, set), h("figcaption", {}, "On the diagonal, boxes of score 0.8 are right 8 times in 10. Larger dots hold more boxes.")),
         h("figure", {}, byPlace(record, set), h("figcaption", {}, "By place in the sentence: share that is right (thick) and mean score (thin). Where the lines part, the score cannot be trusted."))
       )
@@ -213,7 +220,8 @@ export class Argument {
     this.drawSteps();
     this.verdict.textContent = conclusion(set, at);
     this.showGallery();
-    emit("place");
+    say("set", set.title);
+    say("above", words);
   }
 
   drawSteps() {
@@ -244,21 +252,21 @@ export class Argument {
       h("p", { "data-claim": name }, said.text),
       h(
         "div",
-        { class: "p2s-counts", role: "group", "aria-label": `${title}: boxes by verdict` },
+        { class: "p2s-tallies", role: "group", "aria-label": `${title}: boxes by verdict` },
         ...KINDS.map((kind) => {
           const pressed = this.kind.side === name && this.kind.verdict === kind;
           return h(
             "button",
             {
               type: "button",
-              class: "p2s-count",
+              class: "p2s-tally",
               "data-verdict": kind,
               "data-count": `${name}-${kind}`,
               "aria-pressed": String(pressed),
               onclick: () => this.pick(name, kind),
             },
-            h("span", { class: "p2s-count-bar", style: { width: `${(100 * counts[kind]) / longest}%` } }),
-            h("span", { class: "p2s-count-text" }, h("strong", {}, counts[kind]), ` ${kind}`)
+            h("span", { class: "p2s-tally-bar", style: { width: `${(100 * counts[kind]) / longest}%` } }),
+            h("span", { class: "p2s-tally-text" }, h("strong", {}, counts[kind]), ` ${kind}`)
           );
         })
       )
@@ -270,7 +278,6 @@ export class Argument {
     this.kind = { side, verdict };
     this.drawSteps();
     this.showGallery();
-    emit("place");
   }
 
   showGallery() {

@@ -4,6 +4,7 @@
 import { clear, h, partOf } from "#kit/elements.js";
 import { download } from "#kit/files.js";
 import { TrustPlot } from "#lab/trust.js";
+import { asked } from "#visit/address.js";
 import { followJson } from "#visit/json.js";
 
 /** @import {Trusted} from "#lab/trust.js" */
@@ -249,4 +250,6 @@ export class Lab {
 export const mountLab = (element, bridge) => {
   const lab = new Lab(partOf(element, "[data-lab]"));
   followJson(bridge, (/** @type {Sweep} */ data) => lab.receive(data));
+  const sweep = asked("sweep");
+  if (sweep) bridge.trigger("wish", { sweep });
 };

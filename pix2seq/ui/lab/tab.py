@@ -25,13 +25,17 @@ from pix2seq.ui.lab.sheet import Sheet, doubles_text, empty_figures, idle_text
 from pix2seq.ui.visit.context import MODEL_QUEUE, AppContext
 from pix2seq.ui.visit.evidence import load_doubles, load_recording
 from pix2seq.ui.visit.jobs import Jobs
-from pix2seq.ui.visit.visitor import session_of, toast
+from pix2seq.ui.visit.visitor import said, session_of, toast
 
 MOST_IMAGES = 64
 _IMAGES = 16
 _FLUSH_SECONDS = 0.15
 _TEMPLATE = '<div class="p2s p2s-lab" data-lab data-state="idle"></div>'
-_ON_LOAD = "P2S.call('mountLab', element, { props, watch });"
+# `wish` asks for the sweep that a link names; Gradio finds a component's events by quoted names.
+_ON_LOAD = """
+const events = ["wish"];
+P2S.call("mountLab", element, { props, watch, trigger, events });
+"""
 
 
 class Benches:
@@ -120,6 +124,12 @@ class LabHandlers:
 
     def stop(self, request: gr.Request) -> None:
         self.jobs.stop(session_of(request))
+
+    def wish(self, wanted: object, checkpoint: str) -> tuple:
+        """The sweep that a link names, for the menu and the sheet; no other changes anything."""
+        if not isinstance(wanted, str) or wanted not in KNOBS:
+            return (gr.skip(),) * 4
+        return wanted, *self.describe(wanted, checkpoint)
 
     def describe(self, knob: str, checkpoint: str) -> tuple:
         """A sweep that has not run yet: its recording if there is one, else its question."""
@@ -211,4 +221,12 @@ def build_lab_tab(context: AppContext) -> None:
     )
     context.loaded.change(
         lambda name: doubles_text(load_doubles(name)), context.loaded, doubles, **quiet
+    )
+
+    def wish(event: gr.EventData, checkpoint):
+        return handlers.wish(said(event._data).get("sweep"), checkpoint)
+
+    sheet.wish(wish, context.loaded, [knob, sheet, curves, averages], **quiet)
+    knob.change(
+        None, knob, js="(name) => P2S.call('said', 'sweep', name)", api_visibility="private"
     )

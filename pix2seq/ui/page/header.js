@@ -1,10 +1,13 @@
-// The header's buttons: presenter mode, and the switch between light and dark.
+// The header's buttons: presenter mode, light and dark; with them starts what keeps the address.
 
 import { emit } from "#kit/bus.js";
 import { h, partOf } from "#kit/elements.js";
+import { startScene } from "#page/scene.js";
 
-/** @param {Element} element */
-export const mountActions = (element) => {
+/** @import {Bridge} from "#visit/questions.js" */
+
+/** @type {(element: Element, bridge: Bridge) => void} */
+export const mountActions = (element, bridge) => {
   const dark = () => document.body.classList.contains("dark");
   const theme = h("button", { type: "button", class: "p2s-button", "data-theme-switch": "" });
   const show = () => {
@@ -44,4 +47,5 @@ export const mountActions = (element) => {
     "Tour"
   );
   partOf(element, "[data-actions]").replaceChildren(tour, present, theme);
+  startScene(JSON.parse(bridge.props.value));
 };

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import json
+
 import gradio as gr
 
+from pix2seq.ui.kit.controls import SETTINGS
 from pix2seq.ui.visit import zero
 from pix2seq.ui.visit.context import AppContext
 
@@ -36,8 +39,9 @@ def build_header(context: AppContext, title: str) -> None:
             elem_id="device",
         )
         gr.HTML(
+            value=json.dumps({setting.field: setting.link for setting in SETTINGS}),
             html_template=_ACTIONS,
-            js_on_load="P2S.call('mountActions', element);",
+            js_on_load="P2S.call('mountActions', element, { props });",
             apply_default_css=False,
             elem_id="actions",
         )

@@ -16,6 +16,7 @@ import { mountActions } from "#page/header.js";
 import { mindManners } from "#page/manners.js";
 import { tools as tourTools } from "#tour/tools.js";
 import { openTour } from "#tour/tour.js";
+import { say } from "#visit/address.js";
 import { currentLesson, currentStage } from "#visit/places.js";
 import * as stage from "#write/hooks.js";
 
@@ -34,6 +35,7 @@ export const hooks = {
   mountLearn,
   mountMachine,
   mountSamples,
+  said: say,
   ...stage,
   checkpoint: (/** @type {string} */ name) => emit("checkpoint", name),
   toggleSheet,

@@ -1,10 +1,25 @@
-// What the tour shows: where to look, what to say, what it can do for the visitor (`tools.js`).
+// The tour: one story on one picture, the recording that the page opens with. Each step shows what its
+// text says; the numbers in it are read off the sentence on view (`tools.js`).
 
 import { usePhoto } from "#kit/actions.js";
+import { nats, percent, plural, probability } from "#kit/numbers.js";
 import { currentLesson } from "#visit/places.js";
-import { OTHER, query, stage, tools, until } from "#tour/tools.js";
+import {
+  likeliest,
+  line,
+  openTab,
+  panel,
+  query,
+  readAloud,
+  stage,
+  story,
+  tally,
+  text,
+  token,
+  until,
+} from "#tour/tools.js";
 
-/** @import {Say} from "#tour/tools.js" */
+/** @typedef {(words: string) => void} Say a line on the card */
 
 /**
  * What a step may do for the visitor; `look` is where to look afterwards.
@@ -19,180 +34,170 @@ import { OTHER, query, stage, tools, until } from "#tour/tools.js";
  * @typedef {object} Step
  * @property {string} id
  * @property {string} title
- * @property {string} text
+ * @property {string | (() => string)} text what stands on view decides, once the step is prepared
  * @property {string | (() => Element | null)} target
  * @property {(say: Say) => Promise<void>} [prepare]
  * @property {Act} [act]
  */
 
-const page = async () => {
-  tools.closeSheet();
-  await tools.tab("write");
-};
-const control = async () => {
-  await tools.tab("write");
-  tools.openSheet();
-};
+const OBJECT = 5; // words
+const FORK = 6; // the token with two peaks: xmin of the second object
+const ALL = 10000;
+
+const ghosts = () => [...document.querySelectorAll(".fork-way text")].map((one) => one.textContent || "");
 
 /** @type {Step[]} */
 export const tourSteps = [
   {
     id: "idea",
     title: "A detector that writes",
-    text: "No anchors, no boxes to regress. The model looks at the picture once and then writes a sentence: for each object four coordinates and a class. This tour uses the real page; you can press its buttons yourself or let the tour do it.",
-    target: () => (query(".p2s-hero")?.getClientRects().length ? query(".p2s-hero") : query(".p2s-photo")),
-    prepare: page,
-  },
-  {
-    id: "run",
-    title: "Let it write",
-    text: "Each token changes the picture at once: ymin draws a line across, xmin makes it a corner, ymax adds a side, xmax closes the box, and the class names it.",
+    text: "No anchors, no boxes to regress. The model looked at this picture once, and then wrote a sentence about it, word by word. The tour follows this one sentence, which was recorded; you can press everything yourself.",
     target: ".p2s-photo",
-    prepare: page,
-    act: { label: "Run", run: (say) => tools.run(say), done: "Written." },
+    prepare: () => story(ALL),
   },
   {
-    id: "sentence",
-    title: "Read the sentence",
-    text: "One object per line. The thick side of a chip tells which edge it is; the stronger its colour, the more probable the model found the token.",
-    target: ".p2s-sentence",
-    prepare: async (say) => {
-      await page();
-      await tools.live(say);
-    },
+    id: "object",
+    title: "Five words are an object",
+    text: () => `The first line reads “${line(0)}”: top, left, bottom and right edge, each a number from 0 to ${stage().record.vocab.bins - 1}, and a name.`,
+    target: ".p2s-photo",
+    prepare: () => story(OBJECT),
+    act: { label: "Write it slowly", run: () => readAloud(OBJECT), done: "A line, a corner, a box, a name." },
   },
   {
-    id: "timeline",
+    id: "hesitation",
     title: "Where it hesitated",
-    text: "Bars show how surprising each token was. An object's first coordinate often is, because it also decides which object comes next. Drag to replay.",
+    text: () =>
+      `A bar is a token’s surprise. In the first object the tallest is its first word: ${nats(-token(0).logprob)}. A top edge also decides which of the ${tally().objects} objects comes first, and their order is free: ln ${tally().objects} = ${Math.log(tally().objects).toFixed(2)} nats if all are as likely.`,
     target: ".p2s-timeline",
-    prepare: async (say) => {
-      await page();
-      await tools.live(say);
+    prepare: () => story(OBJECT),
+  },
+  {
+    id: "bell",
+    title: "An edge is a bell",
+    text: () =>
+      `For the first left edge ${likeliest(1, 3)}. These are neighbours: the loss knows no ruler, any wrong bin costs the same, and yet the model has learned that bins lie beside each other.`,
+    target: () => query("[data-inspect]") || query(".p2s-sentence"),
+    prepare: async () => {
+      await story(OBJECT);
+      stage().select(1);
     },
   },
   {
-    id: "token",
-    title: "Ask about one token",
-    text: "Every coordinate was drawn from a distribution over the whole axis. Choose a token to see it: on the edge of the photo, and in the inspector.",
-    target: () => query("[data-inspect]") || query("[data-token]"),
-    prepare: async (say) => {
-      await page();
-      await tools.live(say);
-    },
-    act: { label: "Inspect an xmin", run: (say) => tools.select("xmin", say) },
-  },
-  {
-    id: "inspector",
-    title: "From logits to the token",
-    text: "The coloured part is the nucleus that could be drawn, the grey tail was cut. Peaks elsewhere are other edges the model had in mind.",
-    target: ".p2s-token-panel",
-    prepare: async (say) => {
-      await page();
-      stage().inspector.tabs.show("why");
-      if (!query("[data-inspect]")) await tools.select("xmin", say);
+    id: "fork",
+    title: "Two peaks",
+    text: () => `After the top edge ${text(FORK - 1)} the left edge could stand in two places: two objects begin at that height. Ghosts on the photo: ${ghosts().join("; ")}.`,
+    target: ".p2s-photo",
+    prepare: async () => {
+      await story(ALL);
+      panel("tree");
+      await until(() => ghosts().length > 1);
     },
   },
   {
-    id: "top-p",
-    title: "Change the nucleus",
-    text: "Top-p decides how much probability may be drawn from (§2.2). The inspected token is recomputed at once, without running the model.",
-    target: "#top-p",
-    prepare: async (say) => {
-      await page();
-      if (!query("[data-inspect]")) await tools.select("xmin", say);
-      tools.openSheet();
-    },
-    act: { label: "Set top-p to 0.1", run: async () => tools.number("top-p", 0.1), done: "Look at the inspector.", look: ".p2s-token-panel" },
-  },
-  {
-    id: "intervene",
-    title: "Put other words in its mouth",
-    text: "Choose another token and the model writes on from there. What it wrote before stays on the photo as a ghost.",
-    target: OTHER,
-    prepare: async (say) => {
-      await page();
-      await tools.offer(say);
+    id: "paths",
+    title: "A sentence is a path",
+    text: "Take the other way, and other objects come first. Nothing is lost, only the order has changed: all of these paths name one set of objects.",
+    target: ".p2s-fork",
+    prepare: async () => {
+      if (ghosts().length > 1) return;
+      await story(ALL);
+      panel("tree");
+      await until(() => ghosts().length > 1);
     },
     act: {
-      label: "Take this one",
-      run: (say) => tools.take(say),
-      done: "A new branch.",
+      label: "Follow the other way",
+      run: async () => {
+        const other = [...document.querySelectorAll(".fork-way")][1];
+        other.dispatchEvent(new MouseEvent("click", { bubbles: true }));
+        await until(() => document.querySelectorAll(".fork-box").length >= tally().objects, 15000);
+      },
+      done: "The same objects, in another order.",
       look: ".p2s-photo",
     },
   },
   {
-    id: "branches",
-    title: "Nothing is lost",
-    text: "Every sentence of this visit is kept as a branch. Go back to any of them, or undo the last change.",
-    target: ".p2s-branches",
-    prepare: async (say) => {
-      await page();
-      stage().select(null);
-      if (!query(".p2s-branches:not([hidden])")) await tools.branch(say);
+    id: "name",
+    title: "A name comes last",
+    text: () => {
+      const name = token(2 * OBJECT - 1);
+      return `The fifth word is drawn from the classes: “${text(name.index)}” has ${probability(name.raw)}. With top-p the nucleus left ${plural(name.kept, "word")} to draw from.`;
+    },
+    target: () => query("[data-inspect]") || query(".p2s-sentence"),
+    prepare: async () => {
+      await story(2 * OBJECT);
+      stage().select(2 * OBJECT - 1);
     },
   },
   {
     id: "eos",
-    title: "Keep going",
-    text: "Left to itself, the model tends to stop early and to miss objects. Forbid EOS and it goes on: more is found, and boxes of nothing, too (§2.3).",
-    target: "#eos",
-    prepare: async () => {
-      await page();
-      stage().select(null);
-      await control();
+    title: "Here it would have stopped",
+    text: () => {
+      const next = token(tally().first);
+      return `After ${tally().objects} objects it gave EOS, the end of the sentence, ${percent(next.eosProb)}. EOS was forbidden, so it had to say something else: a top edge at ${text(next.index)}, which cost ${nats(-next.logprob)}.`;
     },
-    act: {
-      label: "Keep going, and run",
-      run: async (say) => {
-        tools.restore("top-p");
-        tools.radio("eos", "delay");
-        await tools.run(say);
-      },
-      done: "Count the objects.",
-      look: ".p2s-photo",
+    target: ".p2s-timeline",
+    prepare: async () => {
+      await story(ALL);
+      stage().seek(tally().first + 1);
     },
   },
   {
     id: "noise",
-    title: "The noise class",
-    text: "That is why training mixes in noise objects: the model learned to name boxes of nothing, and their probability lowers the score. Show them, or hide them as the paper does.",
-    target: "#noise",
-    prepare: control,
-    act: {
-      label: "Show noise objects",
-      run: async () => tools.radio("noise", "show"),
-      done: "Grey and dashed: what the model itself calls noise.",
-      look: ".p2s-photo",
+    title: "It says so itself",
+    text: () => `It went on for ${plural(tally().noise, "box", "boxes")} more and called every one “noise”, at ${probability(token(tally().first + OBJECT - 1).raw)} for the first. In training, boxes of nothing stood behind the objects under that name; that is what the noise class is for.`,
+    target: ".p2s-sentence",
+    prepare: () => story(ALL),
+  },
+  {
+    id: "argument",
+    title: "Does that help?",
+    text: () => `Not here: ${tally().objects} objects before, ${tally().objects} after. So it was measured, on twins of which only one was trained with noise. ${query(".p2s-conclusion")?.textContent || query(".p2s-argument")?.textContent || ""}`,
+    target: ".p2s-argument-steps",
+    prepare: async () => {
+      await openTab("lab");
+      await until(() => query(".p2s-conclusion")?.textContent);
+    },
+  },
+  {
+    id: "way",
+    title: "The way of a token",
+    text: "Photo, cells, memory, decoder, a bar over the whole vocabulary, a word: press a part to open it, and another word in the sentence to follow that one.",
+    target: ".p2s-fork",
+    prepare: async () => {
+      await story(ALL);
+      panel("way");
+      await until(() => query(".way-strip"));
+      stage().select(FORK);
     },
   },
   {
     id: "compare",
     title: "Compare two settings",
-    text: "Same picture, same seed, two settings side by side; the first token at which they part is marked.",
+    text: "The same picture and the same random numbers under two settings. Where the sentences part, the page says at which token, and why.",
     target: "#tab-compare",
     prepare: async () => {
-      tools.closeSheet();
-      await tools.tab("compare");
+      panel(null);
+      await openTab("compare");
     },
   },
   {
     id: "learn",
     title: "Learn how it is trained",
-    text: "Five pages on your own picture: bins, sentence, noise objects, loss, inference. Drag a box and everything follows.",
+    text: "Bins, sentence, noise objects, loss, inference: predict first, then look. Drag a box and everything follows.",
     target: ".p2s-learn",
     prepare: async () => {
-      tools.closeSheet();
-      await tools.tab("learn");
+      await openTab("learn");
       await until(() => currentLesson()?.state.picture, 15000);
     },
   },
   {
     id: "photo",
     title: "Now your own photo",
-    text: "Drop a picture, paste one or use the camera. It stays on the computer that serves this page.",
-    target: () => query("[data-use-photo]:not([hidden])")?.getClientRects().length ? query(".p2s-hero-buttons") : query("#image"),
-    prepare: page,
+    text: "Drop a picture, paste one or use the camera: it is written about at once. It stays on the computer that serves this page.",
+    target: () => query(".p2s-hero-buttons"),
+    prepare: async () => {
+      await story(ALL);
+    },
     act: { label: "Choose a photo", run: async () => usePhoto() },
   },
 ];

@@ -1,26 +1,20 @@
-// What the tour can do for a visitor: it presses the same buttons and moves the same sliders as a
-// person would.
+// What the tour can do on the page, and what it can say about the sentence on it: every number in its
+// texts is read off the record that the visitor sees.
 
 import { toggleSheet } from "#kit/actions.js";
-import { partOf } from "#kit/elements.js";
-import { sheeted } from "#kit/timing.js";
+import { pressTab } from "#kit/tabs.js";
+import { probability } from "#kit/numbers.js";
 import { currentStage } from "#visit/places.js";
 
-/** @import {Slot} from "#kit/roles.js" */
+/** @import {Token} from "#kit/roles.js" */
 
-/** @typedef {(words: string) => void} Say a line on the card */
-
-const PATIENCE = 60000; // ms for a sentence on a slow computer
-export const OTHER = "[data-alternative]:not([aria-current])";
+const PATIENCE = 60000; // ms for what a slow computer makes in its own time
+const ARRIVAL = 10000; // ms for the opening's recording
+const READING = 700; // ms a token, for people who follow with their eyes
+export const STORY = "scene-26";
 
 /** @type {(selector: string) => HTMLElement | null} */
 export const query = (selector) => document.querySelector(selector);
-
-/** @type {(selector: string) => HTMLElement} */
-const there = (selector) => partOf(document, selector);
-
-/** @type {(selector: string) => HTMLInputElement} */
-const input = (selector) => /** @type {HTMLInputElement} */ (there(selector));
 
 /** The stage, which is there before anybody can start the tour. */
 export const stage = () => {
@@ -42,140 +36,85 @@ export function until(condition, patience = PATIENCE) {
   });
 }
 
-/** @type {{[name: string]: string}} */
-const TITLES = { write: "Write", compare: "Compare", learn: "Learn" };
+export const closeSheet = () => {
+  if (document.body.classList.contains("p2s-sheet")) toggleSheet();
+};
 
-export const tools = {
-  /**
-   * Choose a tab of the page; where there is no room for it, Gradio lists it in a menu.
-   * @param {string} name
-   */
-  async tab(name) {
-    /** @type {NodeListOf<HTMLElement>} */
-    const listed = document.querySelectorAll("#tabs .overflow-dropdown button");
-    const button =
-      query(`#tab-${name}-button`) || [...listed].find((one) => one.textContent?.trim() === TITLES[name]);
-    if (!button) throw new Error("This part of the page is not there.");
-    if (button.getAttribute("aria-selected") !== "true") button.click();
-    await until(() => query(`#tab-${name}`)?.getClientRects().length);
-  },
+/** @param {string} name */
+export const openTab = async (name) => {
+  closeSheet();
+  await until(() => pressTab(name));
+};
 
-  /** On a phone the controls are in a sheet. */
-  openSheet() {
-    if (sheeted() && !document.body.classList.contains("p2s-sheet")) toggleSheet();
-  },
+/** What the page's other scripts, and its tests, may ask of the tour. */
+export const tools = { tab: openTab, closeSheet };
 
-  closeSheet() {
-    if (document.body.classList.contains("p2s-sheet")) toggleSheet();
-  },
+/** A panel of the dock under the stage; `null` closes what is open. */
+export const panel = (/** @type {string | null} */ name) => {
+  const open = /** @type {HTMLElement | null} */ (document.querySelector("[data-fork-tab][aria-expanded=true]"));
+  if ((open?.dataset.forkTab ?? null) === name) return;
+  if (name === null) open?.click();
+  else query(`[data-fork-tab=${name}]`)?.click();
+};
 
-  /** @param {string} id */
-  press(id) {
-    const node = there(`#${id}`);
-    (node.matches("button") ? node : partOf(node, "button")).click();
-  },
-
-  /**
-   * What the tour changed, by control, to put it back when it ends.
-   * @type {Map<string, () => void>}
-   */
-  changed: new Map(),
-
-  /**
-   * Set a slider or number of Gradio's.
-   * @type {(id: string, value: number | string) => void}
-   */
-  number(id, value) {
-    const field = input(`#${id} input[type=number]`);
-    const before = field.value;
-    if (!tools.changed.has(id)) tools.changed.set(id, () => tools.number(id, before));
-    Object.getOwnPropertyDescriptor(HTMLInputElement.prototype, "value")?.set?.call(field, value);
-    for (const type of ["input", "change", "blur"]) field.dispatchEvent(new Event(type, { bubbles: true }));
-  },
-
-  /** @type {(id: string, value: string) => void} */
-  radio(id, value) {
-    const before = input(`#${id} input[type=radio]:checked`).value;
-    if (!tools.changed.has(id)) tools.changed.set(id, () => tools.radio(id, before));
-    const choice = input(`#${id} input[type=radio][value="${value}"]`);
-    if (!choice.checked) choice.click();
-  },
-
-  /**
-   * Give the visitor their settings back.
-   * @param {...string} ids
-   */
-  restore(...ids) {
-    for (const id of ids.length ? ids : [...tools.changed.keys()]) {
-      const undo = tools.changed.get(id);
-      if (undo) undo();
-      tools.changed.delete(id);
+/** Write with the story on the stage: the recording that the page opened with, to token `shown`. */
+export const story = async (/** @type {number} */ shown) => {
+  await openTab("write");
+  const one = stage();
+  await until(() => one.record.run, ARRIVAL).catch(() => {}); // a page that has just opened
+  const told = (/** @type {any} */ record) => record.recorded && record.image?.example === STORY;
+  if (!told(one.record)) {
+    const kept = [...one.records.values()].find(told);
+    if (kept) one.open(kept);
+    else {
+      location.assign(`${location.pathname}?ex=${STORY}&tour=1`); // the tour opens again where it was
+      await new Promise(() => {});
     }
-  },
+  }
+  await until(() => one.record.tokens.length && one.record.end);
+  one.pause();
+  one.select(null);
+  panel(null);
+  one.seek(Math.min(shown, one.record.tokens.length));
+};
 
-  /**
-   * Run and wait until the new sentence is complete.
-   * @param {Say} say
-   */
-  async run(say) {
-    const before = stage().record.run;
-    say("The model is writing…");
-    tools.press("run");
-    await until(() => stage().record.run !== before && stage().record.end);
-    if (stage().record.state === "error") throw new Error(stage().record.end?.message);
-    say("");
-  },
+/** Play the tokens up to `last` at reading speed. */
+export const readAloud = async (/** @type {number} */ last) => {
+  const one = stage();
+  one.pause();
+  for (let shown = 0; shown <= last; shown += 1) {
+    one.seek(shown);
+    await new Promise((resolve) => setTimeout(resolve, READING));
+  }
+};
 
-  /**
-   * A sentence of this visit: a recorded one cannot be questioned or continued.
-   * @param {Say} say
-   */
-  async live(say) {
-    await tools.tab("write");
-    const { record } = stage();
-    const fresh = record.run && !record.header.replay && record.tokens.length > 5;
-    if (!fresh || stage().busy()) await tools.run(say);
-  },
+// ---- what the record says ---------------------------------------------------------------------
 
-  /** @type {(slot: Slot, say: Say) => Promise<void>} */
-  async select(slot, say) {
-    await tools.live(say);
-    const token = stage().record.tokens.find((one) => one.slot === slot);
-    if (!token) throw new Error("This sentence has no such token; go on to the next step.");
-    stage().select(token.index);
-    await until(() => query("[data-inspect]"));
-  },
+/** @type {(index: number) => Token} */
+export const token = (index) => {
+  const found = stage().record.tokens[index];
+  if (!found) throw new Error("This sentence has no such token; go on to the next step.");
+  return found;
+};
 
-  /**
-   * Lay the alternatives of the first class before the visitor.
-   * @param {Say} say
-   */
-  async offer(say) {
-    await tools.select("class", say);
-    stage().inspector.tabs.show("change");
-    await until(() => query(OTHER)?.getClientRects().length);
-  },
+/** @type {(index: number) => string} */
+export const text = (index) => stage().record.text_of(token(index).id);
 
-  /**
-   * Write on from the first of them.
-   * @param {Say} say
-   */
-  async take(say) {
-    const before = stage().record.run;
-    say("Writing on from there…");
-    there(OTHER).click();
-    await until(() => stage().record.run !== before && stage().record.end);
-    say("");
-  },
+/** The five words of an object, as they stand in its line. */
+export const line = (/** @type {number} */ object) => [0, 1, 2, 3, 4].map((slot) => text(5 * object + slot)).join(" ");
 
-  /**
-   * A second sentence, where the visitor has written none: there is nothing to go back to else.
-   * @param {Say} say
-   */
-  async branch(say) {
-    await tools.offer(say);
-    await tools.take(say);
-    stage().select(null);
-    await until(() => query(".p2s-branches:not([hidden])"));
-  },
+/** The likeliest words at a token, with their probabilities. */
+export const likeliest = (/** @type {number} */ index, /** @type {number} */ count) =>
+  token(index)
+    .candidates.slice(0, count)
+    .map((one) => `${stage().record.text_of(one.id)} has ${probability(one.prob)}`)
+    .join(", ");
+
+/** Objects by what became of them. */
+export const tally = () => {
+  const { record } = stage();
+  const slots = record.vocab.slots.length;
+  const words = record.tokens.filter((one) => one.slot === "class");
+  const noise = words.filter((one) => record.kind(one.id) === "noise").length;
+  return { objects: words.length - noise, noise, first: (words.length - noise) * slots };
 };

@@ -1,6 +1,6 @@
 // The tour: a card that points at parts of the real page and can act for the visitor. It blocks
 // nothing: whoever prefers to press the real button just does. Arrow keys turn pages, Escape leaves,
-// and the next start resumes where it was left. What it says and does is in `tour_steps.js`.
+// and the next start resumes where it was left. What it says and does is in `steps.js`.
 
 import { h } from "#kit/elements.js";
 import { messageOf } from "#kit/errors.js";
@@ -96,7 +96,6 @@ class Tour {
     cancelAnimationFrame(this.frame);
     document.removeEventListener("keydown", this.onKey);
     tourTools.closeSheet();
-    tourTools.restore();
     this.spot.remove();
     this.card.remove();
     if (this.before instanceof HTMLElement && this.before.isConnected) this.before.focus();
@@ -127,7 +126,7 @@ class Tour {
     this.card.dataset.tourStep = step.id;
     this.card.dataset.ready = "false";
     this.title.textContent = step.title;
-    this.text.textContent = step.text;
+    this.text.textContent = typeof step.text === "string" ? step.text : "";
     this.count.textContent = `${index + 1} of ${this.steps.length}`;
     this.state.textContent = "";
     this.back.disabled = index === 0;
@@ -144,6 +143,7 @@ class Tour {
     }
     if (this.index !== index || !this.open) return;
     this.say(index, "");
+    if (typeof step.text === "function") this.text.textContent = step.text();
     this.reveal();
     this.card.dataset.ready = "true";
   }

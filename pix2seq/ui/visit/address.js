@@ -52,6 +52,21 @@ export const addressChanged = onceAFrame(() => {
   if (address !== location.href) history.replaceState(history.state, "", address);
 });
 
+/** @type {Map<string, string | number>} */
+const words = new Map();
+
+/**
+ * A widget's word for the address.
+ * @type {(key: string, value: string | number) => void}
+ */
+export const say = (key, value) => {
+  words.set(key, value);
+  addressChanged();
+};
+
+/** @param {string} key */
+export const said = (key) => words.get(key);
+
 /**
  * A room's part of the scene.
  * @param {string} room

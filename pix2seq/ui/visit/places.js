@@ -29,6 +29,8 @@
  * @property {{tabs: {show: (name: string) => void}}} inspector
  * @property {() => boolean} busy
  * @property {() => void} changed
+ * @property {{values: () => Iterable<Record>}} records of this visit
+ * @property {(record: Record) => void} open put another record on view
  * @property {(index: number | null) => void} select
  * @property {() => void} pause stop a replay
  * @property {(count: number) => void} seek put so many tokens on view

@@ -16,6 +16,7 @@ from pix2seq.examples import PHOTOS, scene_name
 from pix2seq.predictor import Predictor
 from pix2seq.ui.kit.controls import (
     NAMES,
+    SETTINGS,
     controls_as_updates,
     named_values,
     options_from_values,
@@ -28,7 +29,7 @@ from pix2seq.ui.visit.visitor import remark, session_of, toast
 from pix2seq.ui.visit.writer import write
 from pix2seq.ui.write.edits import Prompt, edited_prompt
 from pix2seq.ui.write.exports import options_of_link
-from pix2seq.ui.write.recordings import OPENING, recorded_run, recorded_text
+from pix2seq.ui.write.recordings import OPENING, load_recording, recorded_run, recorded_text
 
 
 class Handlers:
@@ -63,6 +64,8 @@ class Handlers:
             name = str(query["ex"])[:60]
             checkpoint = str(query.get("ckpt") or self.context.default_checkpoint)[:200]
             picture = self.context.example_picture(name)
+            if _names_a_picture_only(query) and load_recording(picture.example):
+                return [self._play(name), self._widget_value(name), picture.example, *usual]
             predictor = self.context.predictor(checkpoint)
             wanted, notes = options_of_link(query, predictor)
             options = predictor.resolve(wanted)
@@ -250,6 +253,11 @@ class Handlers:
             toast(error)
             return [gr.update(value=loaded), loaded, *[gr.skip()] * len(NAMES)]
         return [gr.update(), name, *controls_as_updates(predictor, resolved_defaults(predictor))]
+
+
+def _names_a_picture_only(query: dict) -> bool:
+    """Whether a link leaves checkpoint and settings open: then the example's recording will do."""
+    return "ckpt" not in query and not any(setting.link in query for setting in SETTINGS)
 
 
 def _as_asked(options: SamplingOptions, request_data: dict) -> SamplingOptions:

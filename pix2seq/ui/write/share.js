@@ -4,6 +4,8 @@
 import { h } from "#kit/elements.js";
 import { messageOf } from "#kit/errors.js";
 import { download } from "#kit/files.js";
+import { addressOf, scene } from "#visit/address.js";
+import { findingOf } from "#write/finding.js";
 import { recordFromFile } from "#write/replay.js";
 
 /** @import {Stage} from "#write/stage.js" */
@@ -16,6 +18,7 @@ const KINDS = [
   ["coco", "COCO", "the boxes as COCO results"],
 ];
 const COPIES = [
+  ["finding", "My finding"],
   ["link", "Link"],
   ["python", "Python"],
   ["command", "Command"],
@@ -115,6 +118,10 @@ export class Share {
 
   /** @type {(kind: string, text: string) => Promise<void>} */
   async copy(kind, text) {
+    if (kind === "finding") {
+      await this.give(findingOf(this.stage, addressOf(location.href, scene())), text);
+      return;
+    }
     const { record, values } = this.stage;
     const answer = await this.stage.ask("snippets", { run: record.run, values });
     if (answer.error) {
@@ -133,6 +140,15 @@ export class Share {
       }
       content = `${location.origin}${location.pathname}${content}`;
     }
+    await this.give(content, text);
+  }
+
+  /**
+   * Copy, or show for copying by hand.
+   * @param {string} content
+   * @param {string} text what it is
+   */
+  async give(content, text) {
     this.code.value = content;
     this.code.hidden = false;
     try {

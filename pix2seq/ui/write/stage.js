@@ -13,6 +13,7 @@ import { layOut } from "#write/layout.js";
 import { stateMessage } from "#write/messages.js";
 import { Notice } from "#write/notice.js";
 import { Objects } from "#write/objects.js";
+import { Opening } from "#write/opening.js";
 import { Pointer } from "#write/pointer.js";
 import { Presenter } from "#write/present.js";
 import { Prompt } from "#write/prompt.js";
@@ -65,6 +66,7 @@ export class Stage {
     this.units = "bins";
     this.changed = onceAFrame(() => this.draw());
     this.photo = new Photo(this);
+    this.opening = new Opening(this);
     this.sentence = new Sentence(this);
     this.timeline = new Timeline(this);
     this.objects = new Objects(this);
@@ -107,7 +109,7 @@ export class Stage {
     const { replay } = this.record.header;
     if (!replay && (!known || this.busy())) this.objects.follow(this.record);
     this.changed();
-    if (!known && replay) this.togglePlay();
+    if (!known && replay) this.opening.play();
     if (!known && !replay) this.presenter.begin();
     this.showAnswer();
     emit("record", this.record);
@@ -139,6 +141,7 @@ export class Stage {
     this.selected = null;
     this.hovered = null;
     this.filtered = null;
+    this.opening.end();
     clearTimeout(this.timer);
     this.changed();
   }
@@ -245,6 +248,7 @@ export class Stage {
 
   pause() {
     this.playing = false;
+    this.opening.end();
     clearTimeout(this.timer);
     this.changed();
   }
@@ -268,7 +272,7 @@ export class Stage {
       this.playing = false;
       return;
     }
-    this.timer = setTimeout(() => this.advance(), 1000 / (this.pace || 120));
+    this.timer = setTimeout(() => this.advance(), this.opening.wait());
   }
 
   // ---- talking to Python -------------------------------------------------------------------

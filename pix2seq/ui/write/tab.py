@@ -168,8 +168,9 @@ def build_write_tab(context: AppContext) -> None:
 
     def own_photo(path, request: gr.Request):
         shown = handlers.show_picture(path, request)
-        kept = gr.skip() if record.has_picture(shown) else None  # no broken picture in its place
-        return kept, shown, ""
+        usable = record.has_picture(shown)
+        kept = gr.skip() if usable else None  # no broken picture in its place
+        return kept, shown, "", "run" if usable else ""
 
     gallery.select(choose_example, None, [context.image, example, context.stage], **quiet)
     scene.click(
@@ -177,7 +178,11 @@ def build_write_tab(context: AppContext) -> None:
     )
     # Uploads, the webcam and the clipboard all fire `upload`. `input` would also fire when the
     # picture is removed, still with the old value.
-    context.image.upload(own_photo, context.image, [context.image, context.stage, example], **quiet)
+    # A picture of one's own is written about at once.
+    shown = context.image.upload(
+        own_photo, context.image, [context.image, context.stage, example, linked], **quiet
+    )
+    shown.then(start_if_linked, [linked, *sources], **writing).then(None, **settled)
     context.image.clear(
         lambda: (record.picture_line(None), ""), None, [context.stage, example], **quiet
     )

@@ -1,0 +1,57 @@
+// The page's tabs, whose bar is Gradio's: where there is no room, it lists some of them in a menu.
+
+/** @type {{[name: string]: string}} */
+const TITLES = {
+  write: "Write",
+  compare: "Compare",
+  lab: "Experiments",
+  learn: "Learn",
+  about: "About the model",
+};
+
+export const TABS = Object.keys(TITLES);
+
+/** @param {string} name */
+const onView = (name) => Boolean(document.querySelector(`#tab-${name}`)?.getClientRects().length);
+
+/** The tab on view. */
+export const currentTab = () => TABS.find(onView) || "write";
+
+const AGAIN = 400; // ms after which a press that led nowhere is made again
+let pressed = 0;
+
+/**
+ * Press a tab; returns whether it is on view. Gradio measures its bar anew whenever it changes, and a
+ * press may get lost meanwhile: ask until it is there.
+ * @param {string} name
+ */
+export const pressTab = (name) => {
+  if (onView(name)) return true;
+  if (Date.now() - pressed < AGAIN) return false;
+  pressed = Date.now();
+  const listed = [...document.querySelectorAll("#tabs .overflow-dropdown button")];
+  const button = /** @type {HTMLElement | null | undefined} */ (
+    document.querySelector(`#tab-${name}-button`) ||
+      listed.find((one) => one.textContent?.trim() === TITLES[name])
+  );
+  button?.click();
+  return false;
+};
+
+const LATER = [250, 1500]; // ms in which Gradio makes a panel that is opened for the first time
+
+/**
+ * Be told when another tab comes into view; the header stands before there are any.
+ * @param {() => void} callback
+ */
+export const onTab = (callback) => {
+  const bar = document.querySelector("#tabs > .tab-wrapper");
+  if (!bar) {
+    setTimeout(() => onTab(callback), LATER[0]);
+    return;
+  }
+  new MutationObserver(() => {
+    callback();
+    for (const wait of LATER) setTimeout(callback, wait);
+  }).observe(bar, { attributes: true, childList: true, subtree: true });
+};

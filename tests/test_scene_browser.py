@@ -1,0 +1,126 @@
+"""The address is the scene: it follows what is on view, and a page opened by it shows the same."""
+
+from __future__ import annotations
+
+from urllib.parse import parse_qs, urlparse
+
+import pytest
+
+from pix2seq.config import ConfigError
+from tests.browser import browser_page, open_tab, running_app
+
+pytestmark = [pytest.mark.browser, pytest.mark.timeout(600)]
+
+
+def no_model(name: str):
+    raise ConfigError("there is no model on this machine")
+
+
+@pytest.fixture(scope="module")
+def replay():
+    """The page as it is without any checkpoint: it plays records."""
+    with running_app(no_model, "mini") as address:
+        yield address
+
+
+def query(page) -> dict[str, str]:
+    return {key: values[0] for key, values in parse_qs(urlparse(page.url).query).items()}
+
+
+def follow(page, **wanted):
+    """Wait until the address says this."""
+    for _ in range(100):
+        said = query(page)
+        if all(said.get(key) == value for key, value in wanted.items()):
+            return
+        page.wait_for_timeout(100)
+    raise AssertionError(f"the address says {query(page)}, not {wanted}")
+
+
+def test_the_address_follows_picture_token_panel_tab_and_lesson(chromium, replay):
+    with browser_page(chromium, replay) as page:
+        page.wait_for_function("P2S.stage().record.tokens.length === 80")
+        follow(page, ex="scene-26", token=None, tab=None)
+        page.evaluate("P2S.stage().select(6)")
+        follow(page, token="7")
+        page.click("[data-fork-tab=way]")
+        follow(page, panel="way")
+        open_tab(page, "Learn")
+        page.click("[data-lesson=objective]")
+        follow(page, tab="learn", lesson="objective", token="7")
+        open_tab(page, "Compare")
+        follow(page, tab="compare", lesson=None)
+        assert page.evaluate("history.length") <= 2, "scenes are no steps of the Back button"
+
+
+def test_a_page_opened_by_its_own_address_shows_the_same(chromium, replay):
+    link = f"{replay}?ex=coffee&token=5&panel=way&tab=write"
+    with browser_page(chromium, link) as page:
+        page.wait_for_function("P2S.stage().selected === 4")
+        assert page.evaluate("P2S.stage().record.image.example") == "coffee"
+        assert page.evaluate("P2S.stage().record.recorded")
+        page.wait_for_function("P2S.dock().shown?.name === 'way'")
+
+
+@pytest.mark.parametrize(
+    ("link", "shown"),
+    [
+        ("?tab=learn&lesson=infer", "[data-lesson=infer][aria-selected=true]"),
+        ("?tab=lab&sweep=num_bins", "[data-lab]:has-text('How fine must coordinates be')"),
+        ("?tab=compare&pair=bins", "#tab-compare"),
+        ("?tab=about", "#tab-about"),
+    ],
+)
+def test_every_room_can_be_linked_to(chromium, replay, link, shown):
+    with browser_page(chromium, replay + link) as page:
+        page.locator(shown).first.wait_for(state="visible")
+
+
+@pytest.mark.parametrize(
+    "link",
+    [
+        "?tab=%3Cimg%20src%3Dx%3E&token=-1&panel=x%22%5D",
+        "?token=99999999&lesson=nobody&pair=1&sweep=2",
+    ],
+)
+def test_what_a_link_cannot_have_is_left_out(chromium, replay, link):
+    with browser_page(chromium, replay + link) as page:
+        page.wait_for_function("P2S.stage().record.tokens.length === 80")
+        assert page.evaluate("P2S.stage().selected") is None
+
+
+def test_the_first_object_is_written_at_reading_speed_and_the_rest_fast(chromium, replay):
+    with browser_page(chromium, replay) as page:
+        caption = page.locator("[data-caption]")
+        for words in ("top edge", "left edge", "name"):
+            page.wait_for_function(
+                "words => document.querySelector('[data-caption]').textContent.includes(words)",
+                arg=words,
+            )
+            assert page.evaluate("P2S.stage().shown") <= 5
+        page.wait_for_function("P2S.stage().shown === 80 && !P2S.stage().playing")
+        assert caption.is_hidden()
+        page.evaluate("P2S.stage().togglePlay()")
+        page.wait_for_timeout(300)
+        assert caption.is_hidden(), "a replay is nobody's first minute"
+
+
+def test_whoever_touches_the_sentence_ends_the_reading(chromium, replay):
+    with browser_page(chromium, replay) as page:
+        page.locator("[data-caption]").wait_for(state="visible")
+        page.evaluate("P2S.stage().select(6)")
+        assert page.locator("[data-caption]").is_hidden()
+        assert page.evaluate("P2S.stage().playing") is False
+
+
+def test_a_finding_is_copied_with_its_picture_settings_sentence_and_link(chromium, replay):
+    with browser_page(chromium, replay + "?ex=scene-26&token=7") as page:
+        page.wait_for_function("P2S.stage().selected === 6")
+        page.evaluate("document.querySelector('.p2s-share').open = true")
+        page.evaluate("document.querySelector('[data-copy=finding]').click()")
+        page.wait_for_function("document.querySelector('.p2s-code').value.includes('Link:')")
+        text = page.input_value(".p2s-code")
+        assert "Picture: example:scene-26" in text and "top_p=0.4" in text
+        assert "1  172 18 239 103 teddy bear" in text
+        assert "token 7: xmin 150, probability 0.2894" in text
+        assert "ex=scene-26" in text and "token=7" in text

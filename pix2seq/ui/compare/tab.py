@@ -80,7 +80,10 @@ class CompareHandlers:
         sessions.begin(session, a)
         for run in (a, b):
             self.context.runs.add(run)
-        yield from write_both(a, b, delay=lambda: sessions.delay(session))
+        try:
+            yield from write_both(a, b, delay=lambda: sessions.delay(session))
+        finally:
+            sessions.end(session, a)
 
     def wish(self, wanted: object) -> list:
         """The pair that a link names, as its values for the menu and both sides; no other name

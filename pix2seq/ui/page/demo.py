@@ -6,6 +6,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import gradio as gr
+from starlette.middleware import Middleware
 
 import pix2seq
 from pix2seq.checkpoints import menu_title, offered
@@ -19,16 +20,18 @@ from pix2seq.ui.lab.tab import build_lab_tab
 from pix2seq.ui.learn.tab import build_learn_tab
 from pix2seq.ui.page import assets
 from pix2seq.ui.page.footer import build_footer
+from pix2seq.ui.page.gate import Gate
 from pix2seq.ui.page.header import build_header
 from pix2seq.ui.page.theme import explorer_theme
 from pix2seq.ui.visit import zero
 from pix2seq.ui.visit.context import AppContext
+from pix2seq.ui.visit.limits import Limits
 from pix2seq.ui.visit.shelf import ModelShelf
+from pix2seq.ui.visit.visitor import session_of
 from pix2seq.ui.write.tab import build_write_tab
 
 TITLE = "Pix2Seq Explorer"
-MAX_FILE_SIZE = "32mb"
-QUEUE_SIZE = 24
+_THREADS = 24  # beside those that the network's requests take
 
 TABS: tuple[tuple[str, str, Callable[[AppContext], None]], ...] = (
     ("Write", "write", build_write_tab),
@@ -80,18 +83,29 @@ def build_demo(
                         build_fork(context)  # the dock under the stage
         build_footer(TITLE)
         build_api(context)
+
+        def leave(request: gr.Request) -> None:
+            context.sessions.leave(session_of(request))
+
+        demo.unload(leave)
+    for event in demo.fns.values():
+        if event.concurrency_id == "model":
+            event.concurrency_limit = context.limits.at_once
     demo.context = context
     demo.sessions = context.sessions  # whoever ends the server ends the sentences first
-    return demo.queue(max_size=QUEUE_SIZE)
+    return demo.queue()  # the gate knows when it is full
 
 
 def launch_options() -> dict:
     """Arguments for ``launch`` that belong to the page: theme, style, scripts, limits."""
+    limits = Limits.of_this_server()
     return {
         "theme": explorer_theme(),
         "css": assets.style(),
         "head": assets.head(),
-        "max_file_size": MAX_FILE_SIZE,
+        "app_kwargs": {"middleware": [Middleware(Gate, limits)]},
+        "max_file_size": limits.upload_mb << 20,
+        "max_threads": limits.at_once + _THREADS,
         "ssr_mode": False,
         # Else Gradio gives up where its own page takes more than three seconds on a busy machine.
         "_frontend": False,

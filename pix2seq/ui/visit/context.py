@@ -9,6 +9,7 @@ from __future__ import annotations
 import hashlib
 from dataclasses import dataclass, field
 from pathlib import Path
+from threading import Semaphore
 
 import gradio as gr
 
@@ -17,6 +18,7 @@ from pix2seq.images import load_image
 from pix2seq.predictor import Predictor
 from pix2seq.ui.kit.controls import DEFAULT_SPEED, Controls
 from pix2seq.ui.visit.examples import open_example
+from pix2seq.ui.visit.limits import Limits
 from pix2seq.ui.visit.runs import Picture, Run, Sessions, Store
 from pix2seq.ui.visit.shelf import ModelShelf
 
@@ -25,6 +27,8 @@ MODEL_QUEUE = {"concurrency_id": "model", "concurrency_limit": 8}
 Their sentences are written side by side."""
 
 _LONGEST_NAME = 60
+_KEPT = 240  # pictures, and runs: several for each of many visitors
+_DECODING = 2
 
 
 def called(name: str) -> str:
@@ -45,7 +49,9 @@ class AppContext:
         shelf: loaded checkpoints by name.
         default_checkpoint: the name that the page opens with.
         choices: (shown, name) of every checkpoint in the menu.
+        limits: what visitors may have of this server.
         pictures, runs, sessions: what visitors put on the stage, wrote, and are writing.
+        decoding: how many uploads are decoded at once; the largest takes a gigabyte meanwhile.
         checkpoint: the menu in the header; its value is a name, loaded or not.
         loaded: the name of the visitor's loaded checkpoint. What depends on a checkpoint follows
             this one, so that a choice that cannot be loaded is tried, and reported, once.
@@ -58,8 +64,10 @@ class AppContext:
     shelf: ModelShelf
     default_checkpoint: str
     choices: list[tuple[str, str]]
-    pictures: Store[Picture] = field(default_factory=lambda: Store("picture", capacity=48))
-    runs: Store[Run] = field(default_factory=lambda: Store("run", capacity=48))
+    limits: Limits = field(default_factory=Limits.of_this_server)
+    pictures: Store[Picture] = field(init=False)
+    runs: Store[Run] = field(init=False)
+    decoding: Semaphore = field(default_factory=lambda: Semaphore(_DECODING))
     sessions: Sessions = field(default_factory=lambda: Sessions(pace=DEFAULT_SPEED))
     problem: str = ""
     checkpoint: gr.Dropdown | None = None
@@ -68,6 +76,11 @@ class AppContext:
     example: gr.Textbox | None = None
     controls: Controls | None = None
     stage: gr.HTML | None = None
+
+    def __post_init__(self) -> None:
+        room = (self.limits.kept_mb << 20) // 2
+        self.pictures = Store("picture", _KEPT, room)
+        self.runs = Store("run", _KEPT, room)
 
     def example_picture(self, name: str) -> Picture:
         """An example's picture, remembered under its name; raises what ``open_example`` raises."""
@@ -90,7 +103,8 @@ class AppContext:
         key = f"{hashlib.sha256(content).hexdigest()} {name}"
         picture = self.pictures.find(key)
         if picture is None:
-            picture = Picture(load_image(path, called(name)), name=name)
+            with self.decoding:
+                picture = Picture(load_image(path, called(name)), name=name)
             self.pictures.add(picture, key)
             self.pictures.add(picture)
         return picture

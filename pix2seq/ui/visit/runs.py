@@ -46,6 +46,12 @@ class Picture:
     id: str = field(default_factory=new_id)
     encodings: dict[str, ImageEncoding] = field(default_factory=dict)
 
+    def holdings(self) -> dict[int, int]:
+        """Bytes of memory by the object that they belong to, so that what is shared counts once."""
+        width, height = self.image.size
+        encoded = sum(one.memory.nbytes for one in list(self.encodings.values()))
+        return {id(self): 3 * width * height + encoded}
+
     def encoded_by(self, predictor: Predictor) -> ImageEncoding:
         """Encode once per checkpoint, however many sentences are written."""
         if predictor.name not in self.encodings:
@@ -90,6 +96,12 @@ class Run:
     seconds: float = 0.0
     recorded_ids: tuple[int, ...] = ()
 
+    def holdings(self) -> dict[int, int]:
+        """As ``Picture.holdings``; every step keeps its logits."""
+        steps = self.steps[:1]
+        written = len(self.steps) * (steps[0].logits.nbytes if steps else 0)
+        return {id(self): written, **self.picture.holdings()}
+
     @property
     def text(self) -> str:
         return "".join(self.lines)
@@ -132,11 +144,18 @@ Item = TypeVar("Item", Picture, Run)
 
 
 class Store(Generic[Item]):
-    """The most recently used items by id."""
+    """The most recently used items by id, as long as they fit.
 
-    def __init__(self, noun: str, capacity: int) -> None:
+    Args:
+        noun: what messages call an item.
+        capacity: items.
+        room: bytes; the newest item is kept whatever it takes.
+    """
+
+    def __init__(self, noun: str, capacity: int, room: int = 512 << 20) -> None:
         self._noun = noun
         self._capacity = capacity
+        self._room = room
         self._items: OrderedDict[str, Item] = OrderedDict()
         self._lock = Lock()
 
@@ -145,7 +164,15 @@ class Store(Generic[Item]):
             self._items[key or item.id] = item
             while len(self._items) > self._capacity:
                 self._items.popitem(last=False)
+            while len(self._items) > 1 and self._held() > self._room:
+                self._items.popitem(last=False)
         return item
+
+    def _held(self) -> int:
+        held: dict[int, int] = {}
+        for item in self._items.values():
+            held |= item.holdings()
+        return sum(held.values())
 
     def find(self, key: str) -> Item | None:
         with self._lock:
@@ -186,6 +213,19 @@ class Sessions:
             self._trim(self._active)
         if before is not None and before is not run:
             before.cancelled.set()
+
+    def end(self, session: str, run: Run) -> None:
+        """A run is no longer written: nothing of it is kept here."""
+        with self._lock:
+            if self._active.get(session) is run:
+                del self._active[session]
+
+    def leave(self, session: str) -> None:
+        """A visitor has closed the page: stop what is written for them, and forget them."""
+        self.stop(session)
+        with self._lock:
+            self._active.pop(session, None)
+            self._pace.pop(session, None)
 
     def stop(self, session: str) -> None:
         """Ask the session's active run to end after its current token."""

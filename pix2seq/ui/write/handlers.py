@@ -209,7 +209,10 @@ class Handlers:
         sessions = self.context.sessions
         self.context.runs.add(run)
         sessions.begin(session, run)
-        yield from write(run, delay=lambda: sessions.delay(session), limit=limit)
+        try:
+            yield from write(run, delay=lambda: sessions.delay(session), limit=limit)
+        finally:
+            sessions.end(session, run)
 
     def stop(self, request: gr.Request) -> None:
         """Stop: the writer ends after the token it is at."""

@@ -50,6 +50,7 @@ export class Waiting {
   end(reason) {
     this.reasons.delete(reason);
     if (this.reasons.size) return;
+    this.before = null; // the queue before a visitor, once known
     clearTimeout(this.timer);
     if (this.message) this.stage.changed();
     this.message = null;
@@ -78,8 +79,12 @@ export class Waiting {
     }
     if (loading) return { title: `Loading ${checkpoint}`, text: "Its weights are being read." };
     if (ahead) {
+      // Whoever comes later stands behind: as long as one waits, fewer and fewer are before them.
+      this.before = Math.min(this.before ?? Infinity, ahead - 1);
       return {
-        title: `In the queue: ${plural(ahead, "request")} waiting`,
+        title: this.before
+          ? `${plural(this.before, "person", "people")} ${this.before === 1 ? "is" : "are"} before you`
+          : "You are next",
         text: "The model writes about a few pictures at a time.",
       };
     }

@@ -24,7 +24,7 @@ from pix2seq.ui.page.gate import Gate
 from pix2seq.ui.page.header import build_header
 from pix2seq.ui.page.theme import explorer_theme
 from pix2seq.ui.visit import zero
-from pix2seq.ui.visit.context import AppContext
+from pix2seq.ui.visit.context import MODEL_QUEUE, AppContext
 from pix2seq.ui.visit.limits import Limits
 from pix2seq.ui.visit.shelf import ModelShelf
 from pix2seq.ui.visit.visitor import session_of
@@ -89,7 +89,7 @@ def build_demo(
 
         demo.unload(leave)
     for event in demo.fns.values():
-        if event.concurrency_id == "model":
+        if event.concurrency_id == MODEL_QUEUE["concurrency_id"]:
             event.concurrency_limit = context.limits.at_once
     demo.context = context
     demo.sessions = context.sessions  # whoever ends the server ends the sentences first

@@ -22,9 +22,9 @@ from pix2seq.ui.visit.limits import Limits
 from pix2seq.ui.visit.runs import Picture, Run, Sessions, Store
 from pix2seq.ui.visit.shelf import ModelShelf
 
-MODEL_QUEUE = {"concurrency_id": "model", "concurrency_limit": 8}
-"""What whatever runs the network says to Gradio: so many at once, visitors and programs together.
-Their sentences are written side by side."""
+MODEL_QUEUE = {"concurrency_id": "model"}
+"""What whatever runs the network says to Gradio: visitors and programs stand in one queue, and
+``Limits.at_once`` of them are served together. Their sentences are written side by side."""
 
 _LONGEST_NAME = 60
 _KEPT = 240  # pictures, and runs: several for each of many visitors

@@ -22,10 +22,11 @@ from pix2seq.config import ConfigError
 from pix2seq.hub import check_name
 from pix2seq.version import version_text
 
-LAST_WORDS_SECONDS = 1.0
+LAST_WORDS_SECONDS = 2.5
 """What sentences that are being written get to end with a line, once the server is told to end."""
 
-_PATIENCE_SECONDS = 3.0  # for the server to close; a computation that does not end is left behind
+_DELIVERY_SECONDS = 0.5  # for those lines to reach the visitors
+_PATIENCE_SECONDS = 1.5  # for the server to close; a computation that does not end is left behind
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -96,13 +97,19 @@ def _wait_for_the_end() -> None:
 
 def _close(demo: Any) -> None:
     """End the sentences that are being written with a line, then the server."""
+    from pix2seq.ui.page.uploads import forget_uploads
+
     print("pix2seq: closing; sentences that are being written end here", file=sys.stderr)
     logs.event("closing", writing=demo.sessions.writing())
     demo.sessions.stop_all()
-    time.sleep(LAST_WORDS_SECONDS)
+    latest = time.monotonic() + LAST_WORDS_SECONDS
+    while demo.sessions.writing() and time.monotonic() < latest:
+        time.sleep(0.05)
+    time.sleep(_DELIVERY_SECONDS)
     closing = threading.Thread(target=demo.close, kwargs={"verbose": False}, daemon=True)
     closing.start()
     closing.join(_PATIENCE_SECONDS)
+    forget_uploads()
     sys.stdout.flush()
     sys.stderr.flush()
     os._exit(0)  # worker threads, which Python would wait for, may be in the middle of a network

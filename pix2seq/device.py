@@ -8,7 +8,7 @@ from collections.abc import Iterator
 
 import torch
 
-from pix2seq.config import ConfigError
+from pix2seq.config import OUT_OF_MEMORY, ConfigError
 
 DEVICE_VARIABLE = "PIX2SEQ_DEVICE"
 """What ``auto`` means here, where it is set: configures a server without options."""
@@ -44,13 +44,27 @@ def inference(device: torch.device) -> Iterator[None]:
 
     Enter it around one forward pass, never around a ``yield``: both modes belong to the thread and
     would leak into whoever consumes the generator.
+
+    Raises:
+        ConfigError: the device's memory does not suffice; the message says what to lower.
     """
-    if device.type == "cuda" and torch.cuda.is_bf16_supported():
-        with torch.inference_mode(), torch.autocast(device.type, torch.bfloat16):
+    bf16 = device.type == "cuda" and torch.cuda.is_bf16_supported()
+    mixed = torch.autocast("cuda", torch.bfloat16) if bf16 else contextlib.nullcontext()
+    try:
+        with torch.inference_mode(), mixed:
             yield
-    else:
-        with torch.inference_mode():
-            yield
+    except (MemoryError, RuntimeError) as error:
+        if not _is_out_of_memory(error):
+            raise
+        if device.type == "cuda":
+            torch.cuda.empty_cache()  # what failed must not fail the next one, too
+        reason = " ".join(str(error).split())[:120] or "no details"
+        raise ConfigError(f"{OUT_OF_MEMORY} ({reason})") from None
+
+
+def _is_out_of_memory(error: Exception) -> bool:
+    text = str(error).lower()
+    return isinstance(error, MemoryError) or "out of memory" in text or "t allocate memory" in text
 
 
 @contextlib.contextmanager

@@ -17,7 +17,7 @@ from tests import fakes
 from tests.hostile import files
 from tests.hostile.guard import COUNTED, hostile, scratch, watched
 from tests.hostile.values import broken
-from tests.served import served_app
+from tests.served import control_values, scripted_predictor, served_app
 
 API = "/gradio_api"
 
@@ -85,6 +85,8 @@ def ended(client: httpx.Client, session: str) -> list[dict]:
                     return told
     return told
 
+
+VALUES = control_values(scripted_predictor())
 
 PATHS = (
     "/gradio_api/file=/etc/passwd",
@@ -166,7 +168,7 @@ def test_uploads_under_any_name(client, port, content, name):
         checked(answer)
         for path in answer.json() if answer.status_code == 200 else ():
             file = {"path": path, "meta": {"_type": "gradio.FileData"}}
-            call = client.post(f"{API}/call/detect", json={"data": [file, "scripted"]})
+            call = client.post(f"{API}/call/detect", json={"data": [file, "scripted", *VALUES]})
             checked(call)
             text = client.get(f"{API}/call/detect/{call.json()['event_id']}").text
             assert "event: " in text and "Traceback" not in text
@@ -232,8 +234,7 @@ def test_nobody_fills_the_queue_alone(url, tmp_path):
         content = (tmp_path / "a.png").read_bytes()
         [path] = one.post(f"{API}/upload", files={"files": ("a.png", content)}).json()
         picture = {"path": path, "meta": {"_type": "gradio.FileData"}}
-        values = [1.0, 0.9, 0, 32, 8, "model", True, "paper", "class", 0.0, 0, []]
-        body = {"data": [picture, "scripted", *values], "fn_index": detect}
+        body = {"data": [picture, "scripted", *VALUES], "fn_index": detect}
         answers = [
             one.post(f"{API}/queue/join", json={**body, "session_hash": "greedy"})
             for _ in range(limit + 3)

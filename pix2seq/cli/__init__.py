@@ -10,8 +10,11 @@ from __future__ import annotations
 import argparse
 import io
 import os
+import signal
 import sys
-from collections.abc import Sequence
+import threading
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 
 from pix2seq.cli.app import APP
 from pix2seq.cli.argument import ARGUMENT
@@ -28,12 +31,7 @@ from pix2seq.cli.snapshots import SNAPSHOTS
 from pix2seq.cli.space import SPACE
 from pix2seq.cli.train import TRAIN
 from pix2seq.cli.verify import VERIFY
-from pix2seq.config import ConfigError
-
-OUT_OF_MEMORY = (
-    "the memory does not suffice; use --device cpu, a smaller --batch-size (train: --set "
-    "batch_size=N), or a smaller checkpoint"
-)
+from pix2seq.config import OUT_OF_MEMORY, ConfigError
 
 COMMANDS: tuple[Command, ...] = (
     APP,
@@ -56,8 +54,31 @@ COMMANDS: tuple[Command, ...] = (
 
 _FAILED = 2
 _INTERRUPTED = 130
+_TERMINATED = 143
 _READER_GONE = 141
 TRACEBACK_VARIABLE = "PIX2SEQ_TRACEBACK"
+
+
+class _Terminated(KeyboardInterrupt):
+    """SIGTERM: what ends a job or a container, handled as Ctrl-C is."""
+
+
+@contextmanager
+def _ended_by_sigterm() -> Iterator[None]:
+    """Let SIGTERM unwind the command, so that it leaves a line and whole files. A command that
+    knows better (``app``) sets a handler of its own."""
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+
+    def end(*_: object) -> None:
+        raise _Terminated
+
+    before = signal.signal(signal.SIGTERM, end)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, before)
 
 
 def build_parser() -> argparse.ArgumentParser:
@@ -78,7 +99,10 @@ def main(argv: Sequence[str] | None = None) -> int:
     _print_any_name()
     args = build_parser().parse_args(argv)
     try:
-        return args.run(args) or 0
+        with _ended_by_sigterm():
+            return args.run(args) or 0
+    except _Terminated:
+        return _say("ended by SIGTERM; whatever is written is whole", _TERMINATED)
     except KeyboardInterrupt:
         return _say("interrupted", _INTERRUPTED)
     except BrokenPipeError:  # the reader, `head` for example, has seen enough

@@ -4,7 +4,14 @@ Every dataclass checks itself and converts to and from plain JSON values, so tha
 ``config.json`` beside a ``model.safetensors`` and a training run is one file.
 """
 
-from pix2seq.config.base import Config, ConfigError, require_number, require_whole, short
+from pix2seq.config.base import (
+    OUT_OF_MEMORY,
+    Config,
+    ConfigError,
+    require_number,
+    require_whole,
+    short,
+)
 from pix2seq.config.distill import DistillConfig, Reading
 from pix2seq.config.model import (
     Activation,
@@ -29,6 +36,7 @@ from pix2seq.config.training import (
 )
 
 __all__ = [
+    "OUT_OF_MEMORY",
     "SLOTS_PER_OBJECT",
     "Activation",
     "AugmentConfig",

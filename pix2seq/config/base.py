@@ -10,6 +10,12 @@ from functools import cache
 from pathlib import Path
 from typing import Any, Self
 
+OUT_OF_MEMORY = (
+    "the memory does not suffice; use --device cpu, a smaller --batch-size (train: --set "
+    "batch_size=N), or a smaller checkpoint"
+)
+"""What to lower when a network does not fit."""
+
 
 class ConfigError(ValueError):
     """A setting has a value that cannot work; the message names it and the remedy."""

@@ -151,6 +151,8 @@ class Batch:
         logits = parts[0] if len(parts) == 1 else torch.cat(parts)  # (R, V)
         tokens = self._draw(rows, logits)
         seen = logits.cpu().unbind(0)
+        if len(rows) > 1:  # a step may be kept for long, and must not keep its neighbours
+            seen = [row.clone() for row in seen]
         return [self._take(*each) for each in zip(rows, seen, tokens, strict=True)]
 
     def leave(self, row: Row) -> None:

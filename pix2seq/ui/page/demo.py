@@ -23,6 +23,7 @@ from pix2seq.ui.page.footer import build_footer
 from pix2seq.ui.page.gate import Gate
 from pix2seq.ui.page.header import build_header
 from pix2seq.ui.page.theme import explorer_theme
+from pix2seq.ui.page.uploads import own_uploads
 from pix2seq.ui.visit import zero
 from pix2seq.ui.visit.context import MODEL_QUEUE, AppContext
 from pix2seq.ui.visit.limits import Limits
@@ -58,6 +59,7 @@ def build_demo(
         load: replaces ``pix2seq.load`` (tests hand in scripted predictors).
         names: what the menu offers besides ``checkpoint``; by default what ``offered`` says.
     """
+    own_uploads()
     default = str(checkpoint)
     if load is None:
 

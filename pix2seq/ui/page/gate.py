@@ -58,6 +58,10 @@ class Gate:
 
         try:
             await self._pass(scope, receive, answer)
+        except OSError as error:  # an upload that the disk does not take
+            logs.event("failed", path=scope["path"][:80], error=error.strerror or str(error))
+            said = f"the server cannot keep this ({error.strerror or error}); tell who runs it"
+            await _refuse(send, 507, said)
         except Exception as error:  # Gradio trips over what no client of its own would send
             logs.event("refused", path=scope["path"][:80], error=type(error).__name__)
             if begun:

@@ -217,6 +217,8 @@ def test_eight_sentences_that_are_being_written_end_with_a_line(tmp_path):
             [path] = web.post(f"{API}/upload", files=files).json()
             message = page.message("run", "click", path, f"tab{number}")
             message["data"] = ["delay" if one == "model" else one for one in message["data"]]
+            slow = {"data": [2.0], "fn_index": page.events["speed", "change"]["id"]}
+            web.post(f"{API}/run/predict", json={**slow, "session_hash": f"tab{number}"})
             web.post(f"{API}/queue/join", json=message)
             query = {"session_hash": f"tab{number}"}
             with web.stream("GET", f"{API}/queue/data", params=query) as answer:

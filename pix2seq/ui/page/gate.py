@@ -8,6 +8,7 @@ alone. Whoever is turned away is told why, in one line.
 
 from __future__ import annotations
 
+import errno
 import json
 from collections.abc import Awaitable, Callable
 from typing import Any
@@ -22,7 +23,7 @@ Send = Callable[[dict], Awaitable[None]]
 _API = "/gradio_api"
 _DOORS = (
     *("/assets/", "/static/", "/svelte/", "/config", "/favicon.ico", "/healthz", "/manifest.json"),
-    *("/pwa_icon", "/robots.txt", "/theme.css"),
+    *("/robots.txt", "/theme.css"),
     *(f"{_API}/{name}" for name in ("api/", "app_id", "call/", "cancel", "component_server")),
     *(f"{_API}/{name}" for name in ("file=", "heartbeat/", "info", "openapi.json", "queue/")),
     *(f"{_API}/{name}" for name in ("reset", "run/", "startup-events", "theme.css", "upload")),
@@ -30,6 +31,7 @@ _DOORS = (
 """How the paths begin that are served; the page itself is at ``/``."""
 
 _JOINS = ("/queue/join", "/call/", "/run/", "/api/")  # begin something that may take a while
+_FULL = (errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EFBIG)
 _AROUND = 64 << 10  # bytes of an upload that are not the file
 
 
@@ -58,14 +60,14 @@ class Gate:
 
         try:
             await self._pass(scope, receive, answer)
-        except OSError as error:  # an upload that the disk does not take
-            logs.event("failed", path=scope["path"][:80], error=error.strerror or str(error))
-            said = f"the server cannot keep this ({error.strerror or error}); tell who runs it"
-            await _refuse(send, 507, said)
         except Exception as error:  # Gradio trips over what no client of its own would send
             logs.event("refused", path=scope["path"][:80], error=type(error).__name__)
+            full = isinstance(error, OSError) and error.errno in _FULL
             if begun:
                 await send({"type": "http.response.body", "body": b""})
+            elif full:
+                said = f"the server cannot keep this ({error.strerror}); tell whoever runs it"
+                await _refuse(send, 507, said)
             else:
                 await _refuse(send, 400, "this request cannot be understood")
 

@@ -6,6 +6,7 @@ import dataclasses
 import errno
 import json
 import os
+import re
 import signal
 import socket
 import subprocess
@@ -223,7 +224,7 @@ def test_eight_sentences_that_are_being_written_end_with_a_line(tmp_path):
             query = {"session_hash": f"tab{number}"}
             with web.stream("GET", f"{API}/queue/data", params=query) as answer:
                 for line in answer.iter_lines():
-                    if "\\nT" in line and number not in begun:
+                    if re.search(r'["n]T\d+ ', line) and number not in begun:  # a token
                         begun.append(number)
                     last[number] = line[:300] or last[number]
                     if "Estopped" in line:

@@ -37,6 +37,8 @@ export class Waiting {
     this.message = null;
     /** @type {ReturnType<typeof setTimeout> | undefined} */
     this.timer = undefined;
+    /** @type {number | null} people before this visitor in the queue, once known */
+    this.before = null;
   }
 
   /** @param {Reason} reason */
@@ -50,7 +52,7 @@ export class Waiting {
   end(reason) {
     this.reasons.delete(reason);
     if (this.reasons.size) return;
-    this.before = null; // the queue before a visitor, once known
+    this.before = null;
     clearTimeout(this.timer);
     if (this.message) this.stage.changed();
     this.message = null;

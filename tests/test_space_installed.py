@@ -207,7 +207,7 @@ def test_a_visitor_writes_about_a_photo_and_finds_the_duplicate_button(running, 
 
 def test_its_log_has_a_line_per_run_and_nothing_of_what_was_brought(running, space):
     runs = [one for one in events(running) if one["event"] == "run"]
-    [run] = [one for one in runs if (one["width"], one["height"]) == (300, 200)]
+    *_, run = [one for one in runs if (one["width"], one["height"]) == (300, 200)]
     assert run["tokens"] == 80 and run["seconds"] > 0 and run["checkpoint"] == "mini"
     text = running.log.read_text()
     assert "holiday" not in text

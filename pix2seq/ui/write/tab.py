@@ -128,7 +128,7 @@ def build_write_tab(context: AppContext) -> None:
     context.stage.keep_going(lambda: "delay", None, controls["eos"], **at_once)
 
     def score_at_least(event: gr.EventData) -> float:
-        return handlers.score_at_least(dict(event._data or {}))
+        return handlers.score_at_least(said(event._data))
 
     context.stage.score_at_least(score_at_least, None, controls["score_threshold"], **at_once)
 

@@ -126,8 +126,13 @@ def test_damaged_short_and_missing_data_are_told_apart(copy):
 
 
 def test_a_missing_index_is_named(tmp_path):
-    with pytest.raises(ConfigError, match=r"ckpt-1\.index cannot be read"):
+    with pytest.raises(ConfigError, match=r"ckpt-1\.index' cannot be read"):
         TensorBundle(tmp_path / "ckpt-1")
+
+
+def test_a_name_that_no_file_can_have_is_told(tmp_path):
+    with pytest.raises(ConfigError, match="null byte"):
+        TensorBundle(tmp_path / "ckpt\0")
 
 
 # ---- which checkpoint is meant --------------------------------------------------------------

@@ -72,9 +72,10 @@ class TensorBundle:
         self.index_path = self.prefix.with_name(self.prefix.name + ".index")
         try:
             table = self.index_path.read_bytes()
-        except OSError as error:
+        except (OSError, ValueError) as error:  # ValueError: the name has a null byte
+            reason = error.strerror if isinstance(error, OSError) else error
             raise ConfigError(
-                f"{self.index_path} cannot be read ({error.strerror}); name a checkpoint's prefix, "
+                f"{str(self.index_path)!r} cannot be read ({reason}); name a checkpoint's prefix, "
                 "the path of its .index file without that ending"
             ) from error
         try:

@@ -130,6 +130,13 @@ def test_a_missing_index_is_named(tmp_path):
         TensorBundle(tmp_path / "ckpt-1")
 
 
+@pytest.mark.parametrize("name", ["A" * 5000, "ckpt\0", "ckpt\x1b[31m"])
+def test_a_pointer_to_what_is_no_files_name_is_refused_in_a_line(name):
+    with pytest.raises(ConfigError, match="no file's name") as refused:
+        latest_checkpoint(f'model_checkpoint_path: "{name}"', "checkpoint")
+    assert len(str(refused.value)) < 200 and str(refused.value).isprintable()
+
+
 def test_a_name_that_no_file_can_have_is_told(tmp_path):
     with pytest.raises(ConfigError, match="null byte"):
         TensorBundle(tmp_path / "ckpt\0")

@@ -17,10 +17,11 @@ from pathlib import Path
 
 import numpy as np
 
-from pix2seq.config import ConfigError
+from pix2seq.config import ConfigError, short
 from pix2seq.convert.crc32c import masked_crc32c
 
 _MAGIC = 0xDB4775248B80FB57
+_LONGEST_NAME = 240  # bytes; with an ending, what file systems take
 _FOOTER = 48
 _TRAILER = 5  # compression byte and checksum after every block
 
@@ -160,6 +161,8 @@ def latest_checkpoint(text: str, source: str) -> str:
         name, _, value = line.partition(":")
         base = value.strip().strip('"').rstrip("/").rpartition("/")[2]
         if name.strip() == "model_checkpoint_path" and base not in ("", ".", ".."):
+            if len(base.encode("utf-8", "replace")) > _LONGEST_NAME or not base.isprintable():
+                raise ConfigError(f"{source} names {short(base)}, which is no file's name")
             return base
     raise ConfigError(f"{source} names no model_checkpoint_path; it is not a checkpoint file")
 

@@ -22,7 +22,7 @@ from tqdm import tqdm
 from pix2seq.categories import Categories
 from pix2seq.config import ConfigError, short
 from pix2seq.data.classes import read_classes, without_groups
-from pix2seq.data.values import flag, id_of, number_of, require_object, whole
+from pix2seq.data.values import LARGEST, flag, id_of, number_of, require_object, whole
 
 _LARGE = 30_000_000  # bytes: reading a file from this size on takes seconds and shows a bar
 _PARTS = ("images", "annotations", "categories")
@@ -214,7 +214,7 @@ def _objects(
             _refuse(path, number, _lack(entry))
         if type(of) is not int:
             of = _id_or_refuse(path, number, "image_id", of)
-        if type(label) is not int:
+        if type(label) is not int or abs(label) > LARGEST:
             label = _id_or_refuse(path, number, "category_id", label)
         if of not in index_of:
             _refuse(path, number, f"image {of} is not in the file (image_id)")
@@ -224,7 +224,8 @@ def _objects(
         labels.append(label)
         boxes.append(box)
         area = entry.get("area")
-        areas.append(area if type(area) in (int, float) else _area(path, number, area))
+        plain = type(area) is float or (type(area) is int and abs(area) <= LARGEST)
+        areas.append(area if plain else _area(path, number, area))
         crowd = entry.get("iscrowd", 0)
         plain = type(crowd) is int and crowd in (0, 1)
         crowds.append(crowd == 1 if plain else _crowd(path, number, crowd))

@@ -22,8 +22,18 @@ def number_of(value: Any) -> float | None:
     return number if math.isfinite(number) else None
 
 
+LARGEST = 2**63 - 1
+"""The largest whole number of a table (int64)."""
+
+
 def whole(value: Any) -> int | None:
-    """A whole number, as a number, a float or a text; ``None`` for anything else."""
+    """A whole number of at most ``LARGEST``, as a number, a float or a text; ``None`` for anything
+    else."""
+    number = _whole(value)
+    return number if number is not None and abs(number) <= LARGEST else None
+
+
+def _whole(value: Any) -> int | None:
     if isinstance(value, str):
         try:
             return int(value)  # exact where a float would not be

@@ -82,7 +82,7 @@ def preset_options(
 ) -> tuple[SamplingOptions, SamplingOptions]:
     """Both sides' options: ``base`` (resolved) with a preset's changes, within limits; raises
     ``ConfigError`` if there is no such preset."""
-    if name not in PRESETS:
+    if not isinstance(name, str) or name not in PRESETS:
         raise ConfigError(f"there is no pair {short(name)}; use {', '.join(PRESETS)}")
     _, left, right = PRESETS[name]
     return _changed(base, left, config), _changed(base, right, config)

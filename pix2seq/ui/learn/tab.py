@@ -11,7 +11,7 @@ from collections.abc import Iterator
 
 import gradio as gr
 
-from pix2seq.config import ConfigError
+from pix2seq.config import ConfigError, short
 from pix2seq.ui.learn.answers import Teacher
 from pix2seq.ui.learn.inference import write_three
 from pix2seq.ui.learn.machine import build_machine
@@ -83,8 +83,10 @@ def write_lines(context: AppContext, question: dict) -> Iterator[str]:
                 text += lines
                 yield text
         text += line("end")
-    except (ConfigError, TypeError, ValueError, KeyError, OverflowError) as error:
+    except ConfigError as error:
         text += line("error", message=str(error))
+    except (TypeError, ValueError, LookupError, OverflowError) as error:
+        text += line("error", message=f"the question cannot be read: {short(error)}")
     yield text
 
 

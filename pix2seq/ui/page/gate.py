@@ -31,6 +31,7 @@ _DOORS = (
 """How the paths begin that are served; the page itself is at ``/``."""
 
 _JOINS = ("/queue/join", "/call/", "/run/", "/api/")  # begin something that may take a while
+_WORDLESS = b'{"error":null}'  # where a message has too few inputs, or asks for no function
 _FULL = (errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EFBIG)
 _AROUND = 64 << 10  # bytes of an upload that are not the file
 
@@ -52,11 +53,23 @@ class Gate:
             await self.app(scope, receive, send)
             return
         begun = False
+        failure: dict | None = None  # how an answer of Gradio's begins that says nothing else
 
         async def answer(event: dict) -> None:
-            nonlocal begun
-            begun = True
-            await send(event)
+            nonlocal begun, failure
+            if event.get("status") == 500:
+                failure = event
+            elif failure is None:
+                begun = True
+                await send(event)
+            elif not begun:
+                begun = True
+                if event.get("body") == _WORDLESS:
+                    await _refuse(send, 400, "this request cannot be understood")
+                else:
+                    await send(failure)
+                    await send(event)
+                    failure = None
 
         try:
             await self._pass(scope, receive, answer)

@@ -227,7 +227,7 @@ class Handlers:
         again (``labels``); classes that the checkpoint does not have are left out."""
         labels = request_data.get("labels")
         if not isinstance(labels, list):
-            labels = [*chosen, request_data.get("label")]
+            labels = [*(chosen if isinstance(chosen, list) else ()), request_data.get("label")]
         predictor = self.context.shelf.peek(checkpoint)
         known = set() if predictor is None else set(predictor.categories.named_labels())
         whole = [label for label in labels if isinstance(label, int)]

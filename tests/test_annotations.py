@@ -13,7 +13,7 @@ from pix2seq.config import ConfigError
 from pix2seq.data import CocoDetection
 from pix2seq.data.annotations import read_annotations
 from pix2seq.data.places import find_file, where_else
-from pix2seq.data.values import flag, number_of, whole
+from pix2seq.data.values import LARGEST, flag, number_of, whole
 from tests import fakes
 
 SIZE = {"width": 120, "height": 90}
@@ -62,7 +62,12 @@ class TestValues:
     @given(st.floats(allow_nan=False, allow_infinity=False))
     def test_a_float_is_whole_only_where_it_is(self, value):
         assert number_of(value) == number_of(repr(value)) == value
-        assert whole(value) == (int(value) if value == int(value) else None)
+        fits = value == int(value) and abs(int(value)) <= LARGEST
+        assert whole(value) == (int(value) if fits else None)
+
+    @pytest.mark.parametrize("value", [2**63, -(2**63) - 1, str(10**40), 1e19])
+    def test_what_no_table_holds_is_no_whole_number(self, value):
+        assert whole(value) is None
 
     @pytest.mark.parametrize("value", [True, None, "one", "", [1], {}, "nan", "inf", "1e999"])
     def test_what_is_no_number_is_none(self, value):

@@ -9,6 +9,7 @@ import { MemoryPanel } from "#fork/memory.js";
 import { Overlay } from "#fork/overlay.js";
 import { TreePanel } from "#fork/tree.js";
 import { WayPanel } from "#fork/way.js";
+import { asked } from "#visit/address.js";
 import { currentStage } from "#visit/places.js";
 import { ask } from "#visit/questions.js";
 
@@ -136,7 +137,7 @@ export class Dock {
 
   /** A link to a game opens it, once its sentence is written. */
   arrive() {
-    const seed = new URLSearchParams(location.search).get("bet");
+    const seed = asked("bet");
     const record = this.stage?.record;
     if (this.arrived || (seed !== null && record?.state !== "done")) return;
     this.arrived = true;

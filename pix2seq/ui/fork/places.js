@@ -1,6 +1,7 @@
 // What a box is called at every place of the sentence: p(class) and p(noise) against the place, with
 // its own mention and without. A pointer drags the place along.
 
+import { onDrag } from "#kit/dragging.js";
 import { clear, h, set, svg } from "#kit/elements.js";
 
 /**
@@ -23,22 +24,15 @@ export class PlacePlot {
     /** @type {Trial | null} */
     this.trial = null;
     this.node = h("div", { class: "fork-plot" }, this.svg);
-    const move = (/** @type {PointerEvent} */ event) => {
+    onDrag(this.svg, (event) => {
       const box = this.svg.getBoundingClientRect();
       const x = ((event.clientX - box.left) / box.width) * this.width;
       drag(Math.round(((x - PAD.left) / (this.width - PAD.left - PAD.right)) * (this.count - 1)));
-    };
-    this.svg.addEventListener("pointerdown", (event) => {
-      this.svg.setPointerCapture(event.pointerId);
-      move(event);
     });
     new ResizeObserver(() => {
       this.width = Math.max(this.node.clientWidth, 200);
       if (this.trial) this.show(this.trial);
     }).observe(this.node);
-    this.svg.addEventListener("pointermove", (event) => {
-      if (this.svg.hasPointerCapture(event.pointerId)) move(event);
-    });
   }
 
   /** @param {number} place */

@@ -1,5 +1,6 @@
 // Curves over the steps of a training, with one cursor. The axis is √step: much happens early.
 
+import { onDrag } from "#kit/dragging.js";
 import { clear, h, set, svg } from "#kit/elements.js";
 
 const HEIGHT = 130;
@@ -26,17 +27,10 @@ export class Curves {
       this.width = Math.max(this.node.clientWidth, 160);
       this.frame();
     }).observe(this.node);
-    const pick = (/** @type {PointerEvent} */ event) => {
+    onDrag(this.svg, (event) => {
       const box = this.svg.getBoundingClientRect();
       const share = (event.clientX - box.left - PAD.left) / (box.width - PAD.left - PAD.right);
       choose(this.last * Math.min(Math.max(share, 0), 1) ** 2);
-    };
-    this.svg.addEventListener("pointerdown", (event) => {
-      this.svg.setPointerCapture(event.pointerId);
-      pick(event);
-    });
-    this.svg.addEventListener("pointermove", (event) => {
-      if (this.svg.hasPointerCapture(event.pointerId)) pick(event);
     });
   }
 

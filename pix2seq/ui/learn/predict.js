@@ -1,6 +1,7 @@
 // "Predict, then look": a lesson's first question. A line is dragged over the picture, or a slider moved;
 // looking shows the answer beside it and scores the guess by its distance.
 
+import { onDrag } from "#kit/dragging.js";
 import { clear, h, set, svg } from "#kit/elements.js";
 import { isVertical } from "#kit/roles.js";
 import { LearnPicture } from "#learn/board.js";
@@ -39,16 +40,9 @@ class GuessLine extends LearnPicture {
     this.value = 0;
     /** @type {number | null} */
     this.truth = null;
-    this.held = false;
     this.node.classList.add("learn-guess");
     set(this.svg, { tabindex: 0, role: "slider" });
-    this.svg.addEventListener("pointerdown", (event) => {
-      this.svg.setPointerCapture(event.pointerId);
-      this.held = true;
-      this.follow(event);
-    });
-    this.svg.addEventListener("pointermove", (event) => this.held && this.follow(event));
-    for (const end of ["pointerup", "pointercancel"]) this.svg.addEventListener(end, () => (this.held = false));
+    onDrag(this.svg, (event) => this.follow(event));
     this.svg.addEventListener("keydown", (event) => this.key(event));
   }
 

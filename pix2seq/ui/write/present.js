@@ -3,6 +3,7 @@
 
 import { on as listen } from "#kit/bus.js";
 import { h } from "#kit/elements.js";
+import { addressOf, asked } from "#visit/address.js";
 
 /** @import {Stage} from "#write/stage.js" */
 
@@ -22,7 +23,7 @@ export class Presenter {
     this.hint = h("p", { class: "p2s-present-hint", hidden: "" }, HINT);
     listen("present", () => this.switch(true));
     document.addEventListener("keydown", (event) => this.key(event), true); // before the sentence takes its arrows
-    if (new URLSearchParams(location.search).get("present") === "1") this.switch(true);
+    if (asked("present") === "1") this.switch(true);
   }
 
   /** @param {boolean} on */
@@ -39,10 +40,7 @@ export class Presenter {
       stage.pace = PACE;
       stage.select(null);
     } else stage.pace = this.pace;
-    const address = new URL(location.href);
-    if (on) address.searchParams.set("present", "1");
-    else address.searchParams.delete("present");
-    history.replaceState(history.state, "", address);
+    history.replaceState(history.state, "", addressOf(location.href, { present: on ? 1 : null }));
     stage.photo.resize();
     stage.changed();
   }

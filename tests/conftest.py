@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -80,3 +80,12 @@ def chromium() -> str:
     if os.environ.get("CI", "").lower() in ("1", "true"):
         pytest.fail(reason)
     pytest.skip(reason)
+
+
+@pytest.fixture(scope="module")
+def replay() -> Iterator[str]:
+    """Address of the page as it is without any checkpoint: it plays records."""
+    from tests.browser import running_app
+
+    with running_app(fakes.no_model, "mini") as address:
+        yield address

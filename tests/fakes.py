@@ -15,6 +15,7 @@ from torch import Tensor, nn
 
 from pix2seq.categories import COCO_80
 from pix2seq.config import (
+    ConfigError,
     EncoderConfig,
     ModelConfig,
     PreprocessConfig,
@@ -204,3 +205,8 @@ def draw_picture(width: int = 120, height: int = 90) -> Image.Image:
     )
     draw.rectangle([0.55 * width, 0.45 * height, 0.75 * width, 0.75 * height], fill=(180, 60, 50))
     return image
+
+
+def no_model(name: str):
+    """Loads nothing: a machine without any checkpoint."""
+    raise ConfigError("there is no model on this machine")

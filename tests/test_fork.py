@@ -7,7 +7,6 @@ import pytest
 import pix2seq
 from pix2seq import bets
 from pix2seq.branching import SentenceTree
-from pix2seq.config import ConfigError
 from pix2seq.dialects import DIALECTS
 from pix2seq.examples import scene_sample
 from pix2seq.ui.fork import memory
@@ -19,6 +18,7 @@ from pix2seq.ui.visit.examples import open_example
 from pix2seq.ui.visit.runs import Run
 from pix2seq.ui.visit.shelf import ModelShelf
 from pix2seq.ui.visit.writer import write
+from tests import fakes
 from tests.served import OBJECTS, SENTENCE, app_context, scripted_predictor
 
 
@@ -63,12 +63,8 @@ def test_what_no_tree_can_grow_from_is_answered_in_words(forks, run, question, s
     assert said in answer["error"]
 
 
-def no_model(name: str):
-    raise ConfigError("there is no model")
-
-
 def test_recorded_trees_need_no_model_and_belong_to_one(forks):
-    alone = Forks(AppContext(ModelShelf(no_model), "mini", [("mini", "mini")]))
+    alone = Forks(AppContext(ModelShelf(fakes.no_model), "mini", [("mini", "mini")]))
     for example in AT:
         picture = alone.context.pictures.add(open_example(example))
         found = SentenceTree.from_dict(alone.recorded({"picture": picture.id})["tree"])
@@ -141,7 +137,7 @@ def test_the_measured_figure_has_shares_with_their_intervals(tmp_path):
         for share in (kind["right"]["returned"], kind["right"]["again"]):
             low, high = share["interval"]
             assert low <= share["share"] <= high
-    assert memory.figure(tmp_path / "none.json") is None
+    assert memory.figure(tmp_path) is None
 
 
 # ---- you are the decoder --------------------------------------------------------------------
@@ -252,7 +248,7 @@ def test_the_objects_on_view_are_written_in_every_dialect_and_read_back(forks, r
 
 
 def test_other_dialects_need_no_model():
-    alone = Forks(AppContext(ModelShelf(no_model), "mini", [("mini", "mini")]))
+    alone = Forks(AppContext(ModelShelf(fakes.no_model), "mini", [("mini", "mini")]))
     picture = alone.context.pictures.add(open_example("coffee"))
     written = alone.written({"picture": picture.id, "objects": THINGS})["dialects"]
     assert all(one["text"] for one in written)

@@ -5,23 +5,11 @@ from __future__ import annotations
 import pytest
 
 import pix2seq
-from pix2seq.config import ConfigError
 from tests.axe import serious_problems
 from tests.browser import browser_page, running_app
 
 # A machine that trains at the same time takes its time.
 pytestmark = [pytest.mark.browser, pytest.mark.timeout(600)]
-
-
-def no_model(name: str):
-    raise ConfigError("there is no model on this machine")
-
-
-@pytest.fixture(scope="module")
-def replay():
-    """The page as it is without any checkpoint: it plays records."""
-    with running_app(no_model, "mini") as address:
-        yield address
 
 
 @pytest.fixture(scope="module")

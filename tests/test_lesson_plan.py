@@ -10,27 +10,16 @@ from urllib.parse import parse_qs, urlparse
 
 import pytest
 
-from pix2seq.config import ConfigError
 from pix2seq.render.handout import draw_handout, main, questions_of
 from pix2seq.ui.lab.argument import RECORDED
 from pix2seq.ui.write.recordings import load_recording
-from tests.browser import browser_page, running_app
+from tests.browser import browser_page
 from tests.test_architecture import ROOT
 
 PLAN = ROOT / "docs" / "lesson-plan.md"
 TEXT = PLAN.read_text(encoding="utf-8")
 ADDRESS = "http://127.0.0.1:7860/"
 LINKS = sorted(set(re.findall(rf"\({re.escape(ADDRESS)}(\?[^)]+)\)", TEXT)))
-
-
-def no_model(name: str):
-    raise ConfigError("there is no model on this machine")
-
-
-@pytest.fixture(scope="module")
-def replay():
-    with running_app(no_model, "mini") as address:
-        yield address
 
 
 def test_the_plan_has_links_and_all_of_them_are_scenes():

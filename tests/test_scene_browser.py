@@ -6,21 +6,9 @@ from urllib.parse import parse_qs, urlparse
 
 import pytest
 
-from pix2seq.config import ConfigError
-from tests.browser import browser_page, open_tab, running_app
+from tests.browser import browser_page, open_tab
 
 pytestmark = [pytest.mark.browser, pytest.mark.timeout(600)]
-
-
-def no_model(name: str):
-    raise ConfigError("there is no model on this machine")
-
-
-@pytest.fixture(scope="module")
-def replay():
-    """The page as it is without any checkpoint: it plays records."""
-    with running_app(no_model, "mini") as address:
-        yield address
 
 
 def query(page) -> dict[str, str]:

@@ -9,9 +9,9 @@ import re
 
 import pytest
 
-from pix2seq.config import ConfigError
 from pix2seq.ui.fork.tree import recorded_tree
 from pix2seq.ui.write.recordings import load_recording
+from tests import fakes
 from tests.axe import serious_problems
 from tests.browser import browser_page, running_app
 
@@ -43,14 +43,10 @@ CARD_IS_INSIDE = """() => {
 }"""
 
 
-def no_model(name: str):
-    raise ConfigError("there is no model on this machine")
-
-
 @pytest.fixture(scope="module")
 def url():
     """Without any checkpoint: the tour tells a recording."""
-    with running_app(no_model, "mini") as address:
+    with running_app(fakes.no_model, "mini") as address:
         yield address
 
 

@@ -6,11 +6,10 @@ import base64
 
 import pytest
 
-from pix2seq.config import ConfigError
 from pix2seq.ui.fork.answers import Forks
 from pix2seq.ui.visit.examples import open_example
 from pix2seq.ui.visit.runs import Run
-from tests.browser import browser_page, running_app
+from tests.browser import browser_page
 from tests.served import app_context
 
 
@@ -29,17 +28,6 @@ def test_the_network_is_told_by_its_own_sizes():
 
 def test_an_unknown_run_is_refused_in_words():
     assert "error" in Forks(app_context()).way({"run": "nobody's"})
-
-
-def no_model(name: str):
-    raise ConfigError("there is no model on this machine")
-
-
-@pytest.fixture(scope="module")
-def replay():
-    """The page as it is without any checkpoint: it plays records."""
-    with running_app(no_model, "mini") as address:
-        yield address
 
 
 @pytest.mark.browser

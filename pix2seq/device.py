@@ -8,7 +8,7 @@ from collections.abc import Iterator
 
 import torch
 
-from pix2seq.config import OUT_OF_MEMORY, ConfigError
+from pix2seq.config import ConfigError, out_of_memory
 
 DEVICE_VARIABLE = "PIX2SEQ_DEVICE"
 """What ``auto`` means here, where it is set: configures a server without options."""
@@ -54,17 +54,12 @@ def inference(device: torch.device) -> Iterator[None]:
         with torch.inference_mode(), mixed:
             yield
     except (MemoryError, RuntimeError) as error:
-        if not _is_out_of_memory(error):
+        said = out_of_memory(error)
+        if not said:
             raise
         if device.type == "cuda":
             torch.cuda.empty_cache()  # what failed must not fail the next one, too
-        reason = " ".join(str(error).split())[:120] or "no details"
-        raise ConfigError(f"{OUT_OF_MEMORY} ({reason})") from None
-
-
-def _is_out_of_memory(error: Exception) -> bool:
-    text = str(error).lower()
-    return isinstance(error, MemoryError) or "out of memory" in text or "t allocate memory" in text
+        raise ConfigError(said) from None
 
 
 @contextlib.contextmanager

@@ -32,9 +32,6 @@ class JsonLines(logging.Formatter):
             "event": record.getMessage(),
             **getattr(record, "facts", {}),
         }
-        if record.exc_info and record.exc_info[1] is not None:
-            line["error"] = type(record.exc_info[1]).__name__
-            line["trace"] = self.formatException(record.exc_info)
         return json.dumps(line, ensure_ascii=False, default=str)
 
 
@@ -55,8 +52,3 @@ def start(level: str) -> None:
 def event(name: str, level: str = "info", **facts: object) -> None:
     """Tell that something happened."""
     _LOGGER.log(getattr(logging, level.upper()), name, extra={"facts": facts})
-
-
-def trouble(name: str, error: BaseException, **facts: object) -> None:
-    """Tell of an error that nobody foresaw, with where it happened."""
-    _LOGGER.error(name, exc_info=(type(error), error, error.__traceback__), extra={"facts": facts})

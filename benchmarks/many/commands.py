@@ -19,16 +19,13 @@ import tempfile
 import time
 from pathlib import Path
 
-DETECT = ("-m", "pix2seq", "detect")
+TORCHRUN = ("-m", "torch.distributed.run", "--standalone", "--nproc-per-node", "2")
 WAYS = {
-    "1 process": (sys.executable, *DETECT),
-    "2 processes": (
-        *(sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node", "2"),
-        *DETECT,
-    ),
-    "ray, 2 actors": (sys.executable, *DETECT),
+    "1 process": ((), ()),
+    "2 processes": (TORCHRUN, ()),
+    "ray, 2 actors": ((), ("--engine", "ray", "--actors", "2")),
 }
-MORE = {"ray, 2 actors": ("--engine", "ray", "--actors", "2")}
+"""What starts the command, and how it shares the work, if it does not read in processes."""
 
 
 def run(way: str, photos: list[Path], workers: int) -> tuple[float, set[str]]:
@@ -39,9 +36,9 @@ def run(way: str, photos: list[Path], workers: int) -> tuple[float, set[str]]:
         for photo in photos:
             shutil.copy(photo, place)
         found = Path(folder, "found.jsonl")
-        command = [*WAYS[way], "photos", "--jsonl", "found.jsonl", *MORE.get(way, ())]
-        if way not in MORE:
-            command += ["--workers", str(workers)]
+        launcher, engine = WAYS[way]
+        command = [sys.executable, *launcher, "-m", "pix2seq", "detect", "photos"]
+        command += ["--jsonl", "found.jsonl", *(engine or ("--workers", str(workers)))]
         start = time.perf_counter()
         done = subprocess.run(
             command,

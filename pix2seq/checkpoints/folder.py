@@ -11,6 +11,7 @@ import os
 import zlib
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -44,6 +45,7 @@ from pix2seq.tokenizer import Tokenizer
 
 FORMAT = "pix2seq-explorer/1"
 _LONGEST_HEAD = 100 << 20  # bytes; as safetensors itself
+_parsed = lru_cache(1)(json.loads)  # every tensor of a file asks for the same text
 
 SUMS = "crc32"
 """Where a file of weights keeps its tensors' checksums, as JSON by name; older files have none."""
@@ -263,8 +265,8 @@ def _read_weights(path: Path) -> dict[str, Tensor]:
 
     def checked(file: Any, name: str) -> Tensor:
         tensor = file.get_tensor(name)
-        sums = json.loads((file.metadata() or {}).get(SUMS, "{}"))
-        if isinstance(sums, dict) and sums.get(name, _sum(tensor)) != _sum(tensor):
+        sums = _parsed((file.metadata() or {}).get(SUMS, "{}"))
+        if isinstance(sums, dict) and name in sums and sums[name] != _sum(tensor):
             raise ValueError("its values have changed since they were written")
         return tensor
 

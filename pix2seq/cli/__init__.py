@@ -31,7 +31,7 @@ from pix2seq.cli.snapshots import SNAPSHOTS
 from pix2seq.cli.space import SPACE
 from pix2seq.cli.train import TRAIN
 from pix2seq.cli.verify import VERIFY
-from pix2seq.config import OUT_OF_MEMORY, ConfigError
+from pix2seq.config import ConfigError, out_of_memory
 
 COMMANDS: tuple[Command, ...] = (
     APP,
@@ -119,8 +119,8 @@ def sentence_of(error: Exception) -> str:
     text = str(error)
     if isinstance(error, ConfigError):
         return text
-    if isinstance(error, MemoryError) or "out of memory" in text.lower():
-        return f"{OUT_OF_MEMORY} ({text.splitlines()[0] if text else 'no details'})"
+    if said := out_of_memory(error):
+        return said
     if isinstance(error, OSError) and error.strerror:
         place = f"{error.filename}: " if error.filename else ""
         return f"{place}{error.strerror}"

@@ -5,9 +5,9 @@ Every dataclass checks itself and converts to and from plain JSON values, so tha
 """
 
 from pix2seq.config.base import (
-    OUT_OF_MEMORY,
     Config,
     ConfigError,
+    out_of_memory,
     require_number,
     require_whole,
     short,
@@ -36,7 +36,6 @@ from pix2seq.config.training import (
 )
 
 __all__ = [
-    "OUT_OF_MEMORY",
     "SLOTS_PER_OBJECT",
     "Activation",
     "AugmentConfig",
@@ -64,6 +63,7 @@ __all__ = [
     "TopPRule",
     "TrainConfig",
     "TransformerConfig",
+    "out_of_memory",
     "require_number",
     "require_whole",
     "short",

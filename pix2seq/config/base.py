@@ -10,11 +10,18 @@ from functools import cache
 from pathlib import Path
 from typing import Any, Self
 
-OUT_OF_MEMORY = (
+_OUT_OF_MEMORY = (
     "the memory does not suffice; use --device cpu, a smaller --batch-size (train: --set "
     "batch_size=N), or a smaller checkpoint"
 )
-"""What to lower when a network does not fit."""
+
+
+def out_of_memory(error: BaseException) -> str:
+    """What people are told where the memory did not suffice; empty for any other error."""
+    text = " ".join(str(error).split())
+    known = isinstance(error, MemoryError) or "out of memory" in text.lower()
+    known = known or (isinstance(error, RuntimeError) and "t allocate memory" in text.lower())
+    return f"{_OUT_OF_MEMORY} ({text[:120] or 'no details'})" if known else ""
 
 
 class ConfigError(ValueError):
@@ -36,17 +43,21 @@ def require(condition: bool, message: str) -> None:
         raise ConfigError(message)
 
 
+def _is_number(value: Any) -> bool:
+    """Whether it is a number of usable size; NaN, infinity and what no float holds are none."""
+    return isinstance(value, int | float) and not isinstance(value, bool) and abs(value) < 2**63
+
+
 def require_number(name: str, value: Any) -> int | float:
     """``value`` if it is a number of usable size, no NaN and no infinity; else ``ConfigError``."""
-    fits = isinstance(value, int | float) and not isinstance(value, bool) and abs(value) < 2**63
-    require(fits, f"{name} is {short(value)}; it must be a number")
+    require(_is_number(value), f"{name} is {short(value)}; it must be a number")
     return value
 
 
 def require_whole(name: str, value: Any) -> int:
     """``value`` as an integer if it is a whole number of usable size; else ``ConfigError``."""
-    fits = isinstance(value, int | float) and not isinstance(value, bool) and abs(value) < 2**63
-    require(fits and int(value) == value, f"{name} is {short(value)}; it must be a whole number")
+    fits = _is_number(value) and int(value) == value
+    require(fits, f"{name} is {short(value)}; it must be a whole number")
     return int(value)
 
 
@@ -90,8 +101,7 @@ def _from_json(name: str, hint: Any, value: Any) -> Any:
     if hint in _SCALARS:
         kinds, wanted = _SCALARS[hint]
         fits = isinstance(value, kinds) and (hint is bool or not isinstance(value, bool))
-        if fits and hint is float:
-            fits = abs(value) < 2**63  # not so for NaN, infinity, and what no float holds
+        fits = fits and (hint is not float or _is_number(value))
         require(fits, f"{name} is {short(value)}; it must be {wanted}")
         return hint(value)
     return value

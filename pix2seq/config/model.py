@@ -18,6 +18,17 @@ _LARGEST_TABLE = 1 << 20
 """Far above every known model: a file that claims more is damaged, or means harm."""
 
 
+def _check_image_size(size: tuple[int, ...]) -> None:
+    require(
+        len(size) == 2 and 1 <= min(size),
+        f"image_size is {short(size)}; it must be (height, width) in pixels",
+    )
+    require(
+        max(size) <= _LARGEST_SIDE,
+        f"image_size is {short(size)}; use {_LARGEST_SIDE} pixels or fewer per side",
+    )
+
+
 @dataclass(frozen=True)
 class PreprocessConfig(Config):
     """How an image becomes the model's input.
@@ -41,14 +52,7 @@ class PreprocessConfig(Config):
 
     def __post_init__(self) -> None:
         one_of("fit", self.fit, Fit)
-        require(
-            len(self.image_size) == 2 and 1 <= min(self.image_size),
-            f"image_size is {short(self.image_size)}; it must be (height, width) in pixels",
-        )
-        require(
-            max(self.image_size) <= _LARGEST_SIDE,
-            f"image_size is {short(self.image_size)}; use {_LARGEST_SIDE} pixels or fewer per side",
-        )
+        _check_image_size(self.image_size)
         require(len(self.mean) == len(self.std) == 3, "mean and std need three values each")
         require(min(self.std) > 0, f"std is {self.std}; it must be positive")
 
@@ -201,14 +205,7 @@ class ModelConfig(Config):
     def __post_init__(self) -> None:
         one_of("bridge", self.bridge, BridgeKind)
         one_of("decoder_positions", self.decoder_positions, PositionKind)
-        require(
-            len(self.image_size) == 2 and 1 <= min(self.image_size),
-            f"image_size is {short(self.image_size)}; it must be (height, width) in pixels",
-        )
-        require(
-            max(self.image_size) <= _LARGEST_SIDE,
-            f"image_size is {short(self.image_size)}; use {_LARGEST_SIDE} pixels or fewer per side",
-        )
+        _check_image_size(self.image_size)
         for name, least in (("vocab_size", 2), ("max_tokens", 1)):
             value = getattr(self, name)
             require(value >= least, f"{name} is {short(value)}; need at least {least}")

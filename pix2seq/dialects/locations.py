@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import re
+from abc import abstractmethod
 from collections.abc import Sequence
 
 from pix2seq.dialects.base import (
@@ -39,17 +40,17 @@ class LocationTokens(Dialect):
     def cost(self, thing: Thing, size: tuple[int, int]) -> Cost:
         return Cost(place=4)
 
+    @abstractmethod
     def quantize(self, value: float) -> int:
         """A share of the image to its bin."""
-        raise NotImplementedError
 
+    @abstractmethod
     def dequantize(self, bin_: int) -> float:
         """A bin to a share of the image."""
-        raise NotImplementedError
 
+    @abstractmethod
     def order(self, box: Sequence[float]) -> tuple[float, float, float, float]:
         """``xyxy`` to the order that is written, and back."""
-        raise NotImplementedError
 
     def _tokens(self, thing: Thing, size: tuple[int, int]) -> str:
         places = self.order(relative(thing.box, size))

@@ -110,6 +110,11 @@ def averages(scores: CocoScores, weights: np.ndarray) -> dict[str, np.ndarray]:
     }
 
 
+def shares(part: np.ndarray, whole: np.ndarray) -> np.ndarray:
+    """``part`` of ``whole`` in every set of images, (B,); NaN of nothing."""
+    return np.where(whole > 0, part / np.maximum(whole, 1), np.nan)
+
+
 def interval(values: np.ndarray, level: float = 0.95) -> tuple[float, float]:
     """The middle of what was drawn, NaN left out."""
     tail = 50 * (1 - level)

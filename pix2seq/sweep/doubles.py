@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 
 from pix2seq.detections import Detections
-from pix2seq.evaluate.bootstrap import interval, resample
+from pix2seq.evaluate.bootstrap import interval, resample, shares
 from pix2seq.evaluate.quality import count_duplicates
 from pix2seq.reading import DOUBLE_IOU
 from pix2seq.sweep.bench import Bench, Tried, try_settings
@@ -54,8 +54,7 @@ class Doubles:
 
     def shares(self, weights: np.ndarray) -> np.ndarray:
         """The share in every set of images that ``weights`` (B, I) describes, (B,)."""
-        shown = weights @ self.shown
-        return np.where(shown > 0, (weights @ self.doubles) / np.maximum(shown, 1), np.nan)
+        return shares(weights @ self.doubles, weights @ self.shown)
 
 
 def count_doubles(bench: Bench) -> Iterator[Doubles]:

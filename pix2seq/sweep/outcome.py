@@ -8,7 +8,8 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from pix2seq.evaluate import CocoScores, score
-from pix2seq.evaluate.bootstrap import averages, resample
+from pix2seq.evaluate.bootstrap import averages, resample, shares
+from pix2seq.evaluate.quality import judged
 from pix2seq.sweep.bench import Bench, Progress, Tried, try_settings
 from pix2seq.sweep.calibration import Trust, calibrate
 from pix2seq.sweep.plan import Setting
@@ -34,12 +35,8 @@ class Curve:
     @classmethod
     def of(cls, scores: CocoScores) -> Curve:
         """Read the curve off COCO's matches."""
-        tables = [scores.table(label) for label in scores.labels]
-        objects = sum(int(table.objects.sum()) for table in tables)
-        kept = [~table.ignored[0] for table in tables]
-        none = [np.zeros(0)]
-        value = np.concatenate(none + [t.scores[k] for t, k in zip(tables, kept, strict=True)])
-        right = np.concatenate(none + [t.hit[0][k] for t, k in zip(tables, kept, strict=True)])
+        value, right, _ = judged(scores)
+        objects = sum(int(scores.table(label).objects.sum()) for label in scores.labels)
         order = np.argsort(-value, kind="stable")
         hits = np.cumsum(right[order])
         rank = np.arange(1, len(order) + 1)
@@ -143,10 +140,6 @@ def _draws(scores: CocoScores, threshold: float) -> dict[str, np.ndarray]:
         objects += table.objects
     return {
         **averages(scores, weights),
-        "precision": _shares(weights @ right, weights @ shown),
-        "recall": _shares(weights @ right, weights @ objects),
+        "precision": shares(weights @ right, weights @ shown),
+        "recall": shares(weights @ right, weights @ objects),
     }
-
-
-def _shares(part: np.ndarray, whole: np.ndarray) -> np.ndarray:
-    return np.where(whole > 0, part / np.maximum(whole, 1), np.nan)

@@ -52,10 +52,9 @@ def plan_table(predictor: Predictor, base: SamplingOptions | None = None) -> lis
 def run_table(bench: Bench, settings: Sequence[Setting]) -> Iterator[tuple[Setting, EvalResult]]:
     """Evaluate settings in turn, each exactly as ``evaluate`` does; equal options only once."""
     known: dict[SamplingOptions, EvalResult] = {}
-    first = {setting.options: setting for setting in reversed(settings)}
-    different = [setting for setting in settings if first[setting.options] is setting]
+    different = list({setting.options: setting for setting in settings}.values())
     tries = (event for event in try_settings(bench, different) if isinstance(event, Tried))
-    for setting in settings:
+    for setting in settings:  # both in the order in which options come first
         if setting.options not in known:
             tried = next(tries)
             known[setting.options] = EvalResult.of(

@@ -28,6 +28,7 @@ from pix2seq.categories import COCO_80
 from pix2seq.config import ConfigError
 from pix2seq.examples import scene_sample
 from pix2seq.ui.fork.memory import said
+from pix2seq.ui.visit.questions import whole_in
 from pix2seq.ui.visit.runs import Run
 
 CHIPS = 10
@@ -41,7 +42,7 @@ def rounds(run: Run, question: dict) -> dict:
     tokenizer = run.predictor.tokenizer
     named = len(said(run))  # writes a recording's tokens again
     played = run.steps[:named] or run.steps
-    indices = pick_rounds([step.slot for step in played], _whole(question, "seed"))
+    indices = pick_rounds([step.slot for step in played], whole_in(question, "seed"))
     if not indices:
         raise ConfigError("this sentence has no token to bet on")
     names = [
@@ -58,7 +59,7 @@ def rounds(run: Run, question: dict) -> dict:
 def price(run: Run, question: dict) -> dict:
     """What a bet on token ``index`` costs: ``{"bell": {"place", "width"}}`` in bins, or
     ``{"chips": {position: count}}`` on the names."""
-    step = run.restore().step_at(_whole(question, "index"))
+    step = run.restore().step_at(whole_in(question, "index"))
     tokenizer = run.predictor.tokenizer
     model, ids = model_bet(step.logits, tokenizer, step.index)
     if step.token_id not in ids:
@@ -93,7 +94,7 @@ def result(run: Run, question: dict) -> dict:
         for one in played[:20]
     ]
     title = f"You are the decoder, {run.picture.name}"
-    return {"text": game_text(title, _whole(question, "seed"), scores)}
+    return {"text": game_text(title, whole_in(question, "seed"), scores)}
 
 
 # ---- inside ---------------------------------------------------------------------------------
@@ -160,10 +161,3 @@ def _class_place(run: Run) -> int:
 
 def _probabilities(logs: Tensor) -> list[float]:
     return [round(p, 6) for p in logs.exp().tolist()]
-
-
-def _whole(question: dict, name: str) -> int:
-    value = question.get(name)
-    if type(value) is not int:
-        raise ConfigError(f"{name} is {value!r}; it must be a whole number")
-    return value

@@ -6,18 +6,15 @@ is put off is no part of what the model remembers having said.
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 
 import torch
 
 from pix2seq.boxes import box_iou, clip_boxes
-from pix2seq.config import ConfigError
 from pix2seq.repetition import Answer, blank, returns, split_objects, try_object
-from pix2seq.resources import ASSETS
+from pix2seq.ui.visit.evidence import load_doubles
+from pix2seq.ui.visit.questions import whole_in
 from pix2seq.ui.visit.runs import Run
-
-FIGURE = ASSETS / "lab" / "mini-doubles.json"
 
 
 def said(run: Run) -> list[int]:
@@ -33,7 +30,7 @@ def trial(run: Run, question: dict) -> dict:
     """What the model calls object ``object`` behind 0, 1, ... objects of the sentence, as it is
     (``said``) and without that object (``unsaid``)."""
     encoding = run.picture.encoded_by(run.predictor)
-    found = try_object(run.predictor, encoding, said(run), _number(question))
+    found = try_object(run.predictor, encoding, said(run), whole_in(question, "object"))
     return {
         "object": found.object,
         "name": run.predictor.categories.name(found.label),
@@ -48,7 +45,7 @@ def trial(run: Run, question: dict) -> dict:
 def blanked(run: Run, question: dict) -> dict:
     """Take object ``object`` out of the sentence, and let the model go on behind the others with
     the likeliest tokens: what it writes, and which of it is the object again."""
-    number = _number(question)
+    number = whole_in(question, "object")
     predictor, ids = run.predictor, said(run)
     encoding = run.picture.encoded_by(predictor)
     written = blank(predictor, encoding, ids, [number], run.options.replace(temperature=0.0))[0]
@@ -73,26 +70,15 @@ def blanked(run: Run, question: dict) -> dict:
     }
 
 
-def figure(path: Path = FIGURE) -> dict | None:
-    """How often it happens over labelled pictures (``benchmarks/mini/repetition.py``)."""
-    try:
-        data = json.loads(path.read_text(encoding="utf-8"))
-        return {
-            kind: {"images": data[kind]["images"], "right": data[kind]["right"]}
-            for kind in ("photos", "scenes")
-        }
-    except (OSError, ValueError, KeyError, TypeError):
-        return None
+def figure(folder: Path | None = None) -> dict | None:
+    """How often it happens over labelled pictures with ``mini``; ``None`` if nobody measured it."""
+    measured = load_doubles("mini", folder)
+    return measured and {
+        kind: {"images": one["images"], "right": one["right"]} for kind, one in measured.items()
+    }
 
 
 # ---- inside ---------------------------------------------------------------------------------
-
-
-def _number(question: dict) -> int:
-    number = question.get("object")
-    if type(number) is not int:
-        raise ConfigError(f"object is {number!r}; it must be a number of the sentence")
-    return number
 
 
 def _in_words(run: Run, answer: Answer | None) -> dict | None:

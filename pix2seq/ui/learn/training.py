@@ -16,8 +16,9 @@ import torch
 from pix2seq import files
 from pix2seq.checkpoints import weights_checksum
 from pix2seq.predictor import ImageEncoding, Predictor
-from pix2seq.ui.visit.evidence import FOLDER
+from pix2seq.ui.visit.evidence import load_recording, recording_path
 
+_KIND = "training"
 _POINTS = 40  # of each run's curve
 
 
@@ -50,11 +51,8 @@ def load_training(name: str, folder: Path | None = None) -> list[dict] | None:
     """The runs that made a checkpoint, first to last, if recorded for its present weights:
     ``name`` and ``curve``, rows of (step counted from the first run's start, coordinate loss, class
     loss) in nats per token."""
-    path = _path(name, folder)
-    if not path.is_file():
-        return None
-    recording = json.loads(path.read_text(encoding="utf-8"))
-    return recording["runs"] if recording["weights"] == weights_checksum(name) != "" else None
+    recording = load_recording(name, folder, _KIND)
+    return None if recording is None else recording["runs"]
 
 
 def training_record(checksum: str, runs: Sequence[tuple[str, Sequence[dict]]]) -> dict:
@@ -76,10 +74,6 @@ def _point(rows: Sequence[dict], start: int) -> list[float]:
     return [start + rows[-1]["step"], mean("coord_loss"), mean("class_loss")]
 
 
-def _path(name: str, folder: Path | None) -> Path:
-    return (folder or FOLDER) / f"{Path(name).name}-training.json"
-
-
 def main(paths: Sequence[str]) -> int:
     """Record how the bundled checkpoint was trained."""
     runs = [
@@ -87,7 +81,7 @@ def main(paths: Sequence[str]) -> int:
         for path in paths
     ]
     text = json.dumps(training_record(weights_checksum("mini"), runs), separators=(",", ":"))
-    files.write_text(_path("mini", None), text + "\n")
+    files.write_text(recording_path("mini", kind=_KIND), text + "\n")
     return 0
 
 

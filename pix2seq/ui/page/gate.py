@@ -30,7 +30,9 @@ _DOORS = (
 )
 """How the paths begin that are served; the page itself is at ``/``."""
 
-_JOINS = ("/queue/join", "/call/", "/run/", "/api/")  # begin something that may take a while
+_JOINS = tuple(f"{_API}/{name}" for name in ("queue/join", "call/", "run/", "api/"))
+"""What begins something that may take a while."""
+
 _WORDLESS = b'{"error":null}'  # where a message has too few inputs, or asks for no function
 _FULL = (errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EFBIG)
 _AROUND = 64 << 10  # bytes of an upload that are not the file
@@ -131,7 +133,7 @@ class Gate:
             said = f"{short(address)} is a web address; upload the picture instead"
             await _refuse(send, 400, said)
             return
-        if path.startswith(tuple(_API + join for join in _JOINS)):
+        if path.startswith(_JOINS):
             session = message.get("session_hash") if isinstance(message, dict) else None
             if full := self.full(scope["app"].get_blocks()._queue, session):
                 await _refuse(send, 429, full)

@@ -25,24 +25,14 @@ _DIGITS = 4
 _SCALE = 10**_DIGITS
 
 
-def recording_path(name: str, folder: Path | None = None) -> Path:
-    return (folder or FOLDER) / f"{Path(name).name}.json"
+def recording_path(name: str, folder: Path | None = None, kind: str = "") -> Path:
+    """Where what was measured with a checkpoint is kept; ``kind`` names what is no sweep."""
+    return (folder or FOLDER) / f"{Path(name).name}{kind and f'-{kind}'}.json"
 
 
-def load_recording(name: str, folder: Path | None = None) -> dict | None:
+def load_recording(name: str, folder: Path | None = None, kind: str = "") -> dict | None:
     """The recording of a checkpoint; ``None`` if there is none for its present weights."""
-    return _load(recording_path(name, folder), name)
-
-
-def load_doubles(name: str, folder: Path | None = None) -> dict | None:
-    """How often a checkpoint shows an object twice, by kind of picture (``photos``, ``scenes``), as
-    ``benchmarks/mini/repetition.py`` measured it; ``None`` if nobody did with its present weights.
-    """
-    found = _load((folder or FOLDER) / f"{Path(name).name}-doubles.json", name)
-    return None if found is None else {kind: found[kind] for kind in ("photos", "scenes")}
-
-
-def _load(path: Path, name: str) -> dict | None:
+    path = recording_path(name, folder, kind)
     if not path.is_file():
         return None
     try:
@@ -51,6 +41,14 @@ def _load(path: Path, name: str) -> dict | None:
     except (OSError, ValueError, KeyError, TypeError):
         return None
     return recording if fits else None
+
+
+def load_doubles(name: str, folder: Path | None = None) -> dict | None:
+    """How often a checkpoint shows an object twice, by kind of picture (``photos``, ``scenes``), as
+    ``benchmarks/mini/repetition.py`` measured it; ``None`` if nobody did with its present weights.
+    """
+    found = load_recording(name, folder, "doubles")
+    return None if found is None else {kind: found[kind] for kind in ("photos", "scenes")}
 
 
 def recorded_outcomes(recording: dict, knob: str) -> list[Outcome]:

@@ -47,6 +47,14 @@ def server_function(method: Callable[[dict], dict], prefix: str = "") -> Callabl
     return answer
 
 
+def whole_in(question: dict, name: str) -> int:
+    """A question's whole number; raises ``ConfigError`` for anything else, also 1.0 and true."""
+    value = question.get(name)
+    if type(value) is not int:
+        raise ConfigError(f"{name} is {short(value)}; it must be a whole number")
+    return value
+
+
 def data_url(image: Image.Image, side: int) -> str:
     """A JPEG for the page, at most ``side`` pixels on its longer side."""
     shown = image.copy()

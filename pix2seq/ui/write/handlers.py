@@ -239,7 +239,7 @@ class Handlers:
         good = isinstance(score, (int, float)) and not isinstance(score, bool) and 0 <= score <= 1
         if not good:
             raise gr.Error(
-                f"score is {score!r}; it must be a number from 0 to 1", print_exception=False
+                f"score is {short(score)}; it must be a number from 0 to 1", print_exception=False
             )
         return float(score)
 

@@ -16,7 +16,7 @@ import threading
 import time
 from typing import Any
 
-from pix2seq import logs
+from pix2seq import allocator, logs
 from pix2seq.checkpoints.registry import default_name
 from pix2seq.config import ConfigError
 from pix2seq.hub import check_name
@@ -59,11 +59,12 @@ def serve(args: argparse.Namespace) -> None:
     if args.log_level not in logs.LEVELS:
         raise ConfigError(f"--log-level is {args.log_level!r}; use {', '.join(logs.LEVELS)}")
     os.environ.setdefault("GRADIO_ANALYTICS_ENABLED", "False")  # no request leaves the machine
+    allocator.use_few_arenas()  # before threads are started
     check_name(args.checkpoint)  # what is not here may come later, by download
     from pix2seq.device import pick_device
 
     pick_device(args.device)
-    from pix2seq.ui import add_health, build_demo, launch_options
+    from pix2seq.ui import add_health, build_demo, keep_house, launch_options
 
     logs.start(args.log_level)
     demo = build_demo(args.checkpoint, args.device)
@@ -81,6 +82,7 @@ def serve(args: argparse.Namespace) -> None:
             f"the app cannot listen on {where} ({error}); end what does, or choose another --port"
         ) from None
     add_health(app, demo.context)
+    keep_house(demo)
     logs.event("ready", url=url, checkpoint=args.checkpoint, version=version_text())
     _wait_for_the_end()
     _close(demo)

@@ -128,13 +128,22 @@ async def browse(who: int, url: str, until: float, tally: Tally, dice: random.Ra
         marker(who).save(buffer, "PNG")
         while time.monotonic() < until:
             session = uuid.uuid4().hex[:11]
+            here = asyncio.create_task(stay(web, session))
             try:
                 name = f"visitor-{who}.png"
                 sent = await web.post(f"{API}/upload", files={"files": (name, buffer.getvalue())})
                 await visit(who, web, page, sent.json()[0], session, tally, dice, written)
             except Exception as error:
                 tally.request(who, None, f"visitor {who}: {error!r:.200}")
+            here.cancel()
             await asyncio.sleep(dice.uniform(0.2, 2))
+
+
+async def stay(web: httpx.AsyncClient, session: str) -> None:
+    """A browser's sign of life: a connection that lasts as long as the page is open."""
+    async with web.stream("GET", f"{API}/heartbeat/{session}", timeout=None) as alive:
+        async for _ in alive.aiter_lines():
+            pass
 
 
 async def visit(who, web, page, path, session, tally, dice, written) -> None:
@@ -269,10 +278,12 @@ def crowd(url: str, visitors: int, seconds: float, folder: Path) -> Tally:
 
 
 @contextmanager
-def app_process(checkpoint: str, slow: float) -> Iterator[tuple[str, int]]:
-    """Serve; yields the address and the process's number."""
+def app_process(checkpoint: str, slow: float, uploads: str) -> Iterator[tuple[str, int]]:
+    """Serve, with visitors' files in ``uploads``; yields the address and the process's number."""
     line = [sys.executable, "-m", "tests.crowd", "--serve", "--checkpoint", checkpoint]
-    process = subprocess.Popen([*line, "--slow", str(slow)], stdout=subprocess.PIPE, text=True)
+    line += ["--slow", str(slow)]
+    environment = os.environ | {"GRADIO_TEMP_DIR": uploads}
+    process = subprocess.Popen(line, stdout=subprocess.PIPE, text=True, env=environment)
     try:
         assert process.stdout is not None
         url = process.stdout.readline().strip()
@@ -287,7 +298,10 @@ def serve(checkpoint: str, slow: float) -> None:
     """The page over a checkpoint that takes ``slow`` seconds more to look at a picture."""
     os.environ["GRADIO_ANALYTICS_ENABLED"] = "False"
     import pix2seq
-    from pix2seq.ui import add_health, build_demo, launch_options
+    from pix2seq import allocator
+    from pix2seq.ui import add_health, build_demo, keep_house, launch_options
+
+    allocator.use_few_arenas()
 
     def load(name: str) -> pix2seq.Predictor:
         predictor = pix2seq.load(name)
@@ -305,6 +319,7 @@ def serve(checkpoint: str, slow: float) -> None:
         server_name="127.0.0.1", prevent_thread_lock=True, quiet=True, **launch_options()
     )
     add_health(app, demo.context)
+    keep_house(demo)
     print(url, flush=True)
     threading.Event().wait()
 
@@ -321,6 +336,9 @@ def main() -> None:
     parser.add_argument("--minutes", type=float, default=5)
     parser.add_argument("--checkpoint", default="mini")
     parser.add_argument("--slow", type=float, default=0.0, help="seconds more per picture")
+    parser.add_argument(
+        "--after", type=float, default=30, help="seconds until memory is read again"
+    )
     parser.add_argument("--serve", action="store_true", help=argparse.SUPPRESS)
     args = parser.parse_args()
     if args.serve:
@@ -328,7 +346,11 @@ def main() -> None:
         return
     import tempfile
 
-    with app_process(args.checkpoint, args.slow) as (url, pid), tempfile.TemporaryDirectory() as at:
+    with (
+        tempfile.TemporaryDirectory() as uploads,
+        tempfile.TemporaryDirectory() as at,
+        app_process(args.checkpoint, args.slow, uploads) as (url, pid),
+    ):
         crowd(url, 2, 5, Path(at))  # what is loaded once, is loaded now
         base, peak, over = memory_mb(pid), [0.0], threading.Event()
 
@@ -339,13 +361,15 @@ def main() -> None:
         threading.Thread(target=watch, daemon=True).start()
         tally = crowd(url, args.visitors, 60 * args.minutes, Path(at))
         over.set()
-        time.sleep(3)
+        time.sleep(args.after)
+        files = sum(file.is_file() for file in Path(uploads).rglob("*"))
         writing = httpx.get(f"{url}healthz").json()["writing"]
         print(f"{args.visitors} visitors, {args.minutes:g} min, {args.checkpoint}: {tally.row()}")
         print(
             f"memory: {base:.0f} MB before, {peak[0]:.0f} MB at most, {memory_mb(pid):.0f} MB "
-            f"after; {len(tally.finished_by)} visitors got answers; still writing: {writing}"
+            f"{args.after:g} s after; {files} files of theirs on disk"
         )
+        print(f"{len(tally.finished_by)} visitors got answers; still writing: {writing}")
         for error in tally.errors[:8]:
             print("  ", error)
 

@@ -26,6 +26,7 @@ ORDER = [
     "files",
     "device",
     "processes",
+    "allocator",
     "detections",
     "images",
     "transforms",

@@ -7,15 +7,21 @@ predictor's stream and write a text record; the browser draws it. Nothing here c
 
 from __future__ import annotations
 
+from importlib import import_module
 from typing import Any
 
-__all__ = ["add_health", "build_demo", "launch_options"]
+_PLACES = {
+    "add_health": "health",
+    "build_demo": "demo",
+    "keep_house": "upkeep",
+    "launch_options": "demo",
+}
+
+__all__ = [*_PLACES]
 
 
 def __getattr__(name: str) -> Any:
     # Imported on first use: the makers of recordings need no page.
     if name not in __all__:
         raise AttributeError(f"module 'pix2seq.ui' has no attribute {name!r}")
-    from pix2seq.ui.page import demo, health
-
-    return getattr(health if name == "add_health" else demo, name)
+    return getattr(import_module(f"pix2seq.ui.page.{_PLACES[name]}"), name)

@@ -79,7 +79,7 @@ class CompareHandlers:
         session, sessions = session_of(request), self.context.sessions
         sessions.begin(session, a)
         for run in (a, b):
-            self.context.runs.add(run)
+            self.context.keep(run, session)
         try:
             yield from write_both(a, b, delay=lambda: sessions.delay(session))
         finally:

@@ -44,14 +44,16 @@ def three_ways(subject: Subject, question: dict) -> list[tuple[str, SamplingOpti
     return [(name, predictor.resolve(options)) for name, options in ways.items()]
 
 
-def write_three(context: AppContext, subject: Subject, question: dict) -> Iterator[str]:
+def write_three(
+    context: AppContext, subject: Subject, question: dict, session: str
+) -> Iterator[str]:
     """Three sentences in turn, a few tokens per flush; each becomes a run that can be read."""
     predictor = subject.needs_model()
     runs = [
         Run(subject.picture, predictor, options) for _, options in three_ways(subject, question)
     ]
     for run in runs:
-        context.runs.add(run)
+        context.keep(run, session)
     encoding = subject.picture.encoded_by(predictor)
     streams = [predictor.stream(encoding, run.options) for run in runs]
     # While it is written every box is shown, noise too; filters come at the end.

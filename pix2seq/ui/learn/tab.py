@@ -19,7 +19,7 @@ from pix2seq.ui.learn.subject import Subject, page_boxes, read_subject
 from pix2seq.ui.learn.views import line
 from pix2seq.ui.visit.context import MODEL_QUEUE, AppContext
 from pix2seq.ui.visit.runs import new_id
-from pix2seq.ui.visit.visitor import said
+from pix2seq.ui.visit.visitor import said, session_of
 
 _TEMPLATE = '<div class="p2s p2s-learn" data-learn></div>'
 
@@ -45,8 +45,8 @@ def build_learn_tab(context: AppContext) -> None:
 
     build_machine()
 
-    def write(event: gr.EventData):
-        yield from write_lines(context, said(event._data))
+    def write(event: gr.EventData, request: gr.Request):
+        yield from write_lines(context, said(event._data), session_of(request))
 
     learn.learn_write(
         write,
@@ -66,7 +66,7 @@ def build_learn_tab(context: AppContext) -> None:
         )
 
 
-def write_lines(context: AppContext, question: dict) -> Iterator[str]:
+def write_lines(context: AppContext, question: dict, session: str = "") -> Iterator[str]:
     """Let the model write, and yield the growing text that the page follows.
 
     ``question["ask"]`` is ``boxes`` (one sentence with the checkpoint's own settings, read as boxes
@@ -79,7 +79,7 @@ def write_lines(context: AppContext, question: dict) -> Iterator[str]:
         if question.get("ask") == "boxes":
             text += line("boxes", boxes=_detect(subject))
         else:
-            for lines in write_three(context, subject, question):
+            for lines in write_three(context, subject, question, session):
                 text += lines
                 yield text
         text += line("end")

@@ -106,6 +106,7 @@ def launch_options() -> dict:
         "css": assets.style(),
         "head": assets.head(),
         "app_kwargs": {"middleware": [Middleware(Gate, limits)]},
+        "state_session_capacity": limits.tabs,
         "max_file_size": limits.upload_mb << 20,
         "max_threads": limits.at_once + _THREADS,
         "ssr_mode": False,

@@ -10,6 +10,8 @@ import atexit
 import os
 import shutil
 import tempfile
+from collections.abc import Iterable
+from contextlib import suppress
 from functools import cache
 from pathlib import Path
 
@@ -28,6 +30,15 @@ def own_uploads() -> Path:
     os.environ[FOLDER_VARIABLE] = str(folder)
     atexit.register(forget_uploads)
     return folder
+
+
+def drop_uploads(files: Iterable[Path]) -> None:
+    """Delete some of what visitors have sent; other files are left alone."""
+    for file in files:
+        if file.resolve().is_relative_to(own_uploads()):
+            with suppress(OSError):  # its folder, of files with one content, goes with the last
+                file.unlink(missing_ok=True)
+                file.parent.rmdir()
 
 
 def forget_uploads() -> None:

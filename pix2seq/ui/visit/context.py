@@ -7,6 +7,7 @@ share, filled in by the *Write* tab, which is built first.
 from __future__ import annotations
 
 import hashlib
+import time
 from dataclasses import dataclass, field
 from pathlib import Path
 from threading import Semaphore
@@ -104,7 +105,7 @@ class AppContext:
         picture = self.pictures.find(key)
         if picture is None:
             with self.decoding:
-                picture = Picture(load_image(path, called(name)), name=name)
+                picture = Picture(load_image(path, called(name)), name=name, file=Path(path))
             self.pictures.add(picture, key)
             self.pictures.add(picture)
         return picture
@@ -112,6 +113,24 @@ class AppContext:
     def picture(self, path: str | None, example: str | None) -> Picture:
         """What is on the stage of *Write*: an example by its name, else the uploaded file."""
         return self.example_picture(example) if example else self.picture_of(path)
+
+    def keep(self, run: Run, session: str) -> Run:
+        """Remember a run, for a visitor who may ask about it as long as they are here."""
+        self.runs.add(run)
+        self.sessions.own(session, run)
+        return run
+
+    def forget(self) -> list[Path]:
+        """Let go of what nobody has used for ``limits.kept_seconds`` and nobody here has written.
+
+        Returns the files of pictures that are gone.
+        """
+        before = time.monotonic() - self.limits.kept_seconds
+        theirs = self.sessions.owned(self.runs)
+        self.runs.forget(before, lambda run: run.id in theirs)
+        shown = {run.picture for run in self.runs.items()}
+        gone = self.pictures.forget(before, lambda picture: picture in shown)
+        return [picture.file for picture in gone if picture.file is not None]
 
     def predictor(self, name: object) -> Predictor:
         """The checkpoint of the menu with that name, loaded if need be.

@@ -16,6 +16,8 @@ _VARIABLES = {
     "waiting": "PIX2SEQ_MAX_WAITING",
     "per_visitor": "PIX2SEQ_MAX_PER_VISITOR",
     "kept_mb": "PIX2SEQ_MAX_KEPT_MB",
+    "kept_seconds": "PIX2SEQ_MAX_KEPT_SECONDS",
+    "tabs": "PIX2SEQ_MAX_TABS",
     "upload_mb": "PIX2SEQ_MAX_UPLOAD_MB",
     "message_mb": "PIX2SEQ_MAX_MESSAGE_MB",
 }
@@ -30,6 +32,8 @@ class Limits:
         waiting: requests that wait for that, of all.
         per_visitor: requests of one browser tab or program that wait or are worked on.
         kept_mb: megabytes of pictures and sentences that are kept for questions and edits.
+        kept_seconds: how long what nobody uses is kept once its visitor has left.
+        tabs: browser tabs and programs whose state is kept; the one that was quiet longest goes.
         upload_mb: megabytes of one picture's file.
         message_mb: megabytes of anything else that is sent.
     """
@@ -38,6 +42,8 @@ class Limits:
     waiting: int = 200
     per_visitor: int = 8
     kept_mb: int = 1024
+    kept_seconds: int = 600
+    tabs: int = 400
     upload_mb: int = 32
     message_mb: int = 4
 

@@ -7,10 +7,13 @@ key, so one visitor cannot reach another's picture.
 
 from __future__ import annotations
 
+import time
 import uuid
 from collections import OrderedDict
+from collections.abc import Callable, Container
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
+from pathlib import Path
 from threading import Event, Lock
 from typing import Generic, TypeVar
 
@@ -38,12 +41,16 @@ class Picture:
         image: RGB, the pixels that detections refer to.
         example: the example's name if it is one of ours (only these can be linked to).
         name: what code calls it: the file that was uploaded, or ``example:<name>``.
+        file: where the upload lies, if it is one.
+        used: when somebody last needed it, by the clock of ``time.monotonic``.
     """
 
     image: Image.Image
     example: str | None = None
     name: str = "image.png"
+    file: Path | None = None
     id: str = field(default_factory=new_id)
+    used: float = field(default_factory=time.monotonic)
     encodings: dict[str, ImageEncoding] = field(default_factory=dict)
 
     def holdings(self) -> dict[int, int]:
@@ -78,6 +85,7 @@ class Run:
         writing: a writer is at it right now.
         seconds: time that sampling took, waiting left out.
         recorded_ids: what a recording wrote; ``restore`` writes the same tokens again.
+        used: as a picture's.
     """
 
     picture: Picture
@@ -95,6 +103,7 @@ class Run:
     writing: bool = False
     seconds: float = 0.0
     recorded_ids: tuple[int, ...] = ()
+    used: float = field(default_factory=time.monotonic)
 
     def holdings(self) -> dict[int, int]:
         """As ``Picture.holdings``; every step keeps its logits."""
@@ -176,9 +185,11 @@ class Store(Generic[Item]):
 
     def find(self, key: str) -> Item | None:
         with self._lock:
-            if key in self._items:
+            item = self._items.get(key)
+            if item is not None:
                 self._items.move_to_end(key)
-            return self._items.get(key)
+                item.used = time.monotonic()
+            return item
 
     def get(self, key: object) -> Item:
         """Raises ``ConfigError`` when the id is unknown or has been forgotten."""
@@ -187,12 +198,32 @@ class Store(Generic[Item]):
             raise ConfigError(f"this {self._noun} is no longer kept on the server; press Run again")
         return item
 
+    def items(self) -> list[Item]:
+        """Everything that is kept, each once."""
+        with self._lock:
+            return list({id(item): item for item in self._items.values()}.values())
+
+    def forget(self, before: float, needed: Callable[[Item], bool]) -> list[Item]:
+        """Let go of what was last used ``before`` then and is not ``needed``, and return it."""
+        with self._lock:
+            gone = {
+                key: item
+                for key, item in self._items.items()
+                if item.used < before and not needed(item)
+            }
+            for key in gone:
+                del self._items[key]
+        return list({id(item): item for item in gone.values()}.values())
+
+    def __contains__(self, key: object) -> bool:
+        return key in self._items
+
     def __len__(self) -> int:
         return len(self._items)
 
 
 class Sessions:
-    """Who is writing what: one active run and one pace per browser tab.
+    """Who is here and writes what: one active run and one pace per browser tab, and its sentences.
 
     Args:
         pace: tokens per second for tabs that have not chosen any; 0 is as fast as possible.
@@ -202,6 +233,7 @@ class Sessions:
         self._usual_pace = pace
         self._active: OrderedDict[str, Run] = OrderedDict()
         self._pace: OrderedDict[str, float] = OrderedDict()
+        self._wrote: OrderedDict[str, set[str]] = OrderedDict()
         self._capacity = capacity
         self._lock = Lock()
 
@@ -214,6 +246,21 @@ class Sessions:
         if before is not None and before is not run:
             before.cancelled.set()
 
+    def own(self, session: str, run: Run) -> None:
+        """Note that ``run`` is the session's, as long as its visitor is here."""
+        if session:
+            with self._lock:
+                self._wrote.setdefault(session, set()).add(run.id)
+                self._wrote.move_to_end(session)
+                self._trim(self._wrote)
+
+    def owned(self, kept: Container[str]) -> set[str]:
+        """Which of the ``kept`` runs belong to somebody who is here; others are noted no longer."""
+        with self._lock:
+            for session, runs in self._wrote.items():
+                self._wrote[session] = {run for run in runs if run in kept}
+            return set().union(*self._wrote.values())
+
     def end(self, session: str, run: Run) -> None:
         """A run is no longer written: nothing of it is kept here."""
         with self._lock:
@@ -224,8 +271,8 @@ class Sessions:
         """A visitor has closed the page: stop what is written for them, and forget them."""
         self.stop(session)
         with self._lock:
-            self._active.pop(session, None)
-            self._pace.pop(session, None)
+            for table in (self._active, self._pace, self._wrote):
+                table.pop(session, None)
 
     def stop(self, session: str) -> None:
         """Ask the session's active run to end after its current token."""

@@ -56,23 +56,29 @@ class Handlers:
         for the menu and as the loaded one, whether to run at once, and an update for every control.
         """
         query = dict(request.query_params) if request is not None else {}
+        session = session_of(request)
         usual = [gr.skip(), gr.skip(), "", *[gr.skip()] * len(NAMES)]
         if "ex" not in query:
             name = self.opening_example
-            return [self._play(name), self._widget_value(name), name, *usual]
+            return [self._play(name, session), self._widget_value(name), name, *usual]
         try:
             name = str(query["ex"])[:60]
             checkpoint = str(query.get("ckpt") or self.context.default_checkpoint)[:200]
             picture = self.context.example_picture(name)
             if _names_a_picture_only(query) and load_recording(picture.example):
-                return [self._play(name), self._widget_value(name), picture.example, *usual]
+                return [
+                    self._play(name, session),
+                    self._widget_value(name),
+                    picture.example,
+                    *usual,
+                ]
             predictor = self.context.predictor(checkpoint)
             wanted, notes = options_of_link(query, predictor)
             options = predictor.resolve(wanted)
         except ConfigError as error:
             toast(error)
             name = self.opening_example
-            return [self._play(name), self._widget_value(name), name, *usual]
+            return [self._play(name, session), self._widget_value(name), name, *usual]
         for note in notes:
             remark(note)
         return [
@@ -89,20 +95,20 @@ class Handlers:
         photos = {photo.name: str(photo.path) for photo in PHOTOS}
         return photos.get(name) or self.context.example_picture(name).image
 
-    def _play(self, name: str) -> str:
+    def _play(self, name: str, session: str) -> str:
         """The example's recording, or just its picture if it has none."""
         picture = self.context.example_picture(name)
         predictor = self.context.shelf.peek(self.context.default_checkpoint)
         run = recorded_run(picture, predictor) if predictor is not None else None
         if run is not None:
-            self.context.runs.add(run)
+            self.context.keep(run, session)
         text = recorded_text(picture, run.id if run else f"recorded-{picture.id}")
         return text or record.picture_line(picture, self.context.problem)
 
     def show_example(self, name: str, request: gr.Request) -> str:
         """Put an example on the stage; it plays if it was recorded."""
         self.context.sessions.stop(session_of(request))
-        return self._play(name)
+        return self._play(name, session_of(request))
 
     def compose_scene(self, seed: int, request: gr.Request) -> tuple[str, Image.Image, str]:
         """A new generated scene: its name, its picture for the widget, and the stage's record."""
@@ -207,7 +213,7 @@ class Handlers:
 
     def _write(self, run: Run, session: str, limit: int | None = None) -> Iterator[str]:
         sessions = self.context.sessions
-        self.context.runs.add(run)
+        self.context.keep(run, session)
         sessions.begin(session, run)
         try:
             yield from write(run, delay=lambda: sessions.delay(session), limit=limit)

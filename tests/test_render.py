@@ -279,15 +279,6 @@ class TestFigure:
         figure.savefig(tmp_path / "figure.png")
         assert Image.open(tmp_path / "figure.png").width > 500
 
-    def test_the_sides_of_a_box_have_the_colours_of_their_tokens(self):
-        found = Detections.of(
-            torch.tensor([[10.0, 20, 60, 70]]), torch.tensor([0]), torch.tensor([0.9])
-        )
-        lines = draw_detections(draw_picture(), found, Categories.contiguous(["dog"])).axes[0].lines
-        drawn = {line.get_color(): (*line.get_xdata(), *line.get_ydata()) for line in lines}
-        assert drawn[ROLE_COLORS["ymin"]] == (10, 60, 20, 20)
-        assert drawn[ROLE_COLORS["xmax"]] == (60, 60, 20, 70)
-
 
 def test_the_footer_says_argmax_at_temperature_zero():
     record = make_record(options=OPTIONS.replace(temperature=0.0))

@@ -10,7 +10,7 @@ from PIL import Image
 
 from pix2seq.categories import Categories
 from pix2seq.detections import Detections
-from pix2seq.render.palette import QUIET, ROLE_COLORS
+from pix2seq.render.palette import QUIET, ROLE_COLORS, class_color
 
 _INCHES = 9.0
 _DPI = 150
@@ -24,7 +24,7 @@ def draw_detections(
     categories: Categories,
     title: str | None = None,
 ) -> Figure:
-    """Draw boxes with labels and scores; each side has the colour of the token that wrote it.
+    """Draw boxes with labels and scores, each in its class's colour.
 
     Args:
         image: the photo that the boxes are in pixels of.
@@ -48,7 +48,9 @@ def draw_detections(
     axes.set_title(title or count, fontsize=9, color=QUIET, parse_math=False)
     for row, box in enumerate(detections.boxes.tolist()):
         is_noise = bool(detections.is_noise[row])
-        _draw_box(axes, box, is_noise)
+        name = categories.name(int(detections.labels[row]))
+        color = ROLE_COLORS["noise"] if is_noise else class_color(name)
+        _draw_box(axes, box, color, is_noise)
         axes.text(
             box[0],
             box[1],
@@ -60,7 +62,7 @@ def draw_detections(
             parse_math=False,
             clip_on=True,
             bbox={
-                "facecolor": ROLE_COLORS["noise" if is_noise else "class"],
+                "facecolor": color,
                 "edgecolor": "none",
                 "alpha": 0.92,
                 "pad": 1.5,
@@ -69,7 +71,7 @@ def draw_detections(
     return figure
 
 
-def _draw_box(axes, box: list[float], is_noise: bool) -> None:
+def _draw_box(axes, box: list[float], color: str, is_noise: bool) -> None:
     x0, y0, x1, y1 = box
     if is_noise:
         axes.add_patch(
@@ -80,22 +82,13 @@ def _draw_box(axes, box: list[float], is_noise: bool) -> None:
                 fill=False,
                 linestyle="--",
                 linewidth=1.5,
-                edgecolor=ROLE_COLORS["noise"],
+                edgecolor=color,
                 hatch="//",
                 alpha=0.7,
             )
         )
         return
-    axes.add_patch(
-        Rectangle(
-            (x0, y0), x1 - x0, y1 - y0, fill=False, linewidth=2.2 + _HALO, edgecolor="#FFFFFFA6"
+    for edge, width in (("#FFFFFFA6", 2.2 + _HALO), (color, 2.2)):
+        axes.add_patch(
+            Rectangle((x0, y0), x1 - x0, y1 - y0, fill=False, linewidth=width, edgecolor=edge)
         )
-    )
-    sides = {
-        "ymin": ((x0, x1), (y0, y0)),
-        "xmin": ((x0, x0), (y0, y1)),
-        "ymax": ((x0, x1), (y1, y1)),
-        "xmax": ((x1, x1), (y0, y1)),
-    }
-    for slot, (xs, ys) in sides.items():
-        axes.plot(xs, ys, color=ROLE_COLORS[slot], linewidth=2.2, solid_capstyle="projecting")

@@ -12,6 +12,7 @@ from collections.abc import Iterator
 import numpy as np
 from PIL import Image, ImageChops
 
+from pix2seq.render.layout import box_color
 from pix2seq.render.palette import INK, PAPER, QUIET, ROLE_COLORS, rgb, wash
 from pix2seq.render.raster import Painter
 from pix2seq.render.record import RunRecord
@@ -98,12 +99,13 @@ def _frames(painter: Painter, token_ms: int, hold_ms: int) -> Iterator[tuple[Ima
 
 
 class _Palette:
-    """255 colours for all frames: paper and roles exactly, the rest learned from the last one."""
+    """255 colours for all frames: paper, roles, classes exactly, the rest learned from the last."""
 
     def __init__(self, painter: Painter) -> None:
         fixed = {rgb(PAPER), rgb(QUIET), rgb(INK)}
         for color in ROLE_COLORS.values():
             fixed |= {rgb(color), *(rgb(wash(color, strength / 4)) for strength in range(5))}
+        fixed |= {rgb(box_color(item) or QUIET) for item in painter.stage.objects}
         exact = sorted(fixed)
         free = _TRANSPARENT - len(exact)
         learned = painter.paint().quantize(free, method=Image.Quantize.MEDIANCUT)

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 
 from pix2seq.config import ConfigError
 from pix2seq.render.fields import RecordDetection, RecordToken
+from pix2seq.render.palette import ROLE_COLORS, class_color
 from pix2seq.render.record import RunRecord
 
 MARGIN = 16
@@ -205,6 +206,22 @@ class Stage:
             f"{len(self.record.tokens)} tokens, {_ENDINGS[self.record.ending]}, "
             f"{len(self.record.detections)} objects"
         )
+
+
+def box_color(item: StageObject) -> str | None:
+    """The colour of a finished box and its label; ``None`` while each side has its role's."""
+    if item.detection is None:
+        return None
+    return ROLE_COLORS["noise"] if item.is_noise else class_color(item.detection.name)
+
+
+def chip_color(token: RecordToken, item: StageObject | None) -> str:
+    """A chip's colour: of its role, of a written class its own; grey if it is left out."""
+    if token.slot != "class":
+        return ROLE_COLORS[token.slot]
+    if item is None or item.is_noise or item.detection is None:
+        return ROLE_COLORS["noise"]
+    return class_color(token.text)
 
 
 def chip_strength(token: RecordToken) -> float:

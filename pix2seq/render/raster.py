@@ -21,6 +21,8 @@ from pix2seq.render.layout import (
     Rect,
     Stage,
     StageObject,
+    box_color,
+    chip_color,
     chip_strength,
     chip_text,
     edges,
@@ -143,19 +145,21 @@ class _Layer:
         known = item.known(upto)
         named = any(t.slot == "class" for t in written)
         noise = named and item.is_noise
+        own = box_color(item) if named else None
         size = self.stage.record.image.width, self.stage.record.image.height
         for edge in edges(known, *size) if item.on_photo(upto) else ():
-            self.edge(edge, growth if edge.slot == newest.slot else 1.0, noise)
-        if named and item.detection is not None:
-            self.tag(item, noise)
+            self.edge(edge, growth if edge.slot == newest.slot else 1.0, own, noise)
+        if own is not None:
+            self.tag(item, own)
         self.row(item, written, growth)
 
-    def edge(self, edge: Edge, growth: float, noise: bool) -> None:
-        """One side of a box, drawn from its start; noise is grey and dashed."""
+    def edge(self, edge: Edge, growth: float, own: str | None, noise: bool) -> None:
+        """One side of a box, drawn from its start, in its role's colour until the box has its
+        ``own``; noise is dashed."""
         x0, y0 = self.stage.place(*edge.start)
         x1, y1 = self.stage.place(*edge.end)
         x1, y1 = x0 + (x1 - x0) * growth, y0 + (y1 - y0) * growth
-        color = rgb(ROLE_COLORS["noise" if noise else edge.slot])
+        color = rgb(own or ROLE_COLORS[edge.slot])
         self.line((x0, y0, x1, y1), (255, 255, 255, 170), _LINE + 2, dashed=False)
         self.line((x0, y0, x1, y1), (*color, 255), _LINE, dashed=noise)
 
@@ -184,11 +188,10 @@ class _Layer:
             ys = sorted((y0 + (y1 - y0) * a, y0 + (y1 - y0) * b))
             self.draw.rectangle((xs[0] - half, ys[0] - half, xs[1] + half, ys[1] + half), color)
 
-    def tag(self, item: StageObject, noise: bool) -> None:
+    def tag(self, item: StageObject, color: str) -> None:
         """The label of a reported object."""
         rect, text = self.tags[item.number]
-        color = rgb(ROLE_COLORS["noise" if noise else "class"])
-        self.box(rect, (*color, 235), None, 3)
+        self.box(rect, (*rgb(color), 235), None, 3)
         at = (rect.x + TAG_PADDING / 2, rect.y + TAG_HEIGHT / 2 + 0.5)
         self.text(at, text, "#FFFFFF", *_TAG_FONT, "lm", rect.width - TAG_PADDING)
 
@@ -199,23 +202,20 @@ class _Layer:
         for order, token in enumerate(written):
             rect = self.stage.chip(item.number, order)
             fresh = growth if token is written[-1] else 1.0
-            left_out = token.slot == "class" and item.detection is None
-            role = "noise" if left_out or (item.is_noise and token.slot == "class") else token.slot
-            strength = chip_strength(token)
-            self.chip(rect, chip_text(token), role, strength, fresh, token.forced)
+            color = chip_color(token, item)
+            self.chip(rect, chip_text(token), color, chip_strength(token), fresh, token.forced)
 
     def eos(self, token: RecordToken) -> None:
         """The end of the sentence, in a row of its own."""
         rect = self.stage.chip(len(self.stage.objects), 0)
-        self.chip(rect, token.text, "eos", chip_strength(token), 1.0, token.forced)
+        self.chip(rect, token.text, ROLE_COLORS["eos"], chip_strength(token), 1.0, token.forced)
 
     def chip(
-        self, rect: Rect, text: str, role: str, prob: float, fresh: float, forced: bool
+        self, rect: Rect, text: str, color: str, prob: float, fresh: float, forced: bool
     ) -> None:
-        """One token: colour is its role, fill strength its probability, a bar marks forced ones."""
-        color = rgb(ROLE_COLORS[role])
+        """One token: fill strength is its probability, a bar marks forced ones."""
         alpha = round(255 * fresh)
-        self.box(rect, (*rgb(wash(ROLE_COLORS[role], prob)), alpha), (*color, alpha), 5)
+        self.box(rect, (*rgb(wash(color, prob)), alpha), (*rgb(color), alpha), 5)
         if forced:
             bar = Rect(rect.x + 4, rect.y + rect.height - 3.5, rect.width - 8, 1.5)
             self.box(bar, (*rgb(INK), alpha), None, 1)

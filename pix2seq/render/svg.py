@@ -20,6 +20,8 @@ from pix2seq.render.layout import (
     Rect,
     Stage,
     StageObject,
+    box_color,
+    chip_color,
     chip_strength,
     chip_text,
     edges,
@@ -122,10 +124,11 @@ def _photo(stage: Stage, source: str | None) -> str:
 
 
 def _box(stage: Stage, item: StageObject, tag: tuple[Rect, str] | None) -> str:
-    """The sides that were written, each in its role's colour, and the label."""
+    """The sides that were written, each in its role's colour; once it is named, they and the label
+    in the class's."""
     known = item.known(len(stage.record.tokens))
-    grey = item.is_noise
-    dash = ' stroke-dasharray="7 7"' if grey else ""
+    own = box_color(item)
+    dash = ' stroke-dasharray="7 7"' if item.is_noise else ""
     score = f"{item.detection.score:.4f}" if item.detection else ""
     label = item.detection.name if item.detection else ""
     lines = [
@@ -136,20 +139,19 @@ def _box(stage: Stage, item: StageObject, tag: tuple[Rect, str] | None) -> str:
     for halo in (True, False):
         for edge in sides:
             (x0, y0), (x1, y1) = stage.place(*edge.start), stage.place(*edge.end)
-            color = ROLE_COLORS["noise" if grey else edge.slot]
+            color = own or ROLE_COLORS[edge.slot]
             style = (
                 'stroke="#FFF" stroke-opacity="0.65" stroke-width="4.4"'
                 if halo
                 else f'stroke="{color}"{dash}'
             )
             lines.append(f'<path d="M{x0:.2f} {y0:.2f}L{x1:.2f} {y1:.2f}" {style}/>')
-    if tag is not None:
-        lines.append(_tag(*tag, item.is_noise))
+    if tag is not None and own is not None:
+        lines.append(_tag(*tag, own))
     return "".join([*lines, "</g>"])
 
 
-def _tag(rect: Rect, text: str, noise: bool) -> str:
-    color = ROLE_COLORS["noise" if noise else "class"]
+def _tag(rect: Rect, text: str, color: str) -> str:
     most = int((rect.width - TAG_PADDING) // _ROOM_PER_LETTER)
     shown = text if len(text) <= most else text[: most - 1] + "…"
     return (
@@ -187,8 +189,7 @@ def _chip(
     stage: Stage, token: RecordToken, item: StageObject | None, position: int, order: int
 ) -> str:
     rect = stage.chip(position, order)
-    off = item is not None and token.slot == "class" and (item.is_noise or item.detection is None)
-    color = ROLE_COLORS["noise" if off else token.slot]
+    color = chip_color(token, item)
     fill = wash(color, chip_strength(token))
     text = chip_text(token)
     most = int((rect.width - 8) // _ROOM_PER_LETTER)

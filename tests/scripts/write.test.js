@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 
-import { classColour } from "#kit/hues.js";
+import { classColour, inHue } from "#kit/hues.js";
 import { labelAmong } from "#kit/labels.js";
 import { edgeText, placeText } from "#kit/units.js";
 import { Record } from "#visit/record.js";
@@ -68,10 +68,14 @@ test("a name among few boxes is whole and lies on none of them", () => {
   assert.ok(label.place.y + label.place.height <= 100);
 });
 
-test("classes of one vocabulary have colours of their own", () => {
-  const colours = new Set(Array.from({ length: 80 }, (_, label) => classColour(label)));
-  assert.equal(colours.size, 80);
-  assert.equal(classColour(7), classColour(7));
+test("a class's colour follows from its name; noise has none", () => {
+  assert.match(classColour("dog"), /^#[0-9A-F]{6}$/);
+  assert.notEqual(classColour("dog"), classColour("cat"));
+  assert.deepEqual(inHue("dog", { width: "1px" }), {
+    "data-class": "dog",
+    style: { width: "1px", "--class": classColour("dog") },
+  });
+  assert.deepEqual(inHue("noise"), { style: {} });
 });
 
 test("a scale holds its largest value, whatever that is", () => {

@@ -3,6 +3,7 @@
 
 import { DiscoveryCurve } from "#compare/curve.js";
 import { clear, h, partOf, set, svg } from "#kit/elements.js";
+import { inHue } from "#kit/hues.js";
 import { labelNode, labelPlace, labelsIn } from "#kit/labels.js";
 import { plural, probability } from "#kit/numbers.js";
 import { Photo } from "#kit/photo.js";
@@ -273,7 +274,7 @@ export class Samples {
         "data-cluster": found.number,
         "data-label": found.label,
         "data-count": found.count,
-        style: { "--share": share.toFixed(3) },
+        ...inHue(found.label, { "--share": share.toFixed(3) }),
         onmouseenter: () => this.hover(found.number),
         onmouseleave: () => this.hover(null),
       },

@@ -1,6 +1,7 @@
 // Ten chips to lay on class names, by pointer or keyboard. Whatever is kept back is spread over all.
 
 import { clear, h, set } from "#kit/elements.js";
+import { inHue } from "#kit/hues.js";
 import { plural, probability } from "#kit/numbers.js";
 
 export class Chips {
@@ -41,7 +42,7 @@ export class Chips {
     order.sort(([a], [b]) => a.localeCompare(b));
     clear(this.board).append(
       ...order.map(([name, place]) =>
-        h("button", { type: "button", class: "fork-name", "data-chip": place, onclick: () => this.lay(place, 1) }, name)
+        h("button", { type: "button", class: "fork-name", "data-chip": place, ...inHue(name), onclick: () => this.lay(place, 1) }, name)
       )
     );
     this.show();
@@ -117,7 +118,7 @@ export class Chips {
       const marks = [place === written ? "written" : "", place === truth ? "true" : ""].filter(Boolean).join(", ");
       return h(
         "li",
-        { "data-role": this.names[place] === "noise" ? "noise" : "class", class: place === written ? "written" : null },
+        { "data-role": this.names[place] === "noise" ? "noise" : "class", ...inHue(this.names[place]), class: place === written ? "written" : null },
         h("span", {}, this.names[place], marks ? h("small", {}, ` ${marks}`) : ""),
         h("i", { class: "model", style: { width: `${100 * model[place]}%` } }),
         h("i", { class: "you", style: { width: `${100 * you[place]}%` } }),

@@ -172,8 +172,8 @@ export class DialectsPanel {
     paper.clear();
     paper.alone(true);
     for (const [x0, y0, x1, y1, name] of this.objects()) {
-      paper.box([Number(x0), Number(y0), Number(x1), Number(y1)], reading ? "" : String(name), reading ? "faint" : "");
+      paper.box([Number(x0), Number(y0), Number(x1), Number(y1)], String(name), reading ? { text: "", look: "faint" } : {});
     }
-    for (const { box, label } of reading ? reading.things : []) paper.box(box, label || "no name", "pasted");
+    for (const { box, label } of reading ? reading.things : []) paper.box(box, label || "no name", { look: "pasted" });
   }
 }

@@ -60,7 +60,7 @@ export class Ghosts {
     const { xmin, ymin, xmax, ymax } = coordinatesOf(tokens);
     const name = tokens[SIZE - 1];
     if (name && xmax !== undefined && ymax !== undefined) {
-      this.dock.overlay?.box([xmin, ymin, xmax, ymax], name.text, name.label === null ? "noise" : "");
+      this.dock.overlay?.box([xmin, ymin, xmax, ymax], name.label === null ? "noise" : name.text);
     }
   }
 
@@ -82,7 +82,7 @@ export class Ghosts {
         paper.reach(go, { "data-way": way.id });
       } else if (token.slot === "class") {
         const { xmin, ymin, xmax, ymax } = known;
-        paper.box([xmin, ymin, xmax, ymax], text, "ghost");
+        paper.box([xmin, ymin, xmax, ymax], way.text, { text, look: "ghost" });
         paper.reach(go, { "data-way": way.id });
       }
     }

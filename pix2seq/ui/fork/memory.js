@@ -3,6 +3,7 @@
 
 import { on } from "#kit/bus.js";
 import { clear, h, set } from "#kit/elements.js";
+import { inHue } from "#kit/hues.js";
 import { nameOf } from "#kit/naming.js";
 import { percent, probability } from "#kit/numbers.js";
 import { glossary } from "#fork/card.js";
@@ -200,7 +201,7 @@ export class MemoryPanel {
     const chips = this.names().map((name, number) =>
       h(
         "span",
-        { class: `fork-word${number >= place ? " later" : ""}${number === trial.object ? " own" : ""}`, "data-role": name === "noise" ? "noise" : "class" },
+        { class: `fork-word${number >= place ? " later" : ""}${number === trial.object ? " own" : ""}`, "data-role": name === "noise" ? "noise" : "class", ...inHue(name) },
         `${number + 1} ${name}`
       )
     );
@@ -225,7 +226,7 @@ export class MemoryPanel {
       h("span", { class: `fork-word${number === trial.object ? " blanked" : ""}` }, `${number + 1} ${name}`)
     );
     const written = answer.written.map((/** @type {Blanked["written"][0]} */ one, /** @type {number} */ i) =>
-      h("span", { class: `fork-word new${i === answer.returned ? " own" : ""}`, "data-role": one.name === "noise" ? "noise" : "class" }, one.name)
+      h("span", { class: `fork-word new${i === answer.returned ? " own" : ""}`, "data-role": one.name === "noise" ? "noise" : "class", ...inHue(one.name) }, one.name)
     );
     clear(this.sentence).append(...others, h("span", { class: "p2s-soft" }, "→"), ...written);
     this.draw();
@@ -242,7 +243,7 @@ export class MemoryPanel {
     for (const found of record.objects.values()) {
       if (found.object === trial.object || found.state === "flat" || nameOf(record, found) === "noise") continue;
       const later = !blank && found.object >= this.place;
-      paper.box(found.box, later ? "" : nameOf(record, found), later ? "faint" : "");
+      paper.box(found.box, nameOf(record, found), later ? { text: "", look: "faint" } : {});
     }
     const own = record.objects.get(trial.object);
     if (!own) return;
@@ -250,13 +251,13 @@ export class MemoryPanel {
       const here = trial.places[this.place].said || trial.places[this.place].unsaid;
       const noise = here && here.noise > here.prob;
       const text = here ? (noise ? `noise ${probability(here.noise)}` : `${trial.name} ${probability(here.prob)}`) : trial.name;
-      paper.box(own.box, text, noise ? "noise asked" : "asked");
+      paper.box(own.box, noise ? "noise" : trial.name, { text, look: "asked" });
       return;
     }
-    paper.box(own.box, "", "faint");
+    paper.box(own.box, trial.name, { text: "", look: "faint" });
     blank.written.forEach((one, place) => {
-      if (place === blank.returned) paper.box(one.box, `${one.name}, again`, "asked");
-      else if (one.before_end && one.name !== "noise") paper.box(one.box, one.name, "ghost");
+      if (place === blank.returned) paper.box(one.box, one.name, { text: `${one.name}, again`, look: "asked" });
+      else if (one.before_end && one.name !== "noise") paper.box(one.box, one.name, { look: "ghost" });
     });
   }
 

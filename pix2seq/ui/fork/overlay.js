@@ -1,7 +1,8 @@
 // What a panel draws on the photo: edges that might be, boxes of another sentence, a bell. It has a
 // layer of its own and uses the photo's scale, so that everything stays in place when that changes.
 
-import { clear, svg } from "#kit/elements.js";
+import { clear, set, svg } from "#kit/elements.js";
+import { inHue } from "#kit/hues.js";
 import { labelNode, labelPlace } from "#kit/labels.js";
 import { isVertical } from "#kit/roles.js";
 
@@ -86,11 +87,13 @@ export class Overlay {
   }
 
   /**
+   * A box in its class's colour; noise is grey and dashed.
    * @param {Box} box
-   * @param {string} text
-   * @param {string} [look]
+   * @param {string} name of its class, or "noise"
+   * @param {{text?: string, look?: string}} [more] what is written beside it: the name, unless said otherwise
    */
-  box([x0, y0, x1, y1], text, look = "") {
+  box([x0, y0, x1, y1], name, { text = name, look = "" } = {}) {
+    const kind = `${look}${name === "noise" ? " noise" : ""}`;
     const place = {
       x: this.photo.x(x0),
       y: this.photo.y(y0),
@@ -98,10 +101,10 @@ export class Overlay {
       height: Math.max((y1 - y0) * this.photo.rect.scale, 0),
     };
     this.layer.append(
-      svg("rect", { class: `fork-box-halo ${look}`, ...place }),
-      svg("rect", { class: `fork-box ${look}`, ...place })
+      svg("rect", { class: `fork-box-halo ${kind}`, ...place }),
+      svg("rect", { class: `fork-box ${kind}`, ...inHue(name), ...place })
     );
-    if (text) this.label(text, place, `fork-box-label ${look}`);
+    if (text) set(this.label(text, place, `fork-box-label ${kind}`), inHue(name));
   }
 
   /**
@@ -117,6 +120,7 @@ export class Overlay {
     const node = labelNode(text, place, look);
     if (slot) node.setAttribute("data-slot", slot);
     this.layer.append(node);
+    return node;
   }
 
   /**

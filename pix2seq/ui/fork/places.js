@@ -3,6 +3,7 @@
 
 import { onDrag } from "#kit/dragging.js";
 import { clear, h, set, svg } from "#kit/elements.js";
+import { inHue } from "#kit/hues.js";
 
 /**
  * @typedef {{prob: number, noise: number, likeliest: string, likeliest_prob: number}} Said
@@ -51,7 +52,7 @@ export class PlacePlot {
     this.count = trial.places.length;
     const own = { x: this.x(trial.object), width: this.x(trial.object + 1) - this.x(trial.object) };
     const size = { viewBox: `0 0 ${this.width} ${HEIGHT}`, width: this.width, height: HEIGHT };
-    set(this.svg, { ...size, "aria-label": `p(${trial.name}) and p(noise) against the place in the sentence` });
+    set(this.svg, { ...size, ...inHue(trial.name), "aria-label": `p(${trial.name}) and p(noise) against the place in the sentence` });
     clear(this.svg).append(
       svg("rect", { class: "fork-own", ...own, y: PAD.top, height: HEIGHT - PAD.top - PAD.bottom }),
       ...[0, 0.5, 1].flatMap((p) => [

@@ -3,6 +3,7 @@
 
 import { on } from "#kit/bus.js";
 import { clear, h, set, svg } from "#kit/elements.js";
+import { inHue } from "#kit/hues.js";
 import { plural, probability } from "#kit/numbers.js";
 import { glossary } from "#fork/card.js";
 
@@ -232,7 +233,12 @@ const article = (slot) => (slot.startsWith("x") || slot === "eos" ? "an" : "a");
 const chip = (record, token) =>
   h(
     "span",
-    { class: "way-chip", "data-slot": token.slot, "data-role": record.kind(token.id) === "noise" ? "noise" : null },
+    {
+      class: "way-chip",
+      "data-slot": token.slot,
+      "data-role": record.kind(token.id) === "noise" ? "noise" : null,
+      ...inHue(token.slot === "class" ? record.text_of(token.id) : "noise"),
+    },
     record.text_of(token.id)
   );
 

@@ -2,7 +2,7 @@
 // apart by number and by focus: pointing at one dims the others. Noise is grey, dashed, hatched.
 
 import { svg } from "#kit/elements.js";
-import { classColour } from "#kit/hues.js";
+import { inHue } from "#kit/hues.js";
 import { labelAmong, labelNode } from "#kit/labels.js";
 import { captionOf, nameOf } from "#kit/naming.js";
 
@@ -95,7 +95,7 @@ export class Boxes {
         "data-label": name,
         "data-score": found.score.toFixed(4),
         "data-state": found.state,
-        style: { "--class": classColour(found.label) },
+        ...inHue(name),
       },
       svg("rect", { class: "p2s-box-halo", ...box }),
       svg("rect", { class: "p2s-box-line", ...box }),

@@ -110,10 +110,9 @@ class PairControls {
 export const paintPair = (board, view, pointed) => {
   view.objects.forEach((object, number) => {
     const dim = pointed !== null && pointed !== number ? "dim" : "";
-    const look = `${object.real ? "real" : "noise"} ${dim}`;
     const own = object.real ? `${boxNumber(view, object.place)}  ` : "";
     const label = object.real || pointed === number ? `${own}${object.text}` : "";
-    board.layers.boxes.prepend(board.box(object.box, { look, label }));
+    board.layers.boxes.prepend(board.box(object.box, object.real ? object.text : "noise", { look: dim, label }));
   });
   return "own";
 };

@@ -2,6 +2,7 @@
 // and stretch boxes with pointer or keyboard. Boxes are {x0, y0, x1, y1, name} in picture pixels.
 
 import { clear, h, set, svg } from "#kit/elements.js";
+import { inHue } from "#kit/hues.js";
 import { labelNode, labelPlace, labelsIn } from "#kit/labels.js";
 
 /** @import {Place} from "#kit/labels.js" */
@@ -61,11 +62,12 @@ export class LearnPicture {
   draw() {}
 
   /**
-   * One box; `look` is a list of classes, `label` may be empty.
+   * One box in its class's colour; `look` is a list of classes, `label` may be empty.
    * @param {Frame} edges
+   * @param {string} name of its class, or "noise"
    * @param {{look?: string, label?: string, data?: {[name: string]: unknown}}} [more]
    */
-  box([x0, y0, x1, y1], { look = "", label = "", data = {} } = {}) {
+  box([x0, y0, x1, y1], name, { look = "", label = "", data = {} } = {}) {
     const at = {
       x: x0 * this.scale,
       y: y0 * this.scale,
@@ -74,7 +76,7 @@ export class LearnPicture {
     };
     return svg(
       "g",
-      { class: `learn-box ${look}`, ...data },
+      { class: `learn-box ${look}${name === "noise" ? " noise" : ""}`, ...inHue(name), ...data },
       svg("rect", { class: "learn-box-halo", ...at }),
       svg("rect", { class: "learn-box-line", ...at }),
       label ? this.tag(label, at) : null
@@ -135,7 +137,7 @@ export class LearnBoard extends LearnPicture {
       const look = index === state.selected ? "chosen" : "";
       const label = `${index + 1}  ${box.name}`;
       const data = { "data-true-box": index };
-      this.layers.boxes.append(this.box([box.x0, box.y0, box.x1, box.y1], { look, label, data }));
+      this.layers.boxes.append(this.box([box.x0, box.y0, box.x1, box.y1], box.name, { look, label, data }));
     });
   }
 

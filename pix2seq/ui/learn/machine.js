@@ -2,6 +2,7 @@
 // then two peaks, then names; with and without sequence augmentation, side by side.
 
 import { clear, h, set, svg } from "#kit/elements.js";
+import { inHue } from "#kit/hues.js";
 import { fixed, probability } from "#kit/numbers.js";
 import { areaPath } from "#kit/plots.js";
 import { onceAFrame } from "#kit/timing.js";
@@ -87,8 +88,8 @@ class Pane {
     const found = history.objects(own, about);
     clear(this.boxes).append(
       ...found.flatMap(({ box: [x0, y0, x1, y1], name, noise }) => [
-        svg("rect", { class: `machine-box${noise ? " noise" : ""}`, x: x0, y: y0, width: x1 - x0, height: y1 - y0, "stroke-width": 2 * unit }),
-        svg("text", { class: `machine-name${noise ? " noise" : ""}`, x: x0 + 3 * unit, y: Math.max(y0 - 3 * unit, 13 * unit), "font-size": 13 * unit }, name),
+        svg("rect", { class: `machine-box${noise ? " noise" : ""}`, ...inHue(name), x: x0, y: y0, width: x1 - x0, height: y1 - y0, "stroke-width": 2 * unit }),
+        svg("text", { class: `machine-name${noise ? " noise" : ""}`, ...inHue(name), x: x0 + 3 * unit, y: Math.max(y0 - 3 * unit, 13 * unit), "font-size": 13 * unit }, name),
       ])
     );
     const names = found.map(({ name }) => name);
@@ -135,7 +136,7 @@ class Pane {
       ...shown.map((i) =>
         h(
           "li",
-          { class: i === id ? "target" : null, "data-role": i === noise ? "noise" : i === eos ? "eos" : "class" },
+          { class: i === id ? "target" : null, "data-role": i === noise ? "noise" : i === eos ? "eos" : "class", ...(i === eos ? {} : inHue(history.text(i))) },
           h("span", {}, history.text(i)),
           h("i", { style: { width: `${100 * row[i]}%` } }),
           h("span", { class: "p2s-mono" }, probability(row[i]))
@@ -257,7 +258,7 @@ class TimeMachine {
       ...chips.map(([text, slot], index) =>
         h(
           "button",
-          { type: "button", class: "p2s-chip", "data-slot": slot, "data-machine-token": index, "aria-pressed": "false", style: { "--fill": "12%" }, onclick: () => this.point(index) },
+          { type: "button", class: "p2s-chip", "data-slot": slot, "data-machine-token": index, "aria-pressed": "false", ...inHue(slot === "class" ? text : "noise", { "--fill": "12%" }), onclick: () => this.point(index) },
           h("span", { class: "p2s-chip-text" }, text)
         )
       )

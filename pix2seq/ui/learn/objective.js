@@ -1,6 +1,7 @@
 // Page 4, the objective: the chosen checkpoint reads page 3's sentence, and every token is priced.
 
 import { clear, h, set, svg } from "#kit/elements.js";
+import { inHue } from "#kit/hues.js";
 import { fixed, probability } from "#kit/numbers.js";
 import { paintPair, PairControls, pairQuestion } from "#learn/augmentation.js";
 import { Bell } from "#learn/bell.js";
@@ -271,7 +272,7 @@ class Objective {
             "li",
             { class: one.id === column.target.id && column.weight > 0 ? "target" : null },
             h("span", { class: "p2s-mono" }, one.text),
-            h("i", { style: { width: `${Math.max((100 * one.prob) / most, 0.5)}%` }, "data-role": one.kind === "noise" ? "noise" : column.slot }),
+            h("i", { "data-role": one.kind === "noise" ? "noise" : column.slot, ...inHue(one.kind === "class" ? one.text : "noise", { width: `${Math.max((100 * one.prob) / most, 0.5)}%` }) }),
             h("span", { class: "p2s-mono p2s-soft" }, probability(one.prob))
           )
         )

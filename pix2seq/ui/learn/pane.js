@@ -126,10 +126,10 @@ export class Pane {
     for (const one of [...list].reverse()) {
       const score = one.score === undefined ? "" : ` ${probability(one.score)}`;
       const mark = one.again !== null && one.again !== undefined ? ` again ${one.again + 1}` : one.hit === null || one.hit === undefined ? "" : " ✓";
-      const look = one.noise ? "noise" : one.hit === null ? "miss" : "";
+      const look = !one.noise && one.hit === null ? "miss" : "";
       const label = `${one.text}${score}${mark}`;
       const faint = one.score !== undefined && one.score < SURE && !mark;
-      const box = picture.box(one.box, { look, label: one.noise || faint ? "" : label });
+      const box = picture.box(one.box, one.noise ? "noise" : one.text, { look, label: one.noise || faint ? "" : label });
       if (faint && !one.noise) box.style.opacity = String(Math.max(Number(one.score) / SURE, 0.12));
       picture.layers.boxes.append(box);
     }

@@ -261,7 +261,7 @@ class Sentence {
       const edges = [box.x0, box.y0, box.x1, box.y1];
       const mine = token && token.object === number;
       const look = token && token.object !== null && !mine ? "dim" : "";
-      board.layers.boxes.append(board.box(edges, { look, label: `${boxNumber(view, place)}  ${box.name}` }));
+      board.layers.boxes.append(board.box(edges, box.name, { look, label: `${boxNumber(view, place)}  ${box.name}` }));
       if (mine && isCoordinate(token.slot)) {
         board.layers.over.append(this.axis(board, edges, token.slot), board.edge(edges, token.slot));
       }

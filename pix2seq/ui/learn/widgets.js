@@ -1,6 +1,7 @@
 // Small parts that the Learn pages share: sliders, choices, chips, readouts, training pairs as tables.
 
 import { h } from "#kit/elements.js";
+import { inHue } from "#kit/hues.js";
 
 /** @import {Attributes} from "#kit/elements.js" */
 /** @import {Frame} from "#kit/photo.js" */
@@ -148,7 +149,7 @@ export const chip = (token, slot, fill = 0.55) =>
       class: "p2s-chip learn-chip",
       "data-slot": slot,
       "data-role": token.kind === "noise" ? "noise" : null,
-      style: { "--fill": `${Math.round(6 + 34 * fill)}%` },
+      ...inHue(slot === "class" ? token.text : "noise", { "--fill": `${Math.round(6 + 34 * fill)}%` }),
     },
     h("span", { class: "p2s-chip-text" }, token.text)
   );
@@ -233,6 +234,7 @@ export const pairTables = (view, { extra, extraName, onfocus } = {}) => {
         class: "learn-pair",
         "data-kind": kind,
         "data-pair": number,
+        ...(object?.real ? inHue(object.text) : {}),
         tabindex: 0,
         onmouseenter: () => onfocus && onfocus(number),
         onmouseleave: () => onfocus && onfocus(null),
@@ -268,7 +270,7 @@ export const pairLegend = () =>
   h(
     "ul",
     { class: "learn-legend" },
-    h("li", { "data-of": "real" }, "real object"),
+    h("li", { "data-of": "real" }, "real object, in its class's colour"),
     h("li", { "data-of": "noise" }, "noise object"),
     h("li", { class: "corrupted" }, "class replaced in the input"),
     h("li", { class: "na" }, "n/a: weight 0")

@@ -2,6 +2,7 @@
 // weighed at, any class of the vocabulary. Choosing one lets the model write on from it.
 
 import { clear, h } from "#kit/elements.js";
+import { inHue } from "#kit/hues.js";
 import { probability } from "#kit/numbers.js";
 
 /** @import {Written} from "#kit/photo.js" */
@@ -137,7 +138,7 @@ export class Alternatives {
           title: label,
           "aria-label": `${shown}${chosen ? ", written" : ", write on from it"}`,
           "aria-current": chosen ? "true" : null,
-          style: { "--share": `${100 * raw}%` },
+          ...inHue(kind === "class" ? item.text : "noise", { "--share": `${100 * raw}%` }),
           onclick: () => {
             if (!chosen) this.stage.writeOn({ index: token.index, token: item.id });
           },

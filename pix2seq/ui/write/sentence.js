@@ -2,7 +2,7 @@
 // the box that it names, its fill strength is the token's probability. Arrow keys walk the tokens.
 
 import { h, set } from "#kit/elements.js";
-import { classColour } from "#kit/hues.js";
+import { inHue } from "#kit/hues.js";
 import { plural, probability } from "#kit/numbers.js";
 import { ROLE_MEANING } from "#kit/roles.js";
 import { fateOf } from "#write/fates.js";
@@ -181,6 +181,7 @@ export class Sentence {
     const end = token.slot === "eos";
     if (end) row.classList.add("end");
     const isNoise = record.kind(token.id) === "noise";
+    const fill = { "--fill": `${Math.round(6 + 34 * token.raw)}%` };
     const chip = h(
       "button",
       {
@@ -193,10 +194,7 @@ export class Sentence {
         "data-role": isNoise ? "noise" : null,
         "aria-label": this.spoken(token),
         title: record.describe(token),
-        style: {
-          "--fill": `${Math.round(6 + 34 * token.raw)}%`,
-          ...(record.kind(token.id) === "class" ? { "--role": classColour(token.id - record.vocab.cls) } : {}),
-        },
+        ...(record.kind(token.id) === "class" ? inHue(record.text_of(token.id), fill) : { style: fill }),
         onclick: () => this.stage.select(token.index),
         onfocus: () => this.stage.hover(end ? null : token.object),
         onmouseenter: () => this.stage.hover(end ? null : token.object),

@@ -224,6 +224,39 @@ def test_a_script_states_its_idea_and_stays_readable(path):
     assert len(source.splitlines()) <= MAX_LINES
 
 
+SHEETS = sorted(UI.glob("*/*.css"))
+
+
+@pytest.mark.parametrize("path", SHEETS, ids=relative)
+def test_a_style_sheet_states_its_idea_and_stays_readable(path):
+    source = path.read_text()
+    assert source.startswith("/* "), "a first line states the idea"
+    assert len(source.splitlines()) <= MAX_LINES
+
+
+def test_style_sheets_stand_in_an_order_that_rooms_can_lean_on():
+    from pix2seq.ui.page.assets import style
+
+    joined = style()
+    at = {relative(path): joined.index(path.read_text()) for path in SHEETS}
+    ordered = [name.removeprefix("pix2seq/ui/") for name in sorted(at, key=at.__getitem__)]
+    assert ordered[:2] == ["page/theme.css", "kit/photo.css"]
+    assert ordered[-1] == "page/responsive.css"
+    rooms = [name.split("/")[0] for name in ordered[1:-1]]
+    assert rooms == sorted(rooms, key=rooms.index), "each room in one piece"
+    for room in set(rooms):
+        own = [name for name in ordered if name.startswith(f"{room}/")]
+        if f"{room}/{room}.css" in own:
+            assert own[0] == f"{room}/{room}.css", "before those of its parts"
+
+
+def test_every_lesson_has_its_style_beside_what_it_draws():
+    for module in sorted((UI / "learn").glob("*.py")):
+        script = module.with_suffix(".js")
+        if script.exists() and "mount:" in script.read_text():
+            assert module.with_suffix(".css").exists(), f"{module.stem} is styled elsewhere"
+
+
 @pytest.mark.parametrize("path", [*MODULES, ROOT / "app.py"], ids=relative)
 def test_heavy_libraries_are_imported_in_their_place_only(path):
     part = "app" if path == ROOT / "app.py" else part_of(path)

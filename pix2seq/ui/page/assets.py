@@ -31,11 +31,16 @@ def _files(kind: str) -> dict[str, str]:
     return {f"{path.parent.name}/{path.name}": path.read_text(encoding="utf-8") for path in paths}
 
 
+def _sheet_order(name: str) -> tuple[int, str, bool, str]:
+    room, _, sheet = name.partition("/")
+    rows = {"page/theme.css": 0, "kit": 1, "page": 3, "page/responsive.css": 4}
+    return rows.get(name, rows.get(room, 2)), room, sheet != f"{room}.css", sheet
+
+
 def style() -> str:
-    """All style sheets: the shared design tokens first, the rules for small screens last."""
-    names = sorted(
-        _files("css"), key=lambda name: (name != "page/theme.css", name == "page/responsive.css")
-    )
+    """All style sheets: design tokens, the kit's, then room by room (a sheet called as its room
+    before those of its parts), the page's own, and the rules for small screens last."""
+    names = sorted(_files("css"), key=_sheet_order)
     return "\n".join(_files("css")[name] for name in names)
 
 

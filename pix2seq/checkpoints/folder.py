@@ -41,6 +41,7 @@ from pix2seq.config import (
 from pix2seq.device import pick_device
 from pix2seq.files import cannot_write, replacing
 from pix2seq.model import Pix2Seq
+from pix2seq.model.claims import claimed_state
 from pix2seq.tokenizer import Tokenizer
 
 FORMAT = "pix2seq-explorer/1"
@@ -239,8 +240,7 @@ def _check_claims(config: ModelConfig, weights: Path) -> None:
     one that lies costs no memory, however large a model it claims."""
     shapes = _read_shapes(weights)
     try:
-        with torch.device("meta"):
-            expected = Pix2Seq(config).state_dict()
+        expected = claimed_state(config)
     except ConfigError:
         raise
     except Exception as error:  # sizes that do not fit, or a backbone that timm does not know

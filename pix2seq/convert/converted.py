@@ -7,7 +7,6 @@ from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
 
-import torch
 from torch import Tensor
 
 from pix2seq.categories import Categories
@@ -21,6 +20,7 @@ from pix2seq.config import (
 from pix2seq.convert.report import ConversionReport
 from pix2seq.files import cannot_write
 from pix2seq.model import Pix2Seq
+from pix2seq.model.claims import claimed_state, valueless
 
 
 @dataclass(frozen=True, eq=False)
@@ -69,7 +69,7 @@ class Converted:
                 label_space=categories if isinstance(categories, str) else "its own",
                 image_size=self.preprocess.image_size,
             )
-        with torch.device("meta"):  # names and shapes only; the weights exist once
+        with valueless():  # the weights exist once
             model = Pix2Seq(self.model)
         try:
             folder.mkdir(parents=True, exist_ok=True)
@@ -92,5 +92,4 @@ class Converted:
 @lru_cache(maxsize=4)
 def meta_state(config: ModelConfig) -> Mapping[str, Tensor]:
     """Names and shapes of the model's tensors, without memory."""
-    with torch.device("meta"):
-        return Pix2Seq(config).state_dict()
+    return claimed_state(config)

@@ -55,7 +55,7 @@ class SequencePositions(nn.Module):
             self.slot = nn.Parameter(torch.empty(SLOTS_PER_OBJECT, dim))
             nn.init.trunc_normal_(self.slot, std=0.02)
             # Starts as a smooth code, so that indices rarely seen in training still mean "later".
-            self.object = nn.Parameter(0.02 * sincos_codes(objects, dim))
+            self.object = nn.Parameter(sincos_codes(objects, dim).mul_(0.02))
 
     def forward(self, start: int, length: int) -> Tensor:
         """Codes of positions ``start .. start + length - 1``, (length, D)."""

@@ -17,6 +17,8 @@ def sincos_codes(count: int, dim: int) -> Tensor:
     Positions are stretched to [0, 2 pi] whatever ``count`` is; the first half holds sines, the
     second cosines, of falling frequencies (``specs``: concatenated, not interleaved).
     """
+    if (codes := torch.empty(count, dim)).is_meta:  # no values are wanted (``claims``)
+        return codes
     position = torch.arange(count, dtype=torch.float64) / max(count - 1, 1) * 6.2831852
     index = torch.arange(dim, dtype=torch.float64)
     angle = position[:, None] * 10000.0 ** (-2 * (index // 2) / dim)  # (count, dim)
@@ -43,6 +45,8 @@ def line_codes(points: Tensor, dim: int, max_frequency: float = 128.0) -> Tensor
     same family codes the image's rows and columns and the coordinate tokens, so that "where" means
     the same in both: that is what lets a small model learn coordinates quickly.
     """
+    if points.is_meta:  # no values are wanted (``claims``)
+        return points.new_empty(len(points), dim // 2 * 2)
     octaves = torch.linspace(0, math.log(max_frequency), dim // 2, device=points.device)
     frequency = octaves.exp() * math.pi
     angle = points[:, None] * frequency

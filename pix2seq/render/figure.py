@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import numpy as np
-from matplotlib.backends.backend_agg import FigureCanvasAgg
-from matplotlib.figure import Figure
-from matplotlib.patches import Rectangle
 from PIL import Image
 
 from pix2seq.categories import Categories
 from pix2seq.detections import Detections
 from pix2seq.render.palette import QUIET, ROLE_COLORS, class_color
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
 
 _INCHES = 9.0
 _DPI = 150
@@ -35,6 +38,9 @@ def draw_detections(
     Returns:
         A figure without any global state; ``figure.savefig(path)`` writes it.
     """
+    from matplotlib.backends.backend_agg import FigureCanvasAgg  # half a second, if never used
+    from matplotlib.figure import Figure
+
     scale = _INCHES / max(image.size)
     wide, high = max(image.width * scale, 0.5), max(image.height * scale, 0.5)
     figure = Figure(figsize=(wide, high + _TITLE_INCHES), dpi=_DPI)
@@ -71,7 +77,9 @@ def draw_detections(
     return figure
 
 
-def _draw_box(axes, box: list[float], color: str, is_noise: bool) -> None:
+def _draw_box(axes: Axes, box: list[float], color: str, is_noise: bool) -> None:
+    from matplotlib.patches import Rectangle
+
     x0, y0, x1, y1 = box
     if is_noise:
         axes.add_patch(

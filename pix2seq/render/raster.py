@@ -9,7 +9,6 @@ from __future__ import annotations
 from functools import cache
 from pathlib import Path
 
-from matplotlib import get_data_path
 from PIL import Image, ImageDraw, ImageFont
 
 from pix2seq.render.fields import RecordToken
@@ -39,6 +38,8 @@ _TAG_FONT = ("DejaVuSans-Bold", 11)
 @cache
 def _font(name: str, size: float) -> ImageFont.FreeTypeFont:
     """A font that matplotlib brings along: DejaVu has every glyph that a label may need."""
+    from matplotlib import get_data_path
+
     return ImageFont.truetype(Path(get_data_path()) / "fonts" / "ttf" / f"{name}.ttf", size * _ZOOM)
 
 

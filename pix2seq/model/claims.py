@@ -28,7 +28,7 @@ class _Valueless(TorchFunctionMode):
         name = getattr(func, "__name__", "")
         if name.endswith("_") and not name.startswith("_") and name != "requires_grad_":
             return args[0] if args else kwargs["tensor"]  # nn.init names it
-        if func is torch.linspace:  # (start, end, steps)
+        if func is torch.linspace and "device" not in kwargs:  # (start, end, steps)
             return torch.empty(args[2])
         return func(*args, **kwargs)
 

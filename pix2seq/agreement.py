@@ -25,13 +25,28 @@ BATCH = 4
 """Sentences written side by side, and so the number of samples that appear at once."""
 
 
+@dataclass(frozen=True, eq=False)
+class Sample:
+    """One sentence.
+
+    Attributes:
+        found: what it says.
+        tokens: how many it has, its EOS included.
+        nats: the sum of -ln p of them all; the smaller, the likelier the sentence.
+    """
+
+    found: Detections
+    tokens: int
+    nats: float
+
+
 def write_samples(
     predictor: Predictor,
     encoding: ImageEncoding,
     options: SamplingOptions,
     seeds: Sequence[int],
     stopped: Callable[[], bool] = lambda: False,
-) -> Iterator[list[Detections]]:
+) -> Iterator[list[Sample]]:
     """Write one sentence per seed about one image, a few at a time.
 
     Args:
@@ -42,14 +57,16 @@ def write_samples(
     """
     options = predictor.resolve(options)
     model = Stoppable(predictor.model, stopped)
-    samples: list[Detections] = []
+    samples: list[Sample] = []
     for first in range(0, len(seeds), BATCH):
         part = seeds[first : first + BATCH]
         try:
             batch = sample_batch(model, encoding.memory, predictor.tokenizer, options, part)
         except Stopped:
             return
-        samples += predictor.read_batch([encoding] * len(part), batch, options)
+        found = predictor.read_batch([encoding] * len(part), batch, options)
+        tokens = (batch.lengths + 1).clamp(max=batch.token_ids.shape[1])
+        samples += map(Sample, found, tokens.tolist(), batch.nats.tolist())
         yield list(samples)
 
 

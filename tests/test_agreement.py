@@ -132,8 +132,19 @@ def test_samples_are_what_detect_gives_with_their_seeds(predictor, picture):
     assert len(samples) == 6
     for seed, sample in enumerate(samples):
         alone = predictor.detect(encoding, options.replace(seed=seed))
-        assert torch.allclose(sample.boxes, alone.boxes, atol=1e-3)
-        assert sample.labels.tolist() == alone.labels.tolist()
+        assert torch.allclose(sample.found.boxes, alone.boxes, atol=1e-3)
+        assert sample.found.labels.tolist() == alone.labels.tolist()
+
+
+@pytest.mark.parametrize("eos", ["model", "delay"])
+def test_a_sample_costs_what_its_tokens_cost(predictor, picture, eos):
+    encoding = predictor.encode(picture)
+    options = SamplingOptions(max_objects=3, temperature=1.0, eos=eos)
+    *_, samples = write_samples(predictor, encoding, options, range(6))
+    for seed, sample in enumerate(samples):
+        steps = list(predictor.stream(encoding, options.replace(seed=seed)))
+        assert sample.tokens == len(steps)
+        assert sample.nats == pytest.approx(-sum(step.logprob for step in steps), rel=1e-4)
 
 
 def test_samples_appear_a_few_at_a_time_and_stop_between_tokens(predictor, picture):

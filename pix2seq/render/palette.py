@@ -21,7 +21,7 @@ QUIET = "#6A737D"
 PAPER = "#FFFFFF"
 
 
-_SEED = 2897226144
+_SEED = 4294050339
 """Chosen among many so that classes that stand together, on tables, in streets, in our scenes, are
 told apart, and no two of COCO's share a colour."""
 _LIGHT = (0.46, 0.52, 0.40)

@@ -243,3 +243,11 @@ class SampledBatch:
     token_ids: Tensor
     logits: Tensor
     lengths: Tensor
+
+    @property
+    def nats(self) -> Tensor:
+        """(B,) the sum of -ln p over each sentence's tokens, its EOS included, as the model itself
+        gave them before any filter: the smaller, the likelier the sentence."""
+        logprobs = self.logits.log_softmax(-1).gather(-1, self.token_ids[..., None])[..., 0]
+        places = torch.arange(self.token_ids.shape[1])
+        return -(logprobs * (places <= self.lengths[:, None])).sum(-1)

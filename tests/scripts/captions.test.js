@@ -2,7 +2,7 @@
 
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { samplesSaid } from "#compare/captions.js";
+import { costsSaid, samplesSaid } from "#compare/captions.js";
 import {
   bellSaid,
   choiceSaid,
@@ -31,6 +31,16 @@ test("three ways are compared by what they found here", () => {
   assert.match(said(6, 4), /nucleus fewer \(4\)/);
   assert.match(said(6, 6), /nucleus as many \(6\)/);
   assert.equal(waysSaid([way("argmax", 0), way("nucleus", 1)], 0), "", "nobody knows the truth");
+});
+
+test("the likeliest tokens make the likeliest sentence only where nothing is likelier", () => {
+  const said = (argmax, ...samples) => costsSaid({ tokens: 9, nats: argmax }, samples.map((nats, seed) => ({ tokens: 9, nats, seed })));
+  assert.match(said(34, 33, 35, 33.5), /34\.00 nats\. 2 of 3 samples are likelier sentences \(seed 0, 33\.00\): .*do not make/);
+  assert.match(said(34, 35, 33), /1 of 2 samples is a likelier sentence \(seed 1/);
+  assert.match(said(33, 34, 35), /None of 2 samples is a likelier sentence \(the best: seed 0, 34\.00\)/);
+  assert.match(said(33, 33.001, 33), /Every sample is as likely/);
+  assert.equal(said(33), "");
+  assert.equal(costsSaid(undefined, [{ tokens: 9, nats: 3, seed: 0 }]), "");
 });
 
 test("the likelier sentence is the one with the smaller sum", () => {

@@ -9,6 +9,27 @@ import { percent, plural } from "#kit/numbers.js";
  * @typedef {{objects: number, recall: number[], right: number, others: number}} Truth
  */
 
+/** @typedef {{tokens: number, nats: number, seed?: number}} Cost Σ −ln p of a whole sentence */
+
+/**
+ * Whether the likeliest token at every step makes the likeliest sentence, among those written here.
+ * @param {Cost | undefined} argmax
+ * @param {Cost[]} samples
+ */
+export const costsSaid = (argmax, samples) => {
+  if (!argmax || !samples.length) return "";
+  const same = (/** @type {Cost} */ one) => Math.abs(one.nats - argmax.nats) < 0.005;
+  const greedy = `The likeliest token at every step: ${argmax.nats.toFixed(2)} nats.`;
+  if (samples.every(same)) return `${greedy} Every sample is as likely.`;
+  const best = samples.reduce((a, b) => (b.nats < a.nats ? b : a));
+  const likelier = samples.filter((one) => one.nats < argmax.nats && !same(one)).length;
+  const least = `seed ${best.seed}, ${best.nats.toFixed(2)}`;
+  return likelier
+    ? `${greedy} ${likelier} of ${plural(samples.length, "sample")} ${likelier === 1 ? "is a likelier sentence" : "are likelier sentences"} ` +
+        `(${least}): the likeliest tokens do not make the likeliest sentence.`
+    : `${greedy} None of ${plural(samples.length, "sample")} is a likelier sentence (the best: ${least}); the tree of sentences under Write searches on.`;
+};
+
 /**
  * @param {number[]} curve different objects that k samples name together, k = 1 …
  * @param {Truth | undefined} truth

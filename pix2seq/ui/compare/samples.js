@@ -1,6 +1,7 @@
 // Many samples of one setting over one another. Thin boxes are what single samples wrote, a thick box
 // is their mean; its weight is the share of samples that agree.
 
+import { Costs } from "#compare/costs.js";
 import { DiscoveryCurve } from "#compare/curve.js";
 import { clear, h, partOf, set, svg } from "#kit/elements.js";
 import { inHue } from "#kit/hues.js";
@@ -13,6 +14,7 @@ import { followJson } from "#visit/json.js";
 import { ask } from "#visit/questions.js";
 import { Record } from "#visit/record.js";
 
+/** @import {Cost} from "#compare/captions.js" */
 /** @import {Discovery} from "#compare/curve.js" */
 /** @import {Found} from "#kit/boxes.js" */
 /** @import {Attributes} from "#kit/elements.js" */
@@ -43,6 +45,8 @@ import { Record } from "#visit/record.js";
  * @property {number} [done]
  * @property {number[]} [objects] in each sample
  * @property {Cluster[]} [clusters]
+ * @property {Cost[]} [costs] of each sample's sentence
+ * @property {Cost} [argmax] of the sentence of likeliest tokens
  */
 
 /** The photo's owner: read-only, with ghosts instead of objects. */
@@ -85,6 +89,7 @@ export class Samples {
     this.sliderText = h("span", { class: "p2s-small" });
     this.body = h("tbody");
     this.curve = new DiscoveryCurve();
+    this.costs = new Costs();
     root.replaceChildren(
       h("div", { class: "p2s-samples-main" }, this.photo.node, this.status),
       h(
@@ -97,7 +102,8 @@ export class Samples {
           h("label", { class: "p2s-least" }, this.sliderText, this.slider),
           this.table()
         ),
-        this.curve.node
+        this.curve.node,
+        this.costs.node
       )
     );
     this.follower = new PictureFollower(root, {
@@ -193,6 +199,7 @@ export class Samples {
     this.drawGhosts();
     this.drawRows();
     this.curve.draw(data);
+    this.costs.draw(data);
     set(this.photo.svg, { "aria-label": this.summary() });
   }
 
@@ -210,8 +217,7 @@ export class Samples {
     const count = data.state === "done" ? plural(done, "sample") : `${done} of ${data.wanted} samples`;
     if (!done) return `${head}: ${count}`;
     const mean = data.objects.reduce((sum, n) => sum + n, 0) / done;
-    const always = data.clusters.filter((found) => found.count === done).length;
-    const once = data.clusters.filter((found) => found.count === 1).length;
+    const [always, once] = [done, 1].map((n) => data.clusters.filter((found) => found.count === n).length);
     const argmax =
       data.options?.temperature === 0 && done > 1
         ? " Temperature is 0 in Write, so every seed writes the same sentence."

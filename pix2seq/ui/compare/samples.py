@@ -15,6 +15,7 @@ from torch import Tensor
 
 from pix2seq.agreement import (
     Cluster,
+    Sample,
     cluster,
     discovery_curve,
     true_object_counts,
@@ -84,8 +85,13 @@ class SampleHandlers:
             yield samples_json("writing", shown, **facts, **summary)
             truth = true_objects(picture, predictor)
             for samples in write_samples(predictor, encoding, options, seeds, cancelled.is_set):
-                summary = summarize(samples, predictor, truth)
+                summary = summarize([one.found for one in samples], predictor, truth)
+                costs = zip(seeds, samples, strict=False)
+                summary["costs"] = [_cost(one, seed=seed) for seed, one in costs]
                 yield samples_json("writing", shown, **facts, **summary)
+            greedy = options.replace(temperature=0.0)
+            for [one] in write_samples(predictor, encoding, greedy, seeds[:1], cancelled.is_set):
+                summary["argmax"] = _cost(one)
         except ConfigError as error:
             yield samples_json("error", shown, message=str(error))
             return
@@ -145,6 +151,11 @@ def _right(clusters: Sequence[Cluster], boxes: Tensor, labels: Tensor) -> int:
         bool(((box_iou(found.box[None], boxes)[0] > 0.5) & (labels == found.label)).any())
         for found in clusters
     )
+
+
+def _cost(one: Sample, **more: int) -> dict:
+    """What a whole sentence costs."""
+    return {"tokens": one.tokens, "nats": round(one.nats, 4), **more}
 
 
 def _plain(found: Cluster, samples: Sequence[Detections], predictor: Predictor) -> dict:

@@ -101,6 +101,7 @@ export class Verdict {
     const { verdict } = this.comparison;
     const why = verdict && verdict.why;
     this.chart.classList.toggle("empty", !why);
+    this.chart.classList.toggle("none", Boolean(verdict && !why)); // nothing to explain: no hole either
     if (!stale || !why) return;
     const width = this.node.clientWidth;
     const height = TOP + 2 * BAR + GAP + 4;

@@ -4,7 +4,7 @@
 
 /** @import {Attributes} from "#kit/elements.js" */
 
-const SEED = 2897226144;
+const SEED = 4294050339;
 const LIGHT = [0.46, 0.52, 0.4]; // white reads on all of them
 const CHROMA = 0.13;
 

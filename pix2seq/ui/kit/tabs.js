@@ -17,6 +17,7 @@ const onView = (name) => Boolean(document.querySelector(`#tab-${name}`)?.getClie
 /** The tab on view. */
 export const currentTab = () => TABS.find(onView) || "write";
 
+const PATIENCE = 10_000; // ms that a part may take to be made
 const AGAIN = 400; // ms after which a press that led nowhere is made again
 let pressed = 0;
 
@@ -36,6 +37,24 @@ export const pressTab = (name) => {
   );
   button?.click();
   return false;
+};
+
+/**
+ * Open a tab at one of its parts, as soon as Gradio has made it.
+ * @param {string} name
+ * @param {string} part a selector; the first that is on view is meant
+ */
+export const goTo = (name, part) => {
+  const started = Date.now();
+  const look = () => {
+    const node = pressTab(name) && [...document.querySelectorAll(part)].find((one) => one.getClientRects().length);
+    if (node instanceof HTMLElement) {
+      node.tabIndex = -1;
+      node.focus({ preventScroll: true });
+      node.scrollIntoView({ block: "start" });
+    } else if (Date.now() - started < PATIENCE) setTimeout(look, 100);
+  };
+  look();
 };
 
 const LATER = [250, 1500]; // ms in which Gradio makes a panel that is opened for the first time

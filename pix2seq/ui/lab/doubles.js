@@ -42,7 +42,7 @@ export class Doubles {
     this.body = h("div", {});
     this.node = h(
       "section",
-      { class: "p2s-doubles", "aria-label": "Doubles", hidden: "" },
+      { class: "p2s-doubles", "aria-label": "Doubles" },
       h("h3", {}, "How often is one object shown twice?"),
       h(
         "p",
@@ -55,8 +55,8 @@ export class Doubles {
 
   /** @param {{[kind: string]: Counted}} doubles */
   draw(doubles) {
-    this.node.hidden = !Object.keys(doubles).length; // nobody counted with these weights
-    clear(this.body).append(...Object.entries(doubles).map(([kind, data]) => this.kind(kind, data)));
+    const counted = Object.entries(doubles).map(([kind, data]) => this.kind(kind, data));
+    clear(this.body).append(...(counted.length ? counted : [h("p", {}, "With these weights nobody has counted them yet.")]));
   }
 
   /** @type {(kind: string, data: Counted) => HTMLElement} */

@@ -5,6 +5,7 @@ import { h, set } from "#kit/elements.js";
 import { inHue } from "#kit/hues.js";
 import { plural, probability } from "#kit/numbers.js";
 import { ROLE_MEANING } from "#kit/roles.js";
+import { goTo } from "#kit/tabs.js";
 import { fateOf } from "#write/fates.js";
 import { surpriseOf } from "#write/surprise.js";
 
@@ -219,8 +220,9 @@ export class Sentence {
       if (nats.textContent !== sum) nats.textContent = sum;
       const found = this.stage.objectOnView(object);
       const [text, title] = this.noteOn(object, found);
-      if (note.textContent !== text) {
-        note.textContent = text;
+      if (note.dataset.text !== text) {
+        note.dataset.text = text;
+        note.replaceChildren(...withLink(text));
         note.title = title;
         note.classList.toggle("plain", text === "noise" || !text); // the chip says it already
       }
@@ -313,3 +315,25 @@ export class Sentence {
     if (next >= 0) this.stage.select(next);
   }
 }
+
+/**
+ * A note whose mark "again n" leads to where it is counted how often that happens.
+ * @param {string} text
+ */
+const withLink = (text) => {
+  const parts = text.split(" · ");
+  const mark = parts.find((part) => part.startsWith("again "));
+  if (!mark) return [text];
+  const link = h(
+    "button",
+    {
+      type: "button",
+      class: "p2s-link",
+      "data-how-often": "",
+      title: "how often one object is shown twice, on photos and on scenes, with the noise class and without",
+      onclick: () => goTo("lab", ".p2s-doubles"),
+    },
+    mark
+  );
+  return [link, ...parts.filter((part) => part !== mark).map((part) => ` · ${part}`)];
+};

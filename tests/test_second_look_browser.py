@@ -1,0 +1,158 @@
+"""What a second look found, as a visitor meets it: the bundled checkpoint in a real browser."""
+
+from __future__ import annotations
+
+import re
+
+import pytest
+
+import pix2seq
+from tests.browser import (
+    browser_page,
+    choose_speed,
+    finished,
+    offer_alternatives,
+    open_tab,
+    running_app,
+    write_sentence,
+)
+
+pytestmark = [pytest.mark.browser, pytest.mark.timeout(600)]
+
+
+@pytest.fixture(scope="module")
+def page(chromium):
+    with (
+        running_app(lambda name: pix2seq.load(name, "cpu"), "mini") as url,
+        browser_page(chromium, url) as opened,
+    ):
+        yield opened
+
+
+def status(page) -> str:
+    return page.inner_text(".p2s-status")
+
+
+def test_the_speed_of_writing_and_that_of_showing_are_told_apart(page):
+    choose_speed(page, "8 tokens / s")
+    before = page.evaluate("P2S.stage().record.run")
+    page.click("#run")
+    finished(page, before)
+    page.keyboard.press("End")
+    page.evaluate("P2S.stage().seek(Infinity)")
+    page.wait_for_function("!P2S.stage().playing")
+    assert re.search(
+        r"looked for \d+ ms · 80 tokens written in [\d.]+ s, shown at 8 a second", status(page)
+    )
+    choose_speed(page, "as fast as it samples")
+
+
+def test_an_edited_sentence_does_not_claim_another_look(page):
+    write_sentence(page)
+    parent = page.evaluate("P2S.stage().record.run")
+    page.click("[data-token='4']")
+    offer_alternatives(page)
+    page.click("[data-alternative]:not([aria-current]) >> nth=0")
+    finished(page, parent)
+    page.wait_for_function(
+        "document.querySelector('.p2s-status').textContent.includes('the same look')"
+    )
+    assert "looked for" not in status(page)
+
+
+def test_the_menu_of_a_noise_token_begins_with_the_likeliest_class(page):
+    write_sentence(page)
+    index = page.evaluate(
+        """() => { const { record } = P2S.stage();
+          return record.tokens.findIndex((token) => record.kind(token.id) === "noise"); }"""
+    )
+    assert index > 0
+    page.evaluate("index => P2S.stage().select(index)", index)
+    offer_alternatives(page)
+    page.wait_for_function(
+        "document.querySelector('[data-alternative][aria-current]')?.textContent.includes('noise')"
+    )
+    likeliest = page.locator(
+        "[data-alternative][data-role='class'] .p2s-alternative-text"
+    ).first.inner_text()
+    chosen = page.locator("[data-class-choice]")
+    assert chosen.evaluate("node => node.selectedOptions[0].textContent") == likeliest
+
+
+def test_again_leads_to_how_often_that_happens(page):
+    write_sentence(page)
+    before = page.evaluate("P2S.stage().record.run")
+    page.evaluate(
+        """() => { const ids = P2S.stage().record.tokens.slice(0, 5).map((token) => token.id);
+          P2S.stage().writeOn({ ids: [...ids, ...ids] }); }"""
+    )
+    finished(page, before)
+    page.wait_for_selector("[data-line='1'] .p2s-note:has-text('again 1')")
+    page.click("[data-line='1'] [data-how-often]")
+    page.wait_for_selector("[data-doubles=photos]")
+    page.wait_for_function("document.activeElement.classList.contains('p2s-doubles')")
+    at = page.locator(".p2s-doubles").bounding_box()
+    assert -1 <= at["y"] < 900 - 100
+    for kind in ("photos", "scenes"):
+        words = page.inner_text(f"[data-doubles={kind}]")
+        assert "noise class" in words and "95 %" in words
+    open_tab(page, "Write")
+
+
+def test_samples_and_the_likeliest_tokens_are_told_apart_by_their_sums(page):
+    write_sentence(page)
+    whole = page.inner_text("[data-sentence-nats]")
+    tokens, nats = re.search(r"(\d+) tokens, ([\d.]+) nats", whole).groups()
+    open_tab(page, "Compare")
+    page.get_by_role("tab", name="Many samples").click()
+    page.click("#samples-run")
+    page.wait_for_selector("[data-samples][data-state='done']")
+    page.wait_for_selector("[data-cost=argmax]")
+    rows = page.locator("[data-cost]").evaluate_all(
+        """all => all.map(({ dataset, cells }) =>
+          [dataset.cost, ...[...cells].slice(1).map((one) => Number(one.textContent))])"""
+    )
+    costs = {name: cost for name, _, cost in rows}
+    assert list(costs.values()) == sorted(costs.values())
+    assert set(costs) == {"argmax", *(str(seed) for seed in range(8))}
+    assert [int(tokens), float(nats)] == pytest.approx(
+        next(row[1:] for row in rows if row[0] == "0")
+    )
+    words = page.inner_text("[data-costs-words]")
+    better = sum(cost < costs["argmax"] - 0.005 for cost in costs.values())
+    assert f"{costs['argmax']:.2f} nats" in words
+    assert (f"{better} of 8 samples" if better else "None of 8 samples") in words
+
+
+def test_equal_sentences_leave_no_hole_under_the_verdict(page):
+    open_tab(page, "Compare")
+    page.get_by_role("tab", name="Two settings").click()
+    page.wait_for_selector("[data-compare] img[src^='data:image/']")
+    page.click("#compare-preset input")
+    page.get_by_role("option", name="as in Write, twice").click()
+    page.wait_for_function(
+        "document.querySelector('#compare-preset input').value.includes('twice')"
+    )
+    page.wait_for_timeout(800)  # its settings arrive
+    page.click("#compare-run")
+    page.wait_for_function("document.querySelector('[data-compare]').dataset.verdict === 'true'")
+    page.wait_for_selector(".p2s-verdict-title:has-text('the same sentence')")
+    words = page.locator(".p2s-verdict-text").bounding_box()
+    table = page.locator(".p2s-aligned").bounding_box()
+    assert 0 <= table["y"] - (words["y"] + words["height"]) < 40
+
+
+@pytest.mark.parametrize("width", [390, 320])
+def test_checkpoints_are_cards_on_a_phone(page, width):
+    page.set_viewport_size({"width": width, "height": 844})
+    page.wait_for_timeout(800)
+    open_tab(page, "About the model")
+    page.wait_for_selector("[data-checkpoint]")
+    cells = page.locator("[data-checkpoint] td").evaluate_all(
+        "all => all.map((one) => one.getBoundingClientRect()).map((at) => [at.width, at.height])"
+    )
+    assert min(wide for wide, _ in cells) > width * 0.7
+    assert max(tall for _, tall in cells) < 140
+    assert page.evaluate("document.documentElement.scrollWidth") <= width
+    page.set_viewport_size({"width": 1440, "height": 900})
+    open_tab(page, "Write")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 import json
 from pathlib import Path
 
@@ -213,9 +214,12 @@ class TestContradictions:
         [
             (b"", "is empty"),
             (b"<!DOCTYPE html>", "web page or XML"),
-            (b"[]", "a list in place of"),
-            (b"5", "a int in place of"),
-            (b'{"images": [', "not a readable COCO JSON"),
+            (b"[]", "[] in place of"),
+            (b"5", "5 in place of"),
+            (b'{"images": [', "is not JSON"),
+            (b"0 0.5 0.5 0.2 0.2", "is not JSON"),
+            (gzip.compress(b"{}"), "packed (gzip)"),
+            (b"PK\3\4", "packed (zip)"),
             (b"[" * 200_000, "nested too deeply"),
             ('{"images": [], "x": "Stra\u00dfe"}'.encode("latin-1"), "not UTF-8"),
             (b'[{"image_id": 1, "bbox": [1, 2, 3, 4], "score": 0.5}]', "holds results"),
@@ -223,6 +227,29 @@ class TestContradictions:
     )
     def test_what_is_no_annotation_file_is_called_what_it_is(self, folder, data, word):
         assert word in refusal(folder, data)
+
+    @pytest.mark.parametrize(
+        "name", ["\ud800.jpg", "a\0.jpg", "x" * 5000 + ".jpg", "a\nb.jpg", ".", "s3://bucket/x.jpg"]
+    )
+    def test_a_name_that_no_file_has_is_refused_in_a_line(self, folder, name):
+        data = content()
+        data["images"][0]["file_name"] = name
+        assert "image 0" in refusal(folder, data)
+
+    @pytest.mark.parametrize("name", ["a\ud800", "\x1b[31mred\x1b[0m", "a\0b"])
+    def test_a_class_that_nothing_can_show_is_to_be_renamed(self, folder, name):
+        data = content()
+        data["categories"][0]["name"] = name
+        assert "rename it" in refusal(folder, data)
+
+    def test_a_class_on_two_lines_is_on_one(self, folder):
+        data = content()
+        data["categories"][0]["name"] = " hot\n\tdog\u200d "
+        assert opened(folder, data).categories.names == ("hot dog\u200d",)
+
+    def test_a_file_that_is_not_there_is_called_that(self, folder):
+        with pytest.raises(ConfigError, match="is not there; check the path"):
+            read_annotations(folder / "none.json")
 
     @given(
         value=st.recursive(

@@ -126,6 +126,12 @@ def test_an_empty_file_is_refused(client, tmp_path):
         client.predict(handle_file(str(path)), api_name="/detect")
 
 
+@pytest.mark.parametrize("endpoint", ["/detect", "/detect_stream", "/tree", "/ask"])
+def test_a_program_without_a_picture_is_told_how_to_give_one(client, endpoint):
+    with pytest.raises(AppError, match=r"there is no image; give one: image=handle_file"):
+        client.predict(None, api_name=endpoint)
+
+
 def test_visitors_have_sessions_of_their_own(url, photo):
     answers = [
         Client(url, verbose=False).predict(photo, seed=seed, api_name="/detect") for seed in (1, 2)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import io
 import json
+import os
 import shlex
 import subprocess
 import sys
@@ -379,6 +380,60 @@ class TestMistakes:
         assert message in error_of(
             capsys, "detect", photo, "--checkpoint", checkpoint, *words.split()
         )
+
+    @pytest.mark.parametrize("flag", ["--save", "--json", "--record", "--coco", "--png", "--svg"])
+    def test_nothing_is_written_over_the_picture(self, flag, photo, checkpoint, tmp_path, capsys):
+        before = Path(photo).read_bytes()
+        (tmp_path / "link.png").symlink_to(photo)
+        for path in (photo, str(tmp_path / "." / "photo.png"), str(tmp_path / "link.png")):
+            line = error_of(capsys, "detect", photo, "--checkpoint", checkpoint, flag, path)
+            assert flag in line and "which is read here" in line
+        assert Path(photo).read_bytes() == before
+
+    def test_nothing_is_written_over_a_record_or_labels(self, photo, scenes, tmp_path, capsys):
+        record = str(tmp_path / "run.json")
+        Path(record).write_text("{}")
+        assert "read here" in error_of(capsys, "replay", record, "--svg", record)
+        labels = str(scenes / "annotations.json")
+        data = ("--annotations", labels, "--images", str(scenes))
+        assert "read here" in error_of(capsys, "evaluate", *data, "--json", labels)
+
+    def test_nothing_is_written_over_one_of_many_pictures(self, photo, checkpoint, capsys):
+        words = ("detect", photo, "example:coffee", "--checkpoint", checkpoint, "--coco", photo)
+        assert "--coco is" in error_of(capsys, *words)
+
+    def test_two_results_may_both_be_thrown_away(self, photo, checkpoint):
+        words = ["--json", os.devnull, "--record", os.devnull]
+        assert main(["detect", photo, "--checkpoint", checkpoint, *words]) == 0
+
+    @pytest.mark.parametrize("path", ["a.json", "-"])
+    def test_two_results_do_not_share_a_file(self, path, photo, checkpoint, capsys):
+        words = ("--checkpoint", checkpoint, "--json", path, "--record", path)
+        assert "--json and --record both go" in error_of(capsys, "detect", photo, *words)
+
+    def test_an_empty_name_is_no_place(self, photo, checkpoint, capsys):
+        assert "name a folder" in error_of(capsys, "scenes", "", "--count", "1")
+        line = error_of(capsys, "detect", photo, "--checkpoint", checkpoint, "--json", " ")
+        assert "name a file" in line
+
+    def test_what_things_are_called_does_not_steer_the_terminal(
+        self, photo, checkpoint, tmp_path, capsys
+    ):
+        steering = tmp_path / "two\nlines \x1b[31mred.png"
+        Path(photo).rename(steering)
+        assert main(["detect", str(steering), "--checkpoint", checkpoint, *SPREAD]) == 0
+        first = capsys.readouterr().out.splitlines()[0]
+        assert first.startswith("two\\x0alines \\x1b[31mred.png, 120 x 90")
+        assert "\\x1b[31m" in error_of(capsys, "detect", f"{steering}x", "--checkpoint", checkpoint)
+
+    def test_what_pillow_thinks_of_metadata_is_not_said(self, tmp_path, checkpoint, recwarn):
+        path = tmp_path / "phone.jpg"
+        fakes.draw_picture().save(path, exif=b"Exif\0\0MM\0*\0\0\0\x08" + b"\xff" * 40)
+        with Image.open(path) as image:
+            image.getexif()
+        assert "Corrupt EXIF data" in str(recwarn.pop(UserWarning).message)
+        assert main(["detect", str(path), "--checkpoint", checkpoint]) == 0
+        assert not [one for one in recwarn if "EXIF" in str(one.message)]
 
     def test_an_unknown_checkpoint_is_named_with_those_that_exist(self, photo, capsys):
         line = error_of(capsys, "detect", photo, "--checkpoint", "nope")

@@ -144,6 +144,21 @@ class TestCocoFiles:
         assert [(item.name, item.number) for item in items] == [("a.png", 7), ("sub/a.png", 9)]
         assert all(open_image(item.source).width == 120 for item in items)
 
+    def test_they_are_read_as_training_reads_them(self):
+        images = [{"id": "7", "file_name": "sub\\a.png"}, {"id": 9.0, "file_name": "\ud800.png"}]
+        Path("coco.json").write_bytes(json.dumps({"images": images}).encode("utf-16"))
+        assert (
+            "file_name '\\ud800.png'" in reasons("coco.json", images="photos")["coco.json: image 1"]
+        )
+        (item,) = [one for one in Sources(("coco.json",), images="photos") if one.number == 7]
+        assert open_image(item.source).width == 120
+
+    @pytest.mark.parametrize("text", ["[" * 200_000, '{"images": [' + "1" * 9999 + "]}"])
+    def test_a_file_that_no_parser_takes_is_named(self, text):
+        Path("coco.json").write_text(text)
+        with pytest.raises(ConfigError, match=r"coco\.json is not COCO JSON"):
+            names("coco.json", images="photos")
+
     def test_entries_that_cannot_be_told_apart_are_failures(self):
         entries = [(1, "a.png"), (1, "b.png"), (2, "a.png"), ("x", "c.png")]
         content = {"images": [{"id": i, "file_name": name} for i, name in entries]}
@@ -156,7 +171,7 @@ class TestCocoFiles:
         ("content", "images", "message"),
         [
             ("{}", "photos", "not COCO JSON"),
-            ("[", "photos", "not a readable COCO JSON"),
+            ("[", "photos", "is not JSON"),
             ("{}", None, "needs --images"),
             ("{}", "nowhere", "nowhere is not a folder"),
         ],

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-import json
 import os
 from collections.abc import Iterator
 from pathlib import Path
 
 from pix2seq.batch.items import Item, failed
-from pix2seq.config import ConfigError
+from pix2seq.config import ConfigError, short
+from pix2seq.data.annotations import coco_lists, names_a_file
+from pix2seq.data.places import find_file
+from pix2seq.data.values import whole
 from pix2seq.many import printable
 
 
@@ -20,26 +22,21 @@ def coco_items(path: str, images: str) -> Iterator[Item]:
     """
     if not os.path.isdir(images):
         raise ConfigError(f"--images {images} is not a folder; give the folder of the images")
-    try:
-        records = json.loads(Path(path).read_text(encoding="utf-8-sig"))["images"]
-        entries = [(record["id"], record["file_name"]) for record in records]
-    except (OSError, ValueError) as error:
-        raise ConfigError(f"{path} is not a readable COCO JSON: {error}") from None
-    except (KeyError, TypeError) as error:
-        raise ConfigError(
-            f"{path} is not COCO JSON: it needs images with id and file_name ({error})"
-        ) from None
+    entries = coco_lists(path, ("images",))["images"]
     ids: dict[int, str] = {}
-    for place, (number, name) in enumerate(entries):
-        if isinstance(number, bool) or not isinstance(number, int) or not isinstance(name, str):
+    for place, entry in enumerate(entries):
+        fields = entry if isinstance(entry, dict) else {}
+        number, name = whole(fields.get("id")), fields.get("file_name")
+        if number is None or not names_a_file(name):
             yield failed(
                 f"{path}: image {place}",
-                f"has id {number!r} and file_name {name!r}; give a whole number and a text",
+                f"has id {short(fields.get('id'))} and file_name {short(name)}; give a whole "
+                "number and the name of a file",
             )
         elif number in ids:
             yield failed(f"{path}: image {place}", f"has the id {number} of {ids[number]}, too")
         else:
             ids[number] = name
-            yield Item(printable(name), os.path.join(images, name.replace("\\", "/")), number)
+            yield Item(printable(name), os.fspath(find_file(Path(images), name)), number)
     if not entries:
         yield failed(path, "lists no image; check the file")

@@ -13,6 +13,7 @@ import os
 import signal
 import sys
 import threading
+import warnings
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 
@@ -20,7 +21,7 @@ from pix2seq.cli.app import APP
 from pix2seq.cli.argument import ARGUMENT
 from pix2seq.cli.bench import BENCH
 from pix2seq.cli.checkpoints import LIST
-from pix2seq.cli.command import Command
+from pix2seq.cli.command import Command, shown
 from pix2seq.cli.convert import CONVERT
 from pix2seq.cli.detect import DETECT, STREAM
 from pix2seq.cli.distill import DISTILL
@@ -97,6 +98,8 @@ def build_parser() -> argparse.ArgumentParser:
 def main(argv: Sequence[str] | None = None) -> int:
     """Run one command; returns the exit code."""
     _print_any_name()
+    # What Pillow thinks of a file's metadata is not for whoever asked for boxes.
+    warnings.filterwarnings("ignore", module=r"PIL\.")
     args = build_parser().parse_args(argv)
     try:
         with _ended_by_sigterm():
@@ -131,7 +134,7 @@ def sentence_of(error: Exception) -> str:
 
 
 def _say(sentence: str, code: int) -> int:
-    print(f"pix2seq: {' '.join(sentence.split())}", file=sys.stderr)
+    print(f"pix2seq: {shown(' '.join(sentence.split()))}", file=sys.stderr)
     return code
 
 

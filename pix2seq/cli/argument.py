@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 import json
 
-from pix2seq.cli.checks import check_input, check_model_arguments, check_output
+from pix2seq.cli.checks import check_apart, check_input, check_model_arguments, check_output
 from pix2seq.cli.command import Command, progress_bar, write_text
 from pix2seq.config import ConfigError
 
@@ -97,6 +97,7 @@ def _check(args: argparse.Namespace) -> None:
     if args.photos is not None:
         check_input(args.photos, "--photos", folder=True)
     check_output(args.out, "--out")
+    check_apart({"--out": args.out}, [args.annotations])
     for flag in ("plain", "control"):
         check_model_arguments(
             argparse.Namespace(checkpoint=getattr(args, flag), device=args.device)

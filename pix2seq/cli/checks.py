@@ -9,6 +9,7 @@ from __future__ import annotations
 import argparse
 import os
 import re
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 
 from pix2seq.cli.command import options_without_labels
@@ -52,6 +53,8 @@ def check_output(path: str | None, flag: str, endings: tuple[str, ...] = ()) -> 
     """
     if path is None or (path == "-" and not endings):
         return
+    if not path.strip():
+        raise ConfigError(f"{flag} is {path!r}; name a file")
     if endings and Path(path).suffix.lower() not in endings:
         raise ConfigError(f"{flag} is {path!r}; end it in {', '.join(endings)}")
     if os.path.isdir(path):
@@ -59,8 +62,31 @@ def check_output(path: str | None, flag: str, endings: tuple[str, ...] = ()) -> 
     _check_place(Path(path).parent, f"{flag} is {path!r}")
 
 
+def check_apart(outputs: Mapping[str, str | None], inputs: Iterable[str | None] = ()) -> None:
+    """Nothing is written over what is read, and nothing over another result.
+
+    Args:
+        outputs: files by their options; ``-`` is standard output.
+        inputs: what is read; what is no file, an example for instance, is none.
+    """
+    read = {os.path.realpath(path) for path in inputs if path and os.path.isfile(path)}
+    written: dict[str, str] = {}
+    for flag, path in outputs.items():
+        if path is None or (os.path.exists(path) and not os.path.isfile(path)):  # /dev/null
+            continue
+        place = path if path == "-" else os.path.realpath(path)
+        if place in read:
+            raise ConfigError(f"{flag} is {path!r}, which is read here; name another file")
+        if place in written:
+            where = "standard output" if path == "-" else repr(path)
+            raise ConfigError(f"{written[place]} and {flag} both go to {where}; name two files")
+        written[place] = flag
+
+
 def check_folder(path: str, flag: str) -> None:
     """A folder is there, or can be made, and may be written."""
+    if not path.strip():
+        raise ConfigError(f"{flag} is {path!r}; name a folder")
     if os.path.lexists(path) and not os.path.isdir(path):
         raise ConfigError(f"{flag} is {path!r}, which is a file; name a folder")
     place = Path(path).absolute()

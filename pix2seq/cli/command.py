@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import json
 import sys
+import unicodedata
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -134,6 +135,14 @@ def _label_of(words: list[str], names: dict[str, int], count: int) -> int | None
     return None
 
 
+def shown(text: str) -> str:
+    """Text as a terminal may get it: what a file or a class is called must not steer it."""
+    return "".join(
+        f"\\x{ord(letter):02x}" if unicodedata.category(letter) == "Cc" else letter
+        for letter in text
+    )
+
+
 def integers(text: str | None, flag: str) -> tuple[int, ...]:
     """A comma-separated list of numbers."""
     try:
@@ -166,8 +175,10 @@ def read_text(path: str | Path) -> str:
     """Read a text file. Raises ``ConfigError`` naming it when that is impossible."""
     try:
         return Path(path).read_text(encoding="utf-8")
-    except (OSError, UnicodeDecodeError) as error:
-        raise ConfigError(f"cannot read {path}: {error}") from None
+    except UnicodeDecodeError:
+        raise ConfigError(f"cannot read {path}: it is no text in UTF-8") from None
+    except OSError as error:
+        raise ConfigError(f"cannot read {path}: {error.strerror or error}") from None
 
 
 def save_figure(figure: Any, path: str | Path) -> None:

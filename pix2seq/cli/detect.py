@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 
 from pix2seq.cli.checks import (
     FIGURE_ENDINGS,
+    check_apart,
     check_model_arguments,
     check_output,
     check_picture,
@@ -24,6 +25,7 @@ from pix2seq.cli.command import (
     integers,
     sampling_options,
     save_figure,
+    shown,
     write_json,
     write_text,
 )
@@ -43,6 +45,8 @@ if TYPE_CHECKING:
     from pix2seq.predictor import ImageEncoding, Predictor
     from pix2seq.render import RunRecord
     from pix2seq.sampling import SamplingStep
+
+_STAGE = ("png", "svg", "gif")
 
 
 def _add_stream_arguments(parser: argparse.ArgumentParser) -> None:
@@ -104,7 +108,7 @@ def add_stage_arguments(parser: argparse._ArgumentGroup) -> None:
 
 def check_stage_arguments(args: argparse.Namespace) -> None:
     """Where ``add_stage_arguments`` wants its pictures, they can be written."""
-    for name in ("png", "svg", "gif"):
+    for name in _STAGE:
         check_output(getattr(args, name), f"--{name}")
 
 
@@ -147,7 +151,7 @@ def as_lines(record: RunRecord) -> str:
         f"encoded in {timing.encode_s:.2f} s, written in {timing.decode_s:.2f} s "
         f"({timing.tokens_per_s:.0f} tokens/s)"
     )
-    return "\n".join(lines)
+    return "\n".join(map(shown, lines))
 
 
 def _detect(args: argparse.Namespace) -> int | None:
@@ -166,6 +170,8 @@ def _detect_one(args: argparse.Namespace, picture: Image.Image | None) -> None:
     for name in ("json", "record", "coco"):
         check_output(getattr(args, name), f"--{name}")
     check_stage_arguments(args)
+    outputs = ("save", "json", "record", "coco", *_STAGE)
+    check_apart({f"--{name}": getattr(args, name) for name in outputs}, [args.image])
     predictor, image, encoding, options, steps = _start(args, picture)
     from pix2seq.examples import picture_name
     from pix2seq.render import RunRecord, draw_detections

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from pix2seq.cli.checks import (
     FIGURE_ENDINGS,
+    check_apart,
     check_folder,
     check_input,
     check_model_arguments,
@@ -163,6 +164,8 @@ def _check(args: argparse.Namespace) -> None:
         check_input(args.photos, "--photos", folder=True)
     check_output(args.json, "--json")
     check_output(args.plot, "--plot", FIGURE_ENDINGS)
+    read = [args.annotations, args.detections]
+    check_apart({"--json": args.json, "--plot": args.plot}, read)
     if args.sweep:
         check_folder(args.sweep, "--sweep")
     if args.detections is None:

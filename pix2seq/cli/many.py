@@ -10,6 +10,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from pix2seq.cli.checks import check_apart
 from pix2seq.cli.command import sampling_options
 from pix2seq.cli.progress import meter
 from pix2seq.config import ConfigError
@@ -146,6 +147,9 @@ def detect_many(args: argparse.Namespace, asked: Asked) -> int:
             raise ConfigError(f"--{name} is for one picture; {remedy}")
     if args.tokens is not None and args.tokens != ALL_TOKENS and args.tokens < 1:
         raise ConfigError(f"--tokens is {args.tokens}; use 1 or more")
+    names = ("jsonl", "coco", "coco_dataset", "errors")
+    outputs = {f"--{name.replace('_', '-')}": getattr(args, name) for name in names}
+    check_apart(outputs, [source.removeprefix("@") for source in asked.sources])
     wanted = Wanted(
         jsonl=args.jsonl,
         coco=args.coco,

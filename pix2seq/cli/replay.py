@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import argparse
 
-from pix2seq.cli.checks import check_picture
-from pix2seq.cli.command import Command, read_text
+from pix2seq.cli.checks import check_apart, check_picture
+from pix2seq.cli.command import Command, read_text, shown
 from pix2seq.cli.detect import add_stage_arguments, as_lines, check_stage_arguments, write_stage
 
 
@@ -17,6 +17,8 @@ def _add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def _run(args: argparse.Namespace) -> None:
     check_stage_arguments(args)
+    outputs = {f"--{name}": getattr(args, name) for name in ("png", "svg", "gif")}
+    check_apart(outputs, [args.record, args.image])
     if args.image:
         check_picture(args.image)
     text = read_text(args.record)
@@ -28,7 +30,7 @@ def _run(args: argparse.Namespace) -> None:
         image = open_picture(args.image) if args.image else record.image.open()
         write_stage(args, record, image)
     print(as_lines(record))
-    print(f"written by: {as_command(record)}")
+    print(shown(f"written by: {as_command(record)}"))
 
 
 REPLAY = Command("replay", "Draw a recorded run again, without a model.", _add_arguments, _run)

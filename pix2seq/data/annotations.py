@@ -26,6 +26,7 @@ from pix2seq.data.values import LARGEST, flag, id_of, number_of, require_object,
 
 _LARGE = 30_000_000  # bytes: reading a file from this size on takes seconds and shows a bar
 _PARTS = ("images", "annotations", "categories")
+_PACKED = ((b"\x1f\x8b", "gzip"), (b"PK", "zip"), (b"BZh", "bzip2"), (b"\xfd7zXZ", "xz"))
 
 
 @dataclass(frozen=True, eq=False)
@@ -83,6 +84,8 @@ def read_annotations(path: str | Path) -> Annotations:
     """
     try:
         state = Path(path).stat()
+    except FileNotFoundError:
+        raise ConfigError(f"{path} is not there; check the path of the annotations") from None
     except (OSError, ValueError) as error:
         raise ConfigError(f"{path} is not a readable COCO JSON: {error}") from None
     return _read(str(path), state.st_mtime_ns, state.st_size)
@@ -98,7 +101,7 @@ def _read(path: str, changed_ns: int, size: int) -> Annotations:
     large = size >= _LARGE
     if large:
         print(f"reading {path} ({size / 1e6:.0f} MB) ...", file=sys.stderr, flush=True)
-    content = _parse(path)
+    content = coco_lists(path, _PARTS)
     categories = read_classes(path, content["categories"])
     images = _images(path, content["images"])
     table = _objects(path, content["annotations"], images["image_ids"], show=large)
@@ -106,21 +109,29 @@ def _read(path: str, changed_ns: int, size: int) -> Annotations:
     return Annotations(path, **images, **table, categories=without_groups(categories, used))
 
 
-def _parse(path: str) -> dict[str, list]:
-    """The three lists of the file."""
+def coco_lists(path: str | Path, parts: Sequence[str]) -> dict[str, list]:
+    """A COCO JSON of which these parts are needed, each a list of what nobody has looked at.
+
+    Raises:
+        ConfigError: it cannot be read, is something else, or lacks a part.
+    """
     try:
         text = Path(path).read_bytes()
         if not text.strip():
             raise ConfigError(f"{path} is empty; COCO JSON is expected")
         if text.lstrip()[:1] == b"<":
             raise ConfigError(f"{path} is a web page or XML, not COCO JSON; export it as COCO")
+        if packed := next((name for start, name in _PACKED if text.startswith(start)), None):
+            raise ConfigError(f"{path} is packed ({packed}), not COCO JSON; unpack it first")
         content = json.loads(text)  # finds UTF-8, UTF-16 and a byte order mark by itself
     except UnicodeDecodeError:
         raise ConfigError(f"{path} is not UTF-8; save it with that encoding") from None
     except RecursionError:
         raise ConfigError(f"{path} is not COCO JSON: it is nested too deeply") from None
     except json.JSONDecodeError as error:
-        raise ConfigError(f"{path} is not a readable COCO JSON: {error}") from None
+        raise ConfigError(
+            f"{path} is not JSON ({error}); give the file that was exported as COCO"
+        ) from None
     except OSError as error:
         raise ConfigError(f"{path} is not a readable COCO JSON: {error.strerror}") from None
     except ConfigError:
@@ -134,10 +145,10 @@ def _parse(path: str) -> dict[str, list]:
         )
     if not isinstance(content, dict):
         raise ConfigError(
-            f"{path} is not COCO JSON: a {type(content).__name__} in place of an object with "
-            f"{', '.join(_PARTS)}"
+            f"{path} is not COCO JSON: {short(content)} in place of an object with "
+            f"{', '.join(parts)}"
         )
-    for part in _PARTS:
+    for part in parts:
         if part not in content:
             raise ConfigError(f"{path} is not COCO JSON: it lacks {part!r}")
         if not isinstance(content[part], list):
@@ -169,7 +180,7 @@ def _images(path: str, entries: list) -> dict[str, Any]:
                 "give every image an id of its own"
             )
         name = entry.get("file_name")
-        if not isinstance(name, str) or not name.strip() or "\0" in name:
+        if not names_a_file(name):
             raise ConfigError(f"{where} has the file_name {short(name)}; it must name a file")
         file = PurePosixPath(name)
         ids[identity] = number
@@ -183,6 +194,18 @@ def _images(path: str, entries: list) -> dict[str, Any]:
         "sizes": sizes,
         "shared_files": shared,
     }
+
+
+def names_a_file(name: Any) -> bool:
+    """Whether some system could have a file of that name; bytes that are no UTF-8 arrive as half
+    surrogates of one kind (``os.fsdecode``), and no file has those of the other."""
+    if not isinstance(name, str) or not name.strip() or "\0" in name:
+        return False
+    try:
+        name.encode("utf-8", "surrogateescape")
+    except UnicodeEncodeError:
+        return False
+    return True
 
 
 def _side(where: str, entry: dict, field: str) -> int:

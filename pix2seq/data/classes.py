@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import unicodedata
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -9,6 +10,8 @@ from typing import Any
 from pix2seq.categories import Categories
 from pix2seq.config import ConfigError, short
 from pix2seq.data.values import id_of, require_object
+
+_UNSHOWN = ("Cc", "Cs")  # Unicode's control characters, which steer a terminal; half surrogates
 
 
 @dataclass(frozen=True)
@@ -50,7 +53,12 @@ def _class_name(where: str, entry: dict, identity: int) -> str:
         name = str(name)
     if not isinstance(name, str) or not name.strip():
         raise ConfigError(f"{where} has the name {short(name)}; give it a text that is not empty")
-    return name.strip()
+    name = " ".join(name.split())  # one line: names stand in tables, on boxes, in lists
+    if any(unicodedata.category(letter) in _UNSHOWN for letter in name):
+        raise ConfigError(
+            f"{where} has the name {short(name)}, part of which nothing can show; rename it"
+        )
+    return name
 
 
 def without_groups(classes: Sequence[ClassEntry], used: set[int]) -> Categories:

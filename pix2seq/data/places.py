@@ -30,14 +30,16 @@ def find_file(folder: Path, name: str) -> Path:
 
 def where_else(folder: Path, name: str) -> str:
     """A sentence about a file that is not there, with the remedy where one can be found."""
-    said = f"file_name is {name!r}, but {find_file(folder, name)} is not there"
+    meant = find_file(folder, name)
+    said = f"file_name is {name!r}, but {str(meant)!r} is "
+    said += "a folder" if os.path.isdir(meant) else "not there"
     parts = _parts(name)
     if parts and ".." not in parts:
         above = folder.absolute().parent
         for place in (above, *_folders_in(folder)):
-            if place.joinpath(*parts).is_file():
+            if os.path.isfile(place.joinpath(*parts)):
                 return f"{said}; it is under {place}: give that with --images"
-    if len(parts) > 1 and (folder / parts[-1]).is_file():
+    if len(parts) > 1 and os.path.isfile(folder / parts[-1]):
         return (
             f"{said}; {folder / parts[-1]} is: keep only the last part of the file names, or give "
             "the folder that they are relative to"

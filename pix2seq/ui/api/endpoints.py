@@ -61,6 +61,8 @@ def build_api(context: AppContext) -> None:
     def prepare(image, checkpoint, values):
         asked = named_values(values)
         with _own_words():
+            if not image:  # the page's own words would send a program to its buttons
+                raise ConfigError("there is no image; give one: image=handle_file('photo.jpg')")
             predictor = context.predictor(checkpoint)
             if checkpoint != context.default_checkpoint:
                 asked = {

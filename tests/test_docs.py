@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import io
+import json
 import re
 import shlex
 import sys
@@ -12,6 +13,7 @@ import pytest
 import yaml
 
 from pix2seq import cli
+from pix2seq.reading import DOUBLE_IOU
 from tests import fakes
 from tests.test_architecture import ORDER, PACKAGE, ROOT
 
@@ -131,3 +133,19 @@ def test_requirements_are_the_libraries_that_are_imported():
     listed = {re.split(r"[><=\s]", line)[0] for line in lines if line and line[0] != "#"}
     assert needed <= listed
     assert listed - needed <= {"torchvision"}  # timm imports it
+
+
+def test_doubles_are_quoted_as_they_were_counted():
+    """One threshold, that of the page, and the files' own numbers in every text."""
+    counted = json.loads((ROOT / "benchmarks/mini/repetition.json").read_text())
+    photos = json.loads((ROOT / "benchmarks/mini/photos.json").read_text())
+    card = (ROOT / "checkpoints/mini/README.md").read_text()
+    share = f"{100 * photos['duplicates']:.1f}"
+    for text in (README, card):
+        assert f"IoU over {DOUBLE_IOU:g}" in text and "IoU over 0.8" not in text
+        assert share in text
+    for kind in ("photos", "scenes"):
+        assert counted[kind]["shown"]["iou"] == DOUBLE_IOU
+        rows = {row["name"]: row["share"] for row in counted[kind]["shown"]["rows"]}
+        for share in (rows["keep going, as in the paper"], rows["keep going, no noise class"]):
+            assert f"{100 * share:.1f} %" in README

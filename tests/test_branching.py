@@ -24,6 +24,7 @@ from pix2seq.branching import (
     write_rivals,
 )
 from pix2seq.branching.choices import hesitations
+from pix2seq.branching.peaks import VALLEY, smoothed, split_rows
 from pix2seq.config import ConfigError, SamplingOptions
 from pix2seq.detections import Detections
 from pix2seq.predictor import ImageEncoding, Predictor
@@ -91,6 +92,46 @@ def test_every_position_belongs_to_one_peak_whose_top_is_inside(values):
     assert all(peak.first <= peak.top <= peak.last for peak in found)
 
 
+def filled(heights: list[float]) -> list[int]:
+    """The tops that are left when the shallowest valley is filled again and again, the lower of its
+    two tops with it, until every valley is deep."""
+    rises = [-1.0, *heights, -1.0]
+    tops = [
+        i
+        for i, (a, b, c) in enumerate(zip(rises, rises[1:], rises[2:], strict=False))
+        if a < b >= c and b >= max(heights) * 1e-3
+    ]
+    while len(tops) > 1:
+        pairs = list(pairwise(tops))
+        low = [min(heights[a : b + 1]) / min(heights[a], heights[b]) for a, b in pairs]
+        at = low.index(max(low))
+        if low[at] < VALLEY:
+            break
+        a, b = pairs[at]
+        tops.remove(a if heights[a] < heights[b] else b)
+    return tops
+
+
+@given(
+    st.lists(
+        st.lists(st.sampled_from([0.0, 1e-9, 0.1, 0.2, 0.3, 0.6, 1.0]), min_size=40, max_size=40),
+        min_size=1,
+        max_size=5,
+    )
+)
+def test_many_rows_are_split_at_once_where_filling_valleys_one_by_one_splits_each(values):
+    probs = np.array(values).repeat(3, axis=1)  # bells are wider than the blur
+    rows, first, last, top = split_rows(probs)
+    for row, heights in enumerate(smoothed(probs)):
+        tops = filled(heights.tolist())
+        mine = rows == row
+        assert mine.sum() == max(len(tops), 1)
+        inside = [sum(a <= t <= b for t in tops) for a, b in zip(first[mine], last[mine])]
+        assert not tops or inside == [1] * len(tops)
+        alone = [(peak.first, peak.last, peak.top) for peak in peaks(probs[row])]
+        assert alone == list(zip(first[mine], last[mine], top[mine]))
+
+
 def test_neighbouring_bins_are_no_alternative_but_another_object_is():
     raw = row(b10=0.4, b11=0.35, b12=0.1, b25=0.15)
     found = choices(raw, TOKENIZER.allowed(1).numpy(), TOKENIZER, 1)
@@ -124,7 +165,7 @@ def test_the_quick_look_finds_the_hesitations_that_the_slow_one_finds(values, in
     raw = torch.tensor(values, dtype=torch.float64).softmax(-1).numpy()
     allowed = TOKENIZER.allowed(index).numpy()
     slow = choices(raw, allowed, TOKENIZER, index, share)
-    quick = hesitations(raw[None], allowed[None], TOKENIZER, index, share)[0]
+    quick = hesitations(raw[None], allowed, TOKENIZER, index, share)[0]
     assert quick == (slow if len(slow) > 1 else [])
     assert sum(choice.mass for choice in slow) <= 1 + 1e-9
 

@@ -16,23 +16,44 @@ from pix2seq.sampling import SampledBatch
 from pix2seq.sampling.filters import FilterChain
 
 
+class Told:
+    """Everything that the network said while paths were written: raw logits, a row per place. Paths
+    that share a beginning share its rows."""
+
+    def __init__(self) -> None:
+        self._parts: list[Tensor] = []
+        self._rows = 0
+
+    def add(self, logits: Tensor) -> int:
+        """Keep (R, V) logits; returns the number of the first row."""
+        self._parts.append(logits)
+        self._rows += len(logits)
+        return self._rows - len(logits)
+
+    def logits(self) -> Tensor:
+        """(rows, V) float32."""
+        return torch.cat(self._parts)
+
+
 @dataclass(eq=False)
 class Path:
     """A sentence that is being written: a row of the batch, and later a branch.
 
     Attributes:
+        number: which path it is.
         parent, start: which path it left, and at which token (``None``, 0: the trunk).
-        ids, logprobs, logits: of the whole sentence; logits (V,) each, raw.
         weight: masses of the alternatives that led here, multiplied.
+        ids, rows, logprobs: of the whole sentence; ``rows`` are numbers of a ``Told``.
         doubts: token index to what could have been said there, with the path that said it.
     """
 
-    parent: int | None
-    start: int
-    weight: float
+    number: int = 0
+    parent: int | None = None
+    start: int = 0
+    weight: float = 1.0
     ids: list[int] = field(default_factory=list)
+    rows: list[int] = field(default_factory=list)
     logprobs: list[float] = field(default_factory=list)
-    logits: list[Tensor] = field(default_factory=list)
     doubts: dict[int, list[tuple[Choice, int | None]]] = field(default_factory=dict)
 
     @property
@@ -40,37 +61,50 @@ class Path:
         """Σ −ln p so far, in nats."""
         return -sum(self.logprobs)
 
-    def take(self, token_id: int, logprob: float, logits: Tensor) -> None:
-        self.ids.append(token_id)
-        self.logprobs.append(logprob)
-        self.logits.append(logits)
+    def then(self, token_id: int, row: int, logprob: float) -> Path:
+        """The sentence with one more token."""
+        more = [*self.ids, token_id], [*self.rows, row], [*self.logprobs, logprob]
+        return Path(self.number, self.parent, self.start, self.weight, *more)
+
+    def fork(self, number: int, index: int, choice: Choice) -> Path:
+        """Another path, which leaves this one at token ``index`` to say something else."""
+        weight = self.weight * choice.mass
+        return Path(number, self.number, index, weight, self.ids[:index], self.rows[:index])
 
 
-def row_distributions(chain: FilterChain, logits: Tensor, index: int) -> tuple[Tensor, Tensor]:
-    """What R rows could say at ``index``: natural logs of the raw probabilities at the resolution
-    that is written, and which tokens the rules allow, both (R, V)."""
+def allowed_ids(chain: FilterChain, index: int, vocab_size: int) -> Tensor:
+    """What the rules let stand at ``index``, ascending."""
+    ids = chain.open_ids[index % len(chain.open_ids)]
+    return torch.arange(vocab_size) if ids is None else ids
+
+
+def log_probs(chain: FilterChain, logits: Tensor, index: int) -> Tensor:
+    """Natural logs of the raw probabilities at the resolution that is written, (R, V) float64."""
     exact = logits.double()
-    cells = exact if chain.coarse is None else chain.coarse(exact, index)
-    return cells.log_softmax(-1), chain.allowed(exact, index) > -torch.inf
+    return (exact if chain.coarse is None else chain.coarse(exact, index)).log_softmax(-1)
 
 
 def read_paths(
     predictor: Predictor,
     encoding: ImageEncoding,
     paths: Sequence[Path],
+    told: Tensor,
     options: SamplingOptions,
 ) -> list[Detections]:
     """The objects that each sentence names, however low they score; those written as noise are left
-    out."""
+    out.
+
+    Args:
+        told: (rows, V), what the paths' ``rows`` number.
+    """
     eos = predictor.tokenizer.eos_id
     lengths = [len(path.ids) - (path.ids[-1:] == [eos]) for path in paths]
     longest = max(lengths)
     ids = torch.full((len(paths), longest), predictor.tokenizer.pad_id)
     logits = torch.zeros(len(paths), longest, predictor.tokenizer.vocab_size)
     for row, (path, length) in enumerate(zip(paths, lengths, strict=True)):
-        if length:
-            ids[row, :length] = torch.tensor(path.ids[:length])
-            logits[row, :length] = torch.stack(path.logits[:length])
+        ids[row, :length] = torch.tensor(path.ids[:length], dtype=torch.long)
+        logits[row, :length] = told[path.rows[:length]]
     batch = SampledBatch(ids, logits, torch.tensor(lengths))
     noise = "drop" if predictor.tokenizer.noise_id is not None else "show"
     named = options.replace(noise=noise, score_threshold=0.0)

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import cache
 
 import torch
+from torch import Tensor
 
 from pix2seq.boxes import box_iou, clip_boxes
 from pix2seq.branching.choices import Choice
@@ -22,16 +24,18 @@ def plain_branches(
     predictor: Predictor,
     encoding: ImageEncoding,
     paths: Sequence[Path],
+    told: Tensor,
     options: SamplingOptions,
     given: int,
 ) -> list[Branch]:
     """The branches of a tree, one per path, trunk first.
 
     Args:
+        told: what the paths' ``rows`` number.
         options: resolved.
         given: tokens that every path begins with.
     """
-    found = read_paths(predictor, encoding, paths, options)
+    found = read_paths(predictor, encoding, paths, told, options)
     tokens = _Tokens(predictor, encoding)
     groups = group_by_set(found)
     branches = []
@@ -86,17 +90,19 @@ def _kind(
 
 
 class _Tokens:
-    """Ids as a page shows them; the pixel of every bin on every side is worked out once."""
+    """Ids as a page shows them; what an id means, and the pixel of every bin on every side, is
+    worked out once."""
 
     def __init__(self, predictor: Predictor, encoding: ImageEncoding) -> None:
         self.tokenizer = predictor.tokenizer
+        self.meaning = cache(self.tokenizer.describe)
         values = self.tokenizer.dequantize(torch.arange(self.tokenizer.num_bins))
         boxes = encoding.letterbox.invert_boxes(values[:, None].expand(-1, 4))
         self.pixels = clip_boxes(boxes, encoding.orig_size).tolist()
 
     def _place(self, token_id: int, index: int) -> tuple[str, float | None, int | None]:
         """Text, pixel and label of an id at ``index``."""
-        info = self.tokenizer.describe(token_id)
+        info = self.meaning(token_id)
         side = _SIDE.get(self.tokenizer.slot(index))
         coord = info.kind == "coord" and side is not None
         pixel = rounded(self.pixels[info.value][side]) if coord else None

@@ -11,7 +11,7 @@ from dataclasses import replace
 
 import torch
 
-from pix2seq.branching.paths import Path, read_paths, row_distributions
+from pix2seq.branching.paths import Path, Told, allowed_ids, log_probs, read_paths
 from pix2seq.branching.plain import plain_objects, rounded
 from pix2seq.branching.sets import group_by_set, same_set
 from pix2seq.branching.tree import Rival, SentenceTree, TreeObject
@@ -42,12 +42,13 @@ def write_rivals(
     for name, count, least in (("beam", beam, 1), ("number of samples", len(seeds), 0)):
         if not least <= count <= MOST_ROWS:
             raise ConfigError(f"the {name} is {count}; use {least} to {MOST_ROWS}")
+    told = Told()
     paths = [
-        beam_search(predictor, encoding, options, 1)[0],
-        beam_search(predictor, encoding, options, beam)[0],
-        *_samples(predictor, encoding, options, seeds),
+        beam_search(predictor, encoding, options, 1, told)[0],
+        beam_search(predictor, encoding, options, beam, told)[0],
+        *_samples(predictor, encoding, options, seeds, told),
     ]
-    found = read_paths(predictor, encoding, paths, options)
+    found = read_paths(predictor, encoding, paths, told.logits(), options)
     groups = group_by_set(found)
     who = [("argmax", None), ("beam", None), *(("sample", seed) for seed in seeds)]
     return [
@@ -64,7 +65,11 @@ def write_rivals(
 
 
 def beam_search(
-    predictor: Predictor, encoding: ImageEncoding, options: SamplingOptions, width: int
+    predictor: Predictor,
+    encoding: ImageEncoding,
+    options: SamplingOptions,
+    width: int,
+    told: Told | None = None,
 ) -> list[Path]:
     """The ``width`` likeliest sentences that a beam of that width finds, likeliest first.
 
@@ -73,27 +78,28 @@ def beam_search(
 
     Args:
         options: resolved; their rules hold, temperature and filters do not.
+        told: where the logits are kept that the paths' ``rows`` number.
     """
+    told = Told() if told is None else told
     tokenizer = predictor.tokenizer
     chain = build_chain(tokenizer, options, torch.device("cpu"))
     rows = Rows(predictor.model, encoding.memory, tokenizer)
-    going, ended = [Path(None, 0, 1.0)], []
+    going, ended = [Path()], []
     length = tokenizer.sequence_length(options.max_objects)
     for index in range(length):
-        logprobs, allowed = row_distributions(chain, rows.logits, index)
+        first = told.add(rows.logits)
+        ids = allowed_ids(chain, index, tokenizer.vocab_size)
+        logprobs = log_probs(chain, rows.logits, index)[:, ids]
         sums = torch.tensor([-path.surprise for path in going], dtype=torch.float64)
-        reached = torch.where(allowed, logprobs + sums[:, None], -torch.inf)  # (R, V)
-        best = reached.flatten().topk(min(width, reached.numel()))
+        best = (logprobs + sums[:, None]).flatten()
+        best = best.topk(min(width, best.numel()))
         following, parents = [], []
         for total, place in zip(best.values.tolist(), best.indices.tolist(), strict=True):
             if total == -torch.inf:
                 continue
-            row, token_id = divmod(place, tokenizer.vocab_size)
-            path = Path(
-                None, 0, 1.0, going[row].ids[:], going[row].logprobs[:], going[row].logits[:]
-            )
-            path.take(token_id, float(logprobs[row, token_id]), rows.logits[row])
-            if token_id == tokenizer.eos_id or index + 1 == length:
+            row, at = divmod(place, len(ids))
+            path = going[row].then(int(ids[at]), first + row, float(logprobs[row, at]))
+            if path.ids[-1] == tokenizer.eos_id or index + 1 == length:
                 ended.append(path)
             else:
                 following.append(path)
@@ -134,19 +140,22 @@ def _samples(
     encoding: ImageEncoding,
     options: SamplingOptions,
     seeds: Sequence[int],
+    told: Told,
 ) -> list[Path]:
     if not seeds:
         return []
     tokenizer = predictor.tokenizer
     chain = build_chain(tokenizer, options, torch.device("cpu"))
     batch = sample_batch(predictor.model, encoding.memory, tokenizer, options, list(seeds))
-    paths = [Path(None, 0, 1.0) for _ in seeds]
+    paths = [Path() for _ in seeds]
     for index in range(batch.token_ids.shape[1]):
-        logprobs, _ = row_distributions(chain, batch.logits[:, index], index)
+        first = told.add(batch.logits[:, index])
+        logprobs = log_probs(chain, batch.logits[:, index], index)
         for row, path in enumerate(paths):
             if index <= int(batch.lengths[row]):  # EOS is part of the sentence
                 token_id = int(batch.token_ids[row, index])
-                path.take(token_id, float(logprobs[row, token_id]), batch.logits[row, index])
+                price = float(logprobs[row, token_id])
+                paths[row] = path.then(token_id, first + row, price)
     return paths
 
 

@@ -8,6 +8,7 @@ import io
 import math
 import re
 import typing
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cache
 from typing import Any
@@ -26,40 +27,45 @@ _SLOTS = ("ymin", "xmin", "ymax", "xmax", "class", "eos")
 
 
 @cache
-def _parts(hint: Any) -> tuple[Any, tuple]:
-    """A hint's origin and arguments, taken apart once: a tree has thousands of values."""
-    return typing.get_origin(hint), typing.get_args(hint)
-
-
-def _is_a(value: Any, hint: Any) -> bool:
-    """Whether a plain value fits a field: finite floats, ints that are no bools, short texts."""
-    origin, args = _parts(hint)
+def _check(hint: Any) -> Callable[[Any], bool]:
+    """Whether a plain value fits a field, as a function of the value: finite floats, ints that are
+    no bools, short texts. A tree has thousands of values, and the hint is taken apart once."""
+    origin, args = typing.get_origin(hint), typing.get_args(hint)
     if type(None) in args:
-        return value is None or any(_is_a(value, a) for a in args if a is not type(None))
+        others = [_check(a) for a in args if a is not type(None)]
+        if len(others) == 1:
+            return lambda value, fits=others[0]: value is None or fits(value)
+        return lambda value: value is None or any(fits(value) for fits in others)
     if origin is tuple:
-        return isinstance(value, tuple) and all(_is_a(item, args[0]) for item in value)
+        fits = _check(args[0])
+        return lambda value: isinstance(value, tuple) and all(map(fits, value))
     if hint is float:
-        return (
+        return lambda value: (
             isinstance(value, float | int) and not isinstance(value, bool) and math.isfinite(value)
         )
     if hint is int:
-        return isinstance(value, int) and not isinstance(value, bool)
-    if hint is str:
-        return isinstance(value, str)
-    return isinstance(value, hint)
+        return lambda value: isinstance(value, int) and not isinstance(value, bool)
+    return lambda value: isinstance(value, hint)
+
+
+@cache
+def _checks(cls: type) -> tuple[tuple[str, Callable[[Any], bool]], ...]:
+    """Every field of a class with its check."""
+    return tuple((name, _check(hint)) for name, hint in type_hints(cls).items())
 
 
 class Plain(Config):
     """A config whose values are checked against their annotations."""
 
     def __post_init__(self) -> None:
-        for name, hint in type_hints(type(self)).items():
-            value = getattr(self, name)
-            if not _is_a(value, hint):
+        values = vars(self)
+        for name, fits in _checks(type(self)):
+            value = values[name]
+            if not fits(value):
                 raise ConfigError(
                     f"{type(self).__name__}.{name} is {str(value)[:60]!r}; not usable"
                 )
-            if isinstance(value, str) and name != "data" and len(value) > LONGEST_TEXT:
+            if isinstance(value, str) and len(value) > LONGEST_TEXT and name != "data":
                 raise ConfigError(f"{type(self).__name__}.{name} has {len(value)} characters")
 
 

@@ -126,10 +126,12 @@ def test_many_rows_are_split_at_once_where_filling_valleys_one_by_one_splits_eac
         tops = filled(heights.tolist())
         mine = rows == row
         assert mine.sum() == max(len(tops), 1)
-        inside = [sum(a <= t <= b for t in tops) for a, b in zip(first[mine], last[mine])]
+        inside = [
+            sum(a <= t <= b for t in tops) for a, b in zip(first[mine], last[mine], strict=True)
+        ]
         assert not tops or inside == [1] * len(tops)
         alone = [(peak.first, peak.last, peak.top) for peak in peaks(probs[row])]
-        assert alone == list(zip(first[mine], last[mine], top[mine]))
+        assert alone == list(zip(first[mine], last[mine], top[mine], strict=True))
 
 
 def test_neighbouring_bins_are_no_alternative_but_another_object_is():

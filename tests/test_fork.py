@@ -45,7 +45,14 @@ def test_a_tree_is_grown_behind_the_tokens_that_are_kept(forks, run):
     trunk = tree.path(0)
     assert [token.id for token in trunk[:6]] == SENTENCE[:6]
     assert [token.forced for token in trunk] == [True] * 6 + [False] * (len(trunk) - 6)
-    assert {rival.kind for rival in tree.rivals} == {"argmax", "beam", "sample"}
+    assert tree.rivals == ()
+
+
+def test_other_ways_to_write_are_priced_when_the_tree_is_there(forks, run):
+    found = forks.rivals({"run": run.id})["rivals"]
+    assert [one["kind"] for one in found] == ["argmax", "beam"] + ["sample"] * 8
+    trunk = SentenceTree.from_dict(forks.tree({"run": run.id})["tree"]).branches[0]
+    assert found[0]["surprise"] == pytest.approx(trunk.surprise, abs=1e-3)
 
 
 @pytest.mark.parametrize(
@@ -132,12 +139,25 @@ def test_an_object_that_is_not_there_is_answered_in_words(forks, run, number):
 
 
 def test_the_measured_figure_has_shares_with_their_intervals(tmp_path):
-    for kind in memory.figure().values():
+    measured = memory.figure("mini")
+    assert measured["checkpoint"] == "mini" and set(measured["figure"]) == {"photos", "scenes"}
+    for kind in measured["figure"].values():
         assert kind["images"] == 100
         for share in (kind["right"]["returned"], kind["right"]["again"]):
             low, high = share["interval"]
             assert low <= share["share"] <= high
-    assert memory.figure(tmp_path) is None
+    assert memory.figure("mini", tmp_path)["figure"] is None
+
+
+def test_another_checkpoint_is_not_shown_the_figure_of_mini_but_the_command_that_makes_its_own(
+    forks, run
+):
+    answer = forks.repetition({"run": run.id})
+    assert (answer["checkpoint"], answer["figure"]) == (run.predictor.name, None)
+    assert answer["command"].startswith(
+        f"python benchmarks/mini/repetition.py {answer['checkpoint']}"
+    )
+    assert answer["command"].endswith(f"assets/lab/{answer['checkpoint']}-doubles.json")
 
 
 # ---- you are the decoder --------------------------------------------------------------------

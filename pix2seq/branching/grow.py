@@ -203,7 +203,10 @@ class _Growth:
                 path, index = own[n]
                 if path.ids[index] in [choice.token_id for choice in doubts]:
                     doubts.sort(key=lambda choice: choice.token_id != path.ids[index])
-                    path.doubts[index] = [(doubts[0], path.number), *((c, None) for c in doubts[1:])]
+                    path.doubts[index] = [
+                        (doubts[0], path.number),
+                        *((c, None) for c in doubts[1:]),
+                    ]
         for path in self.paths[1:]:
             path.logprobs[: path.start] = self.paths[path.parent].logprobs[: path.start]
 

@@ -28,6 +28,7 @@ class Forks:
         methods = (
             self.recorded,
             self.tree,
+            self.rivals,
             self.trial,
             self.blanked,
             self.repetition,
@@ -56,6 +57,12 @@ class Forks:
             return {"tree": tree.grow(self._run(question), question)}
 
     @answering
+    def rivals(self, question: dict) -> dict:
+        """What argmax, a beam and samples cost about the picture of a run."""
+        with self._network:
+            return {"rivals": tree.rivals(self._run(question))}
+
+    @answering
     def trial(self, question: dict) -> dict:
         """One object of a run, asked at every place of the sentence."""
         with self._network:
@@ -69,8 +76,8 @@ class Forks:
 
     @answering
     def repetition(self, question: dict) -> dict:
-        """How often a blanked object returns, measured: ``{"figure": ...}``."""
-        return {"figure": memory.figure()}
+        """How often a blanked object returns, measured with the checkpoint of the run on view."""
+        return memory.figure(self._run(question).predictor.name)
 
     @answering
     def way(self, question: dict) -> dict:

@@ -70,6 +70,7 @@ export class Dock {
     clear(root).append(bar, this.body);
     root.addEventListener("keydown", (event) => this.key(/** @type {KeyboardEvent} */ (event)));
     on("drawn", () => this.drawn());
+    on("panel", (number) => this.toggle(number));
     this.size = new ResizeObserver(() => this.reserve());
     this.size.observe(root);
   }
@@ -106,6 +107,17 @@ export class Dock {
     }
     this.reserve();
     this.stage?.changed();
+  }
+
+  /**
+   * Open a panel by its number and go there, or close it: how presenter mode asks.
+   * @param {number} number
+   */
+  toggle(number) {
+    const panel = this.panels[number];
+    if (!panel) return;
+    this.show(panel === this.shown ? null : panel.name);
+    this.tabs[number].focus();
   }
 
   /** For panels about the whole sentence: a replay stops, and all of it is on view. */

@@ -16,7 +16,7 @@ const SIZE = SLOTS.length;
  * @typedef {{object: number, box: number[], label: number, name: string, score: number}} TreeObject
  * @typedef {{parent: number | null, tokens: TreeToken[], surprise: number, objects: TreeObject[],
  *   group: number}} Branch
- * @typedef {{kind: string, seed: number | null, surprise: number, group: number}} Rival
+ * @typedef {{kind: string, seed: number | null, surprise: number}} Rival
  * @typedef {{branches: Branch[], rivals: Rival[], checkpoint: string, num_bins: number}} Tree
  */
 

@@ -40,6 +40,8 @@ export class MemoryPanel {
     this.blank = null;
     this.place = 0;
     this.asked = 0;
+    /** @type {string | null} the run whose checkpoint the figure is about */
+    this.measuredFor = null;
     this.plot = new PlacePlot((place) => this.drag(place));
     this.headline = h("p", { class: "fork-headline", "data-memory-headline": "", role: "status" });
     this.readout = h("p", { class: "fork-readout p2s-small", "data-memory-readout": "", "aria-live": "polite" });
@@ -261,11 +263,13 @@ export class MemoryPanel {
     });
   }
 
-  /** The same over many pictures. */
+  /** The same over many pictures, as measured with the checkpoint of this run. */
   async measured() {
-    if (this.figure.childElementCount) return;
-    const answer = await this.dock.ask("repetition", {});
-    if (answer.figure && !this.figure.childElementCount) this.figure.append(...figure(answer.figure));
+    const run = this.dock.stage?.record.run;
+    if (!run || run === this.measuredFor) return;
+    this.measuredFor = run;
+    const answer = await this.dock.ask("repetition", { run });
+    if (run === this.measuredFor) clear(this.figure).append(...(answer.error ? [] : figure(answer)));
   }
 }
 
@@ -294,8 +298,19 @@ export const outcome = (trial, answer) => {
   return `Blanked out, the ${trial.name} returns ${place}, IoU ${Number(iou).toFixed(2)}${late}.`;
 };
 
-/** @param {{[kind: string]: Figure}} kinds */
-function figure(kinds) {
+/**
+ * The figure, and whose it is; without one, how to make it.
+ * @param {{checkpoint: string, figure: {[kind: string]: Figure} | null, command?: string}} measured
+ */
+export function figure({ checkpoint, figure: kinds, command }) {
+  const title = h("h3", {}, "Over many pictures");
+  if (!kinds) {
+    return [
+      title,
+      h("p", { class: "p2s-small", "data-memory-unmeasured": "" }, `The weights of ${checkpoint} have not been measured here. In the repository's folder, with labelled photos in COCO's format:`),
+      h("code", { class: "fork-command" }, command),
+    ];
+  }
   const bar = (/** @type {string} */ text, /** @type {Share} */ { share, interval }, /** @type {string} */ role) =>
     h(
       "div",
@@ -306,7 +321,8 @@ function figure(kinds) {
       h("small", { class: "p2s-soft" }, interval ? `${Math.round(100 * interval[0])} to ${percent(interval[1])}` : "")
     );
   return [
-    h("h3", {}, "Over many pictures"),
+    title,
+    h("p", { class: "p2s-small", "data-memory-whose": "" }, `Measured with ${checkpoint}.`),
     ...Object.entries(kinds).flatMap(([kind, { images, right }]) => [
       h("p", { class: "p2s-small p2s-soft" }, `${images} ${kind}, ${right.objects} right objects`),
       bar("blanked, it returns", right.returned, "class"),

@@ -12,7 +12,8 @@ import torch
 
 from pix2seq.boxes import box_iou, clip_boxes
 from pix2seq.repetition import Answer, blank, returns, split_objects, try_object
-from pix2seq.ui.visit.evidence import load_doubles
+from pix2seq.resources import ASSETS
+from pix2seq.ui.visit.evidence import load_doubles, recording_path
 from pix2seq.ui.visit.questions import whole_in
 from pix2seq.ui.visit.runs import Run
 
@@ -70,12 +71,20 @@ def blanked(run: Run, question: dict) -> dict:
     }
 
 
-def figure(folder: Path | None = None) -> dict | None:
-    """How often it happens over labelled pictures with ``mini``; ``None`` if nobody measured it."""
-    measured = load_doubles("mini", folder)
-    return measured and {
-        kind: {"images": one["images"], "right": one["right"]} for kind, one in measured.items()
-    }
+def figure(checkpoint: str, folder: Path | None = None) -> dict:
+    """How often it happens over labelled pictures with the weights of ``checkpoint``: ``figure`` by
+    kind of picture, or ``None`` and the ``command`` that measures it."""
+    measured = load_doubles(checkpoint, folder)
+    if measured is not None:
+        kinds = {
+            kind: {"images": one["images"], "right": one["right"]} for kind, one in measured.items()
+        }
+        return {"checkpoint": checkpoint, "figure": kinds}
+    target = recording_path(checkpoint, folder, "doubles")
+    if target.is_relative_to(ASSETS.parent):
+        target = target.relative_to(ASSETS.parent)
+    command = f"python benchmarks/mini/repetition.py {checkpoint} ANNOTATIONS.json IMAGES {target}"
+    return {"checkpoint": checkpoint, "figure": None, "command": command}
 
 
 # ---- inside ---------------------------------------------------------------------------------

@@ -41,6 +41,8 @@ export class TreePanel {
     this.count = 0; // tokens of the chosen path on the photo
     this.leaves = 12;
     this.asked = 0;
+    /** @type {{run: string | null, found: Tree["rivals"]}} */
+    this.rivals = { run: null, found: [] };
     /** @type {ReturnType<typeof setTimeout> | undefined} */
     this.timer = undefined;
     this.soon = onceAFrame(() => this.lay());
@@ -68,7 +70,7 @@ export class TreePanel {
       },
       [6, 12, 24].map((n) => h("option", { value: n, selected: n === this.leaves }, `${n} paths`))
     );
-    this.rows = h("ol", { class: "fork-paths", "aria-label": "Paths, with their cost and their set" });
+    this.rows = h("ol", { class: "fork-paths", "aria-label": "Paths, with their cost and their set", "data-arrows": "" });
     this.rows.addEventListener("keydown", (event) => this.key(event));
     this.chart = h("div", { class: "fork-chart" }, this.lanes.svg);
     new ResizeObserver(() => this.soon()).observe(this.chart);
@@ -154,7 +156,27 @@ export class TreePanel {
     if (turn !== this.asked) return;
     this.node.dataset.busy = "false";
     if (answer.error) this.say(answer.error);
-    else this.show(answer.tree, "fresh");
+    else {
+      this.show(answer.tree, "fresh");
+      this.compare(record?.run ?? null, turn);
+    }
+  }
+
+  /**
+   * The sums of other ways to write come when the tree is on view; they are the same for every tree
+   * about a run.
+   * @param {string | null} run
+   * @param {number} turn
+   */
+  async compare(run, turn) {
+    if (run !== this.rivals.run) {
+      const answer = await this.dock.ask("rivals", { run });
+      if (turn !== this.asked || !this.tree) return;
+      if (!answer.rivals) return;
+      this.rivals = { run, found: answer.rivals };
+    }
+    if (this.tree) this.sums.show({ ...this.tree, rivals: this.rivals.found });
+    this.sums.mark(this.chosen);
   }
 
   /** @param {string} text */

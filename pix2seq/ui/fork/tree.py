@@ -20,14 +20,24 @@ LEAVES = (6, 12, 24)
 
 
 def grow(run: Run, question: dict) -> dict:
-    """The tree about a run's picture behind the tokens ``ids``, with ``leaves`` paths at most."""
+    """The tree about a run's picture behind the tokens ``ids``, with ``leaves`` paths at most, and
+    without rivals: the page asks for those when the tree is on view."""
     ids, leaves = question.get("ids", []), question.get("leaves", 12)
     if not isinstance(ids, list) or not all(type(token_id) is int for token_id in ids):
         raise ConfigError("ids must be a list of token ids")
     if leaves not in LEAVES:
         raise ConfigError(f"leaves is {leaves!r}; use one of {', '.join(map(str, LEAVES))}")
     encoding = run.picture.encoded_by(run.predictor)
-    return whole_tree(run.predictor, encoding, run.options, ids, leaves, run.picture.name).to_dict()
+    options = _stopping(run.predictor, run.options)
+    name = run.picture.name
+    return grow_tree(run.predictor, encoding, options, ids, leaves, image_name=name).to_dict()
+
+
+def rivals(run: Run) -> list[dict]:
+    """What sentences about a run's picture cost that are written in other ways."""
+    encoding = run.picture.encoded_by(run.predictor)
+    found = write_rivals(run.predictor, encoding, _stopping(run.predictor, run.options))
+    return [{"kind": one.kind, "seed": one.seed, "surprise": one.surprise} for one in found]
 
 
 def whole_tree(
@@ -39,7 +49,7 @@ def whole_tree(
     image_name: str,
 ) -> SentenceTree:
     """A tree and, to compare sums with, the sentences of other ways to write."""
-    options = predictor.resolve(options).replace(eos="model")
+    options = _stopping(predictor, options)
     tree = grow_tree(predictor, encoding, options, prefix, leaves, image_name=image_name)
     return with_rivals(tree, write_rivals(predictor, encoding, options))
 
@@ -55,3 +65,7 @@ def recorded_tree(example: str | None, folder: Path = FOLDER) -> SentenceTree | 
         return SentenceTree.from_json(path.read_text(encoding="utf-8"))
     except (ConfigError, OSError, ValueError):
         return None
+
+
+def _stopping(predictor: Predictor, options: SamplingOptions) -> SamplingOptions:
+    return predictor.resolve(options).replace(eos="model")

@@ -1,5 +1,6 @@
 // The training time machine: one slider from the first step to the last. A flat bar becomes a bell,
-// then two peaks, then names; with and without sequence augmentation, side by side.
+// then two peaks, then names; how far the recorded runs came is read off the recording. With and
+// without sequence augmentation, side by side.
 
 import { clear, h, set, svg } from "#kit/elements.js";
 import { inHue } from "#kit/hues.js";
@@ -7,7 +8,7 @@ import { fixed, probability } from "#kit/numbers.js";
 import { areaPath } from "#kit/plots.js";
 import { onceAFrame } from "#kit/timing.js";
 import { Curves } from "#learn/curves.js";
-import { History } from "#learn/history.js";
+import { ending, History, standing } from "#learn/history.js";
 import { ask } from "#visit/questions.js";
 
 /** @import {Bridge} from "#visit/questions.js" */
@@ -177,6 +178,8 @@ class TimeMachine {
       "data-machine-step": "",
       oninput: () => this.go(Number(this.slider.value)),
     });
+    this.standing = h("p", { class: "machine-standing", "data-machine-standing": "" });
+    this.end = h("span", { "data-machine-end": "" });
     this.choice = h("div", { class: "machine-pictures", role: "group", "aria-label": "Picture" });
     this.sentence = h("div", { class: "machine-sentence", role: "group", "aria-label": "Token to look at" });
     this.body = h("div", { class: "machine-panes" });
@@ -188,9 +191,10 @@ class TimeMachine {
       h(
         "p",
         {},
-        "The same small model, trained twice: with noise objects in its sentences and without. Move the slider and read what it thought, one token at a time."
+        "The bundled model's history was not kept, so a small one was trained for this panel, twice: with noise objects in its sentences and without. Move the slider and read what it thought, one token at a time. ",
+        this.end
       ),
-      h("div", { class: "machine-time" }, this.slider, this.words),
+      h("div", { class: "machine-time" }, this.slider, this.words, this.standing),
       h("div", { class: "machine-about" }, this.choice, this.sentence),
       this.body,
       h("div", { class: "machine-panes" }, this.losses.node, this.course.node),
@@ -238,6 +242,7 @@ class TimeMachine {
       look: run.noise_objects ? "" : "without",
     }));
     const top = Math.max(1, ...losses.flatMap(({ points }) => points.map(([, loss]) => loss)));
+    this.end.textContent = ending(this.history);
     this.losses.show(losses, { last: this.history.last, top: Math.ceil(top) });
     this.look(0);
     this.go(0);
@@ -266,7 +271,7 @@ class TimeMachine {
     const curves = history.recording.runs.flatMap((run, i) => {
       const course = history.course(i, picture);
       const curve = (/** @type {"name" | "noise" | "eos"} */ what, /** @type {string} */ role) => ({
-        points: course.map((one) => /** @type {[number, number]} */ ([one.step, one[what]])),
+        points: course.flatMap((one) => (one[what] === null ? [] : [/** @type {[number, number]} */ ([one.step, one[what]])])),
         look: `${run.noise_objects ? "" : "without"}${what === "eos" ? " thin" : ""}`,
         role,
       });
@@ -304,6 +309,7 @@ class TimeMachine {
     });
     const text = `Step ${step} of ${history.last}. Loss ${parts.filter(Boolean).join(", ")} nats a token.`;
     this.words.textContent = text;
+    this.standing.textContent = standing(history, step, picture);
     set(this.slider, { "aria-valuetext": `step ${step}` });
     this.losses.mark(step);
     this.course.mark(step);

@@ -1,18 +1,29 @@
 // For a room: stage and sentence alone, in large type. Arrow keys go token by token, Space plays at a
-// pace that can be followed; the address keeps `present=1`, so that a link opens like this.
+// pace that can be followed, figures open a panel of the dock; the address keeps `present=1`, so that a
+// link opens like this.
 
-import { on as listen } from "#kit/bus.js";
+import { emit, on as listen } from "#kit/bus.js";
 import { h } from "#kit/elements.js";
 import { addressOf, asked } from "#visit/address.js";
 
 /** @import {Stage} from "#write/stage.js" */
 
 const PACE = 8; // tokens a second
-const HINT = "← → a token · Space plays · R writes anew · Esc leaves";
+const HINT = "← → a token · Space plays · R writes anew · 1 to 5 a panel · Esc leaves";
 
 /** @param {EventTarget | null} target */
 const typing = (target) =>
   target instanceof Element && Boolean(target.closest("input:not([type=range]), textarea, select, [contenteditable]"));
+
+/**
+ * Whether the dock needs a key where the focus is: sliders and lists take arrows, buttons take Space,
+ * Escape closes the panel. Whatever is left moves the stage.
+ * @param {KeyboardEvent} event
+ */
+const docked = ({ target, key }) =>
+  target instanceof Element &&
+  Boolean(target.closest("[data-fork]")) &&
+  (key === " " || key === "Escape" || (key !== "p" && Boolean(target.closest("input, summary, [data-arrows]"))));
 
 export class Presenter {
   /** @param {Stage} stage */
@@ -56,7 +67,7 @@ export class Presenter {
   /** @param {KeyboardEvent} event */
   key(event) {
     const { stage } = this;
-    if (event.ctrlKey || event.metaKey || event.altKey || typing(event.target) || !stage.root.offsetParent) return;
+    if (event.ctrlKey || event.metaKey || event.altKey || typing(event.target) || docked(event) || !stage.root.offsetParent) return;
     if (!this.on) {
       if (event.key.toLowerCase() === "p") this.switch(true);
       return;
@@ -73,7 +84,8 @@ export class Presenter {
       p: () => this.switch(false),
       Escape: () => this.switch(false),
     };
-    const act = keys[event.key] || keys[event.key.toLowerCase()];
+    const figure = /^[1-9]$/.test(event.key) ? () => emit("panel", Number(event.key) - 1) : undefined;
+    const act = figure || keys[event.key] || keys[event.key.toLowerCase()];
     if (!act) return;
     event.preventDefault();
     event.stopPropagation();

@@ -65,20 +65,21 @@ def box_area(boxes: Tensor) -> Tensor:
 
 
 def intersection_area(boxes_a: Tensor, boxes_b: Tensor) -> Tensor:
-    """Area that every pair has in common: (A, 4), (B, 4) -> (A, B)."""
-    top_left = torch.maximum(boxes_a[:, None, :2], boxes_b[None, :, :2])
-    bottom_right = torch.minimum(boxes_a[:, None, 2:], boxes_b[None, :, 2:])
+    """Area that every pair has in common: (..., A, 4), (..., B, 4) -> (..., A, B)."""
+    boxes_a, boxes_b = boxes_a[..., :, None, :], boxes_b[..., None, :, :]
+    top_left = torch.maximum(boxes_a[..., :2], boxes_b[..., :2])
+    bottom_right = torch.minimum(boxes_a[..., 2:], boxes_b[..., 2:])
     width, height = (bottom_right - top_left).clamp(min=0).unbind(-1)
     return width * height
 
 
 def box_iou(boxes_a: Tensor, boxes_b: Tensor) -> Tensor:
-    """Intersection over union of every pair: (A, 4), (B, 4) -> (A, B) in [0, 1].
+    """Intersection over union of every pair: (..., A, 4), (..., B, 4) -> (..., A, B) in [0, 1].
 
     The IoU of two boxes without area is 0.
     """
     intersection = intersection_area(boxes_a, boxes_b)
-    union = box_area(boxes_a)[:, None] + box_area(boxes_b)[None] - intersection
+    union = box_area(boxes_a)[..., :, None] + box_area(boxes_b)[..., None, :] - intersection
     return torch.where(union > 0, intersection / union.clamp(min=1e-12), torch.zeros_like(union))
 
 

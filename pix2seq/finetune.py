@@ -26,7 +26,7 @@ from pix2seq.tokenizer import Tokenizer
 MOST_OBJECTS = 100
 """As far as a limit is raised: the paper's, and a sentence of 500 tokens."""
 
-_STARTS_AT_ZERO = "encoder.fine."  # adds nothing yet, so a checkpoint may lack it
+_MAY_LACK = "encoder.fine.", "encoder.drafts."  # stay as they were where a checkpoint has none
 _POSITION_TABLES = ("decoder.positions.object", "decoder.positions.table")
 
 
@@ -131,7 +131,7 @@ def _copy(model: Pix2Seq, tokenizer: Tokenizer, source: Checkpoint, names: Itera
     rows = {"decoder.embedding.rows", "decoder.output.rows", "decoder.output_bias"}
     for name in names:
         value = own[name]
-        if name not in theirs and name.startswith(_STARTS_AT_ZERO):
+        if name not in theirs and name.startswith(_MAY_LACK):
             continue
         if name not in theirs:
             raise ConfigError(f"the checkpoint has no {name}; it holds another kind of model")

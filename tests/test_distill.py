@@ -11,16 +11,17 @@ import torch
 
 from pix2seq import checkpoints, distill, reporter
 from pix2seq.cli import main
-from pix2seq.config import ConfigError, DataConfig, DistillConfig
+from pix2seq.config import ConfigError, DataConfig, DistillConfig, PyramidConfig
 from pix2seq.data import mixture
 from pix2seq.distill import loop
 from pix2seq.distill.places import PlaceLosses, teacher_places
 from pix2seq.distill.teacher import Teacher
-from pix2seq.model.pyramid import Places, place_grids
+from pix2seq.model.places import Places, place_grids
 from tests import fakes
 
 SCRIPT = Path(__file__).parent / "fixtures" / "teacher.py"
 WIDTH, CLASSES = 8, 80
+ASKED = torch.ones(2, dtype=torch.bool)
 OFF = {"maps_weight": 0.0, "classes_weight": 0.0, "boxes_weight": 0.0, "sentences_weight": 1.0}
 
 
@@ -99,9 +100,9 @@ def test_a_teacher_that_does_not_keep_to_the_protocol_is_one_line(tmp_path, word
 def test_seeing_what_the_teacher_sees_costs_almost_nothing_and_anything_else_more():
     teacher = random_places(0)
     losses = PlaceLosses(WIDTH, CLASSES)
-    losses.measure(teacher)
-    same = losses(teacher, teacher)
-    other = losses(random_places(1), teacher)
+    losses.measure(teacher, ASKED)
+    same = losses(teacher, teacher, ASKED)
+    other = losses(random_places(1), teacher, ASKED)
     assert all(a < 1e-3 for a in same)
     assert all(b > a + 0.1 for a, b in zip(same, other, strict=True))
 
@@ -115,7 +116,7 @@ def test_a_difference_counts_where_the_teacher_is_sure():
         maps[0][:, :, 0, place] += 1.0
         boxes = teacher.boxes.clone()
         boxes[:, place, 2:] += 8.0
-        return torch.stack(losses(Places(maps, teacher.class_logits, boxes), teacher))
+        return torch.stack(losses(Places(maps, teacher.class_logits, boxes), teacher, ASKED))
 
     sure, unsure = cost(0), cost(1)  # every fifth place holds something
     assert sure[0] > 5 * unsure[0]
@@ -125,14 +126,14 @@ def test_a_difference_counts_where_the_teacher_is_sure():
 def test_a_rare_class_counts_more_than_a_common_one():
     losses = PlaceLosses(WIDTH, CLASSES)
     for seed in (3, 3, 3, 3, 7, *range(10, 40)):
-        losses.measure(random_places(seed))
+        losses.measure(random_places(seed), ASKED)
     teacher = random_places(3)
     teacher.class_logits[:, ::5, 7] = 3.0
 
     def cost(label: int) -> torch.Tensor:
         logits = teacher.class_logits.clone()
         logits[:, ::5, label] = -3.0
-        return losses(Places(teacher.maps, logits, teacher.boxes), teacher)[1]
+        return losses(Places(teacher.maps, logits, teacher.boxes), teacher, ASKED)[1]
 
     assert cost(7) > 1.5 * cost(3)
 
@@ -140,9 +141,21 @@ def test_a_rare_class_counts_more_than_a_common_one():
 def test_without_anything_to_see_every_loss_is_finite():
     teacher = random_places(0, sure=-9.0)
     losses = PlaceLosses(WIDTH, CLASSES)
-    losses.measure(teacher)
-    for loss in losses(random_places(1, sure=-9.0), teacher):
+    losses.measure(teacher, ASKED)
+    for loss in losses(random_places(1, sure=-9.0), teacher, ASKED):
         assert torch.isfinite(loss)
+
+
+def test_images_that_nobody_was_asked_about_have_no_maps_to_compare_with():
+    teacher, own = random_places(0), random_places(1)
+    half, none = torch.tensor([True, False]), torch.tensor([False, False])
+    losses = PlaceLosses(WIDTH, CLASSES)
+    of_first = losses(own.first(1), teacher.first(1), half[:1])[0]
+    assert torch.allclose(losses(own, teacher, half)[0], of_first)
+    assert losses(own, teacher, none)[0] == 0
+    before = losses.deviation.clone()
+    losses.measure(teacher, none)
+    assert torch.equal(losses.deviation, before)
 
 
 def test_the_encoder_learns_what_the_teacher_sees(tmp_path, monkeypatch):
@@ -174,6 +187,38 @@ def test_both_halves_learn_together_and_the_log_tells_all_their_losses(tmp_path,
     )
 
 
+def test_without_a_lesson_of_its_own_a_teacher_is_neither_needed_nor_started(tmp_path):
+    for reads in ("own", "detached"):
+        settings = config(**OFF, reads=reads, teacher=(), steps=1)
+        assert distill.run(settings, tmp_path / reads).is_dir()
+    never = config(**OFF, reads="detached", teacher=("no-such-program",), steps=1)
+    assert distill.run(never, tmp_path / "named").is_dir()
+    with pytest.raises(ConfigError, match="teacher is empty"):
+        config(**OFF, reads="teacher", teacher=())
+
+
+def test_labels_correct_the_teacher_and_of_scenes_it_is_not_asked(tmp_path, monkeypatch):
+    monkeypatch.setattr(reporter, "_REPORT_EVERY", 1)
+    monkeypatch.setattr(Teacher, "__call__", lambda *_: pytest.fail("asked about a scene"))
+    distill.run(config(truth=True, steps=1), tmp_path / "run")
+    (row,) = rows(tmp_path / "run")
+    assert row["maps"] == 0 and row["classes"] > 0 and row["boxes"] > 0
+
+
+def test_a_decoder_with_drafts_and_mistakes_learns_and_resumes(tmp_path):
+    model = fakes.pyramid_config(pyramid=PyramidConfig(WIDTH, CLASSES, drafts=6))
+    settings = config(
+        **OFF, model=model, reads="detached", teacher=(), mistakes=0.5, ema=0.0, workers=0
+    )
+    start = loop.build_model(settings, loop.build_tokenizer(settings)).state_dict()
+    whole = weights(distill.run(settings, tmp_path / "whole"))
+    name = "encoder.drafts.from_edge.weight"
+    assert (whole[name].float() - start[name]).abs().max() > 1e-3
+    distill.run(settings.replace(steps=2), tmp_path / "parts")
+    parts = weights(distill.run(settings, tmp_path / "parts", resume=True))
+    assert all(torch.allclose(whole[name], parts[name], atol=1e-6) for name in whole)
+
+
 def test_an_interrupted_run_ends_where_the_whole_one_does(tmp_path):
     settings = config(sentences_weight=1.0)
     whole = weights(distill.run(settings, tmp_path / "whole"))
@@ -203,6 +248,9 @@ def test_a_run_starts_from_the_checkpoint_of_another(tmp_path):
         ({"sentence_images": 3}, "sentence_images is 3"),
         ({"dense_weight": 0.5}, "dense_weight is 0.5"),
         ({"snapshots": 3}, "snapshots is 3"),
+        ({"mistakes": 0.5}, "no drafts"),
+        ({"mistakes": 2.0}, "mistakes is 2.0"),
+        (OFF | {"truth": True}, "no place is taught"),
     ],
 )
 def test_settings_that_cannot_work_are_named(changes, message):

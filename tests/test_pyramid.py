@@ -18,7 +18,8 @@ from pix2seq.config import ConfigError, PyramidConfig
 from pix2seq.finetune import initialise_parts
 from pix2seq.model import Pix2Seq
 from pix2seq.model.depthwise import depthwise
-from pix2seq.model.pyramid import STRIDES, Places, fold_batch_norms, place_grids, token_places
+from pix2seq.model.places import STRIDES, Places, home_tokens, place_grids, token_places
+from pix2seq.model.pyramid import fold_batch_norms
 from tests import fakes
 
 ROOT = Path(__file__).parents[1]
@@ -122,6 +123,7 @@ def test_a_place_lies_inside_its_own_box():
 def test_every_place_belongs_to_the_token_at_its_centre(rows, columns):
     grids = place_grids(rows, columns)
     index, there = token_places((rows, columns))
+    home = home_tokens((rows, columns))
     owner = {}
     for token in range(index.shape[1]):
         for place in index[there[:, token], token].tolist():
@@ -134,6 +136,8 @@ def test_every_place_belongs_to_the_token_at_its_centre(rows, columns):
             token = row * grids[1][1] + column
             inside = row < grids[1][0] and column < grids[1][1]
             assert owner.get(first + number) == (token if inside else None)
+            if inside:
+                assert home[first + number] == token
         first += height * width
 
 

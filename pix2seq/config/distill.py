@@ -17,23 +17,33 @@ class DistillConfig(TrainConfig):
     and dense supervision, which it does not have.
 
     Attributes:
-        teacher: the command that answers for it, program first (``distill.teacher``).
+        teacher: the command that answers for it, program first (``distill.teacher``); needed if
+            the encoder's places are taught or sentences are read from the teacher's.
+        truth: whether labels correct the teacher at the places of objects (``distill.truth``); it
+            is then not asked about generated scenes, whose labels are all there is.
         maps_weight, classes_weight, boxes_weight: of the encoder's places; all 0 leaves the
             encoder's look at the image untaught.
         sentences_weight: of the sentences; 0 leaves the decoder alone.
         sentence_images: how many of a batch's images sentences are written about, all by default:
             the encoder learns from each image, and looking is cheaper than writing.
+        mistakes: share of the noise objects that are the encoder's own wrong drafts
+            (``distill.mistakes``); 0 for none.
+        pointing_weight: of the decoder's last layer looking at the draft of what it writes
+            (``distill.pointing``); 0 for none.
         reads: whose places the sentences are read from: the encoder's ``own``; the same, but
             ``detached``, so that what it sees is taught by the teacher alone; or the ``teacher``'s,
             so that a decoder can learn while another run is still teaching the encoder.
     """
 
     teacher: tuple[str, ...] = ()
+    truth: bool = False
     maps_weight: float = 1.0
     classes_weight: float = 1.0
     boxes_weight: float = 1.0
     sentences_weight: float = 0.0
     sentence_images: int | None = None
+    mistakes: float = 0.0
+    pointing_weight: float = 0.0
     reads: Reading = "own"
 
     def __post_init__(self) -> None:
@@ -58,9 +68,42 @@ class DistillConfig(TrainConfig):
             some is None or 1 <= some <= self.batch_size,
             f"sentence_images is {some}; use 1 to batch_size, {self.batch_size}",
         )
-        require(len(self.teacher) > 0, "teacher is empty; give its command, program first")
+        require(
+            len(self.teacher) > 0 or not self.asks,
+            "teacher is empty; give its command, program first",
+        )
+        require(
+            not self.truth or self.looks,
+            "truth corrects a teacher, but no place is taught; set truth to false",
+        )
+        require(0 <= self.mistakes <= 1, f"mistakes is {self.mistakes}; use a share from 0 to 1")
+        require(
+            self.pointing_weight >= 0,
+            f"pointing_weight is {self.pointing_weight}; use 0 (off) or more",
+        )
+        if self.uses_drafts:
+            require(
+                self.model.encoder.pyramid is not None and self.model.encoder.pyramid.drafts > 0,
+                f"mistakes is {self.mistakes} and pointing_weight {self.pointing_weight}, but the "
+                "model has no drafts; set pyramid drafts",
+            )
+        if self.mistakes:
+            require(
+                self.augment.noise_objects and self.tokenizer.noise_id is not None,
+                f"mistakes is {self.mistakes}, but there are no noise objects for them to stand in",
+            )
 
     @property
     def looks(self) -> bool:
         """Whether the encoder's places carry a loss."""
         return max(self.maps_weight, self.classes_weight, self.boxes_weight) > 0
+
+    @property
+    def uses_drafts(self) -> bool:
+        """Whether sentences are taught with the encoder's drafts."""
+        return self.mistakes > 0 or self.pointing_weight > 0
+
+    @property
+    def asks(self) -> bool:
+        """Whether a teacher is needed."""
+        return self.looks or self.reads == "teacher"

@@ -13,6 +13,7 @@ Fit = Literal["letterbox", "stretch"]
 
 _LARGEST_SIDE = 8192
 _MOST_LAYERS = 512
+_MOST_DRAFTS = 128
 _LARGEST_WIDTH = 1 << 16
 _LARGEST_TABLE = 1 << 20
 """Far above every known model: a file that claims more is damaged, or means harm."""
@@ -109,14 +110,21 @@ class PyramidConfig(Config):
     Attributes:
         width: channels of each of its maps.
         classes: how many classes every place guesses among.
+        drafts: how many of the surest guesses stand in the memory as objects of their own; 0 for
+            none.
     """
 
     width: int = 96
     classes: int = 80
+    drafts: int = 0
 
     def __post_init__(self) -> None:
         require(self.width >= 1, f"pyramid width is {self.width}; it must be at least 1")
         require(self.classes >= 1, f"pyramid classes is {self.classes}; need at least 1")
+        require(
+            0 <= self.drafts <= _MOST_DRAFTS,
+            f"pyramid drafts is {short(self.drafts)}; use 0 (none) to {_MOST_DRAFTS}",
+        )
 
 
 @dataclass(frozen=True)

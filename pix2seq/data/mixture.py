@@ -10,11 +10,13 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import partial
 
 import numpy as np
 import torch
 from PIL import Image
 from torch import Tensor
+from torch.nn.utils.rnn import pad_sequence
 from torch.utils.data import Dataset
 
 from pix2seq.augment import TrainingSequence, build_training_sequence
@@ -29,6 +31,9 @@ from pix2seq.dense import cell_targets
 from pix2seq.tokenizer import Tokenizer
 from pix2seq.transforms import ColorJitter, ScaleCrop
 
+UNASKED = -1
+"""The label of a region that is neither an object to learn nor background."""
+
 _MIN_SIDE = 0.02  # of the input's height: smaller boxes are not worth learning
 
 
@@ -41,6 +46,10 @@ class TrainingExample:
         input_ids, target_ids: (S, L) int64.
         token_weights: (S, L) float32.
         cell_ids: (N, 5) int64 from ``dense.cell_targets``; (0, 5) where nobody asked for them.
+        boxes_norm: (M, 4) all that is known of the image, ``xyxy`` relative to the padded input.
+        labels: (M,) int64 what stands in each; ``UNASKED`` for regions that are neither objects nor
+            background.
+        is_photo: () bool; a scene's boxes are all there is in it.
     """
 
     pixels: Tensor
@@ -48,6 +57,9 @@ class TrainingExample:
     target_ids: Tensor
     token_weights: Tensor
     cell_ids: Tensor
+    boxes_norm: Tensor
+    labels: Tensor
+    is_photo: Tensor
 
 
 class TrainingMixture(Dataset[TrainingExample]):
@@ -102,10 +114,11 @@ class TrainingMixture(Dataset[TrainingExample]):
                 sample = paste_objects(rng, sample, int(rng.integers(source.paste + 1)))
             crop = ScaleCrop.draw(rng, target, source.scale_jitter)
         color = ColorJitter(*rng.uniform(0.7, 1.3, 3))
-        return self._example(sample, crop, color, int(rng.integers(2**62)))
+        is_photo = photos is not None
+        return self._example(sample, crop, color, int(rng.integers(2**62)), is_photo)
 
     def _example(
-        self, sample: Sample, crop: ScaleCrop, color: ColorJitter, seed: int
+        self, sample: Sample, crop: ScaleCrop, color: ColorJitter, seed: int, is_photo: bool
     ) -> TrainingExample:
         height, width = self.config.preprocess.image_size
         pixels = _pad(
@@ -138,18 +151,26 @@ class TrainingMixture(Dataset[TrainingExample]):
             cell_ids = cell_targets(
                 boxes_norm, sample.labels[keep], all_norm[~keep], self.grid, self.tokenizer
             )
-        return TrainingExample(pixels, *_stack(sequences), cell_ids)
+        labels = torch.where(keep, sample.labels, UNASKED)
+        return TrainingExample(
+            pixels, *_stack(sequences), cell_ids, all_norm, labels, torch.tensor(is_photo)
+        )
 
 
 def collate(examples: Sequence[TrainingExample]) -> dict[str, Tensor]:
     """B examples to one batch: ``pixels`` (B, 3, H, W), the sequences (B * S, L), ``cell_ids``
-    (B, N, 5)."""
+    (B, N, 5), ``boxes_norm`` (B, M, 4) and ``labels`` (B, M), filled up with regions of no size,
+    ``is_photo`` (B,)."""
+    pad = partial(pad_sequence, batch_first=True)
     return {
         "pixels": torch.stack([e.pixels for e in examples]),
         "input_ids": torch.cat([e.input_ids for e in examples]),
         "target_ids": torch.cat([e.target_ids for e in examples]),
         "token_weights": torch.cat([e.token_weights for e in examples]),
         "cell_ids": torch.stack([e.cell_ids for e in examples]),
+        "boxes_norm": pad([e.boxes_norm for e in examples]),
+        "labels": pad([e.labels for e in examples], padding_value=UNASKED),
+        "is_photo": torch.stack([e.is_photo for e in examples]),
     }
 
 

@@ -17,7 +17,8 @@ Lesson = tuple[TrainingExample, dict[str, Tensor]]
 
 
 class Lessons(Dataset[Lesson]):
-    """A mixture's examples; each process that reads them starts a teacher of its own."""
+    """A mixture's examples; each process that reads them starts a teacher of its own, if the run
+    asks one."""
 
     def __init__(self, config: DistillConfig, tokenizer: Tokenizer) -> None:
         self.config = config
@@ -28,10 +29,14 @@ class Lessons(Dataset[Lesson]):
         return len(self.examples)
 
     def __getitem__(self, index: int) -> Lesson:
+        example = self.examples[index]
+        if not self.config.asks:
+            return example, {}
         if self._teacher is None:
             self._teacher = ask(self.config)
-        example = self.examples[index]
-        return example, self._teacher(example.pixels)
+        asked = bool(example.is_photo) or not self.config.truth
+        said = self._teacher(example.pixels) if asked else self._teacher.silence()
+        return example, said | {"asked": torch.tensor(asked)}
 
     def close(self) -> None:
         """End this process's teacher."""
@@ -48,7 +53,8 @@ def ask(config: DistillConfig) -> Teacher:
 
 
 def collate_lessons(lessons: Sequence[Lesson]) -> dict[str, Tensor]:
-    """``mixture.collate``'s batch and the teacher's arrays, (B, ...) each, by name."""
+    """``mixture.collate``'s batch and, if a teacher is there, its arrays, (B, ...) each, by name;
+    ``asked`` (B,) tells about which images it was."""
     said = [words for _, words in lessons]
     batch = collate([example for example, _ in lessons])
     return batch | {name: torch.stack([words[name] for words in said]) for name in said[0]}

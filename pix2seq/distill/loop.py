@@ -14,13 +14,18 @@ from torch import Tensor, nn
 from torch.utils.data import DataLoader
 
 from pix2seq import checkpoints
+from pix2seq.boxes import scale_boxes
 from pix2seq.config import ConfigError, DistillConfig
 from pix2seq.device import pick_device
 from pix2seq.distill.lessons import Lessons, collate_lessons
+from pix2seq.distill.mistakes import with_mistakes, wrong_drafts
 from pix2seq.distill.places import PlaceLosses, teacher_places
+from pix2seq.distill.pointing import pointing_loss, tokens_to_copy
+from pix2seq.distill.truth import corrected
 from pix2seq.finetune import initialise, initialise_parts
 from pix2seq.hub.fetch import folder_of
 from pix2seq.model import Pix2Seq
+from pix2seq.model.places import Places
 from pix2seq.model.pretrained import load_backbone
 from pix2seq.objective import SoftenedLosses, kind_losses, weighted_mean
 from pix2seq.optim import WeightAverage, build_optimizer, learning_rate_share
@@ -53,37 +58,55 @@ class Lesson(nn.Module):
         """The sum to be minimised and its parts, unweighted (and hard ones of the sentences)."""
         config, encoder = self.config, self.model.encoder
         pixels = normalize(batch["pixels"].float() / 255, config.preprocess)
-        teacher = places = teacher_places(batch)
+        size = tuple(pixels.shape[-2:])
         parts: dict[str, Tensor] = {}
         loss = pixels.new_zeros(())
+        if config.asks:
+            teacher = places = teacher_places(batch)
         if config.reads != "teacher":
             places = encoder.look(pixels.contiguous(memory_format=torch.channels_last))
         if config.looks:
-            self.place_losses.measure(teacher)
+            asked = batch["asked"]
+            if config.truth:
+                boxes = scale_boxes(batch["boxes_norm"], size)
+                teacher = corrected(teacher, boxes, batch["labels"], asked, size)
+            self.place_losses.measure(teacher, asked)
             names = "maps", "classes", "boxes"
-            parts |= zip(names, self.place_losses(places, teacher), strict=True)
+            parts |= zip(names, self.place_losses(places, teacher, asked), strict=True)
             loss = loss + sum(getattr(config, f"{name}_weight") * parts[name] for name in names)
         if config.sentences_weight:
             count = config.sentence_images or len(pixels)
             seen = places.first(count)
             seen = seen.detach() if config.reads == "detached" else seen
-            memory = encoder.remember(seen, tuple(pixels.shape[-2:]))
-            loss = loss + config.sentences_weight * self._sentences(batch, memory, parts)
+            memory = encoder.remember(seen, size)
+            loss = loss + config.sentences_weight * self._read(batch, seen, memory, parts)
         return loss, parts
 
-    def _sentences(
-        self, batch: dict[str, Tensor], memory: Tensor, parts: dict[str, Tensor]
+    def _read(
+        self, batch: dict[str, Tensor], places: Places, memory: Tensor, parts: dict[str, Tensor]
     ) -> Tensor:
-        words, count = self.tokenizer, len(memory) * self.config.sequences_per_image
+        """The loss of the sentences about the first images of a batch."""
+        config, words, augment = self.config, self.tokenizer, self.config.augment
+        images, size = len(memory), tuple(batch["pixels"].shape[-2:])
         names = "input_ids", "target_ids", "token_weights"
-        batch = {name: batch[name][:count] for name in names}
+        batch = batch | {name: batch[name][: images * config.sequences_per_image] for name in names}
+        looked: list[Tensor] | None = [] if config.pointing_weight else None
+        if config.uses_drafts:
+            drafts, sure = self.model.encoder.drafts.boxes(places, size)
+        if config.mistakes:
+            wrong = wrong_drafts(drafts, batch["boxes_norm"][:images], batch["labels"][:images])
+            share = config.mistakes
+            batch |= with_mistakes(batch, drafts, sure, wrong, share, words, augment)
         targets, weights = batch["target_ids"], batch["token_weights"]
-        logits = self.model.decode(batch["input_ids"], memory)
+        logits = self.model.decode(batch["input_ids"], memory, seen=looked)
         loss = weighted_mean(self.losses_of(logits, targets), weights)
-        if self.config.augment.kind_weight:
+        if augment.kind_weight:
             untaught = (weights == 0) & words.is_coord(targets)
             kinds = weighted_mean(kind_losses(logits, words), untaught)
-            loss = loss + self.config.augment.kind_weight * kinds
+            loss = loss + augment.kind_weight * kinds
+        if looked:
+            parts["pointing"] = pointing_loss(looked[0], tokens_to_copy(batch, drafts, words))
+            loss = loss + config.pointing_weight * parts["pointing"]
         parts |= hard_losses(logits, batch, words)
         return loss
 
@@ -102,7 +125,17 @@ def build_model(config: DistillConfig, tokenizer: Tokenizer) -> Pix2Seq:
         initialise(model, tokenizer, source)
     else:
         initialise_parts(model, tokenizer, source)
+    if model.encoder.drafts is not None and getattr(source.model.encoder, "drafts", None) is None:
+        spell_drafts(model, tokenizer)
     return model
+
+
+def spell_drafts(model: Pix2Seq, tokenizer: Tokenizer) -> None:
+    """Have new drafts say edges and classes in the decoder's own words."""
+    output = model.decoder.output or model.decoder.embedding
+    if output.ordinal_ids is not None:
+        rows = output().detach()[list(tokenizer.class_ids)]
+        model.encoder.drafts.spell(output.from_code.weight.detach(), rows)
 
 
 def run(config: DistillConfig, out: str | Path, resume: bool = False) -> Path:

@@ -6,7 +6,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from pix2seq.model.pyramid import STRIDES, Places
+from pix2seq.model.places import STRIDES, Places
 
 _FLOOR = 0.03  # what a place counts where the teacher is sure of nothing
 _OBJECT = 0.1  # from this probability on, a place's box is worth learning
@@ -37,27 +37,32 @@ class PlaceLosses(nn.Module):
         self.register_buffer("seen", torch.zeros(()))
 
     @torch.no_grad()
-    def measure(self, teacher: Places) -> None:
+    def measure(self, teacher: Places, asked: Tensor) -> None:
         """Follow the channels' deviations and the classes' frequencies."""
         share = max(_MOMENTUM, 1 / (1 + self.seen.item()))
-        now = torch.stack([m.float().std((0, 2, 3)) for m in teacher.maps])
-        self.deviation.lerp_(now, share)
+        if asked.any():
+            now = torch.stack([m[asked].float().std((0, 2, 3)) for m in teacher.maps])
+            self.deviation.lerp_(now, share)
         self.mass.lerp_(teacher.class_logits.sigmoid().square().sum((0, 1)), share)
         self.seen += 1
 
-    def forward(self, own: Places, teacher: Places) -> tuple[Tensor, Tensor, Tensor]:
-        """The losses of maps, classes and boxes, each a scalar."""
+    def forward(self, own: Places, teacher: Places, asked: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+        """The losses of maps, classes and boxes, each a scalar.
+
+        Args:
+            asked: (B,) bool; the others have no maps to compare with.
+        """
         truth = teacher.class_logits.sigmoid()
         sure = truth.amax(-1)  # (B, P)
         counts = [m.shape[-2] * m.shape[-1] for m in own.maps]
-        weights = (_FLOOR + sure).split(counts, dim=1)
+        weights = ((_FLOOR + sure) * asked[:, None]).split(counts, dim=1)
         of_maps = []
         for mine, theirs, deviation, weight in zip(
             own.maps, teacher.maps, self.deviation, weights, strict=True
         ):
             error = (mine.float() - theirs) / deviation.clamp(min=0.05)[:, None, None]
             error = error.square().mean(1).flatten(1)
-            of_maps.append((error * weight).sum() / weight.sum())
+            of_maps.append((error * weight).sum() / weight.sum().clamp(min=1e-6))
         rare = (self.mass.mean() / self.mass.clamp(min=1e-6)).sqrt().clamp(1 / _MOST, _MOST)
         total = truth.square().sum().clamp(min=1.0)
         error = F.binary_cross_entropy_with_logits(own.class_logits, truth, reduction="none")

@@ -26,9 +26,11 @@ class DecoderLayer(nn.Module):
     def self_attend(self, x: Tensor, y: Tensor, key: Tensor, value: Tensor, **mask) -> Tensor:
         return self.self_residual.add(x, self.self_attention(y, key, value, **mask))
 
-    def cross_attend(self, x: Tensor, cross: tuple[Tensor, Tensor]) -> Tensor:
+    def cross_attend(
+        self, x: Tensor, cross: tuple[Tensor, Tensor], seen: list[Tensor] | None = None
+    ) -> Tensor:
         y = self.cross_residual.input(x)
-        x = self.cross_residual.add(x, self.cross_attention(y, *cross))
+        x = self.cross_residual.add(x, self.cross_attention(y, *cross, seen=seen))
         return self.mlp_residual.add(x, self.mlp(self.mlp_residual.input(x)))
 
 
@@ -64,18 +66,24 @@ class Decoder(nn.Module):
         """Every layer's cross-attention keys and values, computed once per image."""
         return [layer.cross_attention.project_memory(memory) for layer in self.layers]
 
-    def forward(self, ids: Tensor, cross: list[tuple[Tensor, Tensor]]) -> Tensor:
+    def forward(
+        self,
+        ids: Tensor,
+        cross: list[tuple[Tensor, Tensor]],
+        seen: list[Tensor] | None = None,
+    ) -> Tensor:
         """Logits of the token after each position.
 
         Args:
             ids: (B * S, L) token ids.
             cross: from ``project_memory`` of B memories.
+            seen: takes where the last layer looks, (B, H, S * L, N), for a loss on it.
 
         Returns:
             (B * S, L, V).
         """
         table = self.embedding()
-        hidden = self._run(ids, F.embedding(ids, table), cross, probe=None)
+        hidden = self._run(ids, F.embedding(ids, table), cross, probe=None, seen=seen)
         rows = table if self.output is None else self.output()
         return F.linear(hidden, rows, self.output_bias)
 
@@ -91,6 +99,7 @@ class Decoder(nn.Module):
         x: Tensor,
         cross: list[tuple[Tensor, Tensor]],
         probe: list[Tensor] | None,
+        seen: list[Tensor] | None = None,
     ) -> Tensor:
         length = ids.shape[1]
         if length > self.max_tokens:
@@ -105,7 +114,7 @@ class Decoder(nn.Module):
                 probe.append(
                     layer.cross_attention.weights(layer.cross_residual.input(x), cross[i][0])
                 )
-            x = layer.cross_attend(x, cross[i])
+            x = layer.cross_attend(x, cross[i], seen if layer is self.layers[-1] else None)
         return self.norm(x)
 
     def _mask(self, ids: Tensor) -> dict:

@@ -34,8 +34,11 @@ class Attention(nn.Module):
         value: Tensor,
         mask: Tensor | None = None,
         causal: bool = False,
+        seen: list[Tensor] | None = None,
     ) -> Tensor:
         """Attend from ``x`` (B * S, L, D) to keys and values (B, H, N, d).
+
+        ``seen`` takes the probabilities, (B, H, S * L, N), for a loss on them.
 
         S > 1 sequences may share one memory: their queries are folded together, so keys and values
         are neither copied nor projected again.
@@ -45,13 +48,17 @@ class Attention(nn.Module):
         if share > 1:
             length = query.shape[2]
             query = query.unflatten(0, (-1, share)).transpose(1, 2).flatten(2, 3)  # (B, H, S L, d)
-        if causal or mask is not None or not _plain_is_faster(query):
+        aloud = seen is not None
+        if causal or mask is not None or not (aloud or _plain_is_faster(query)):
             out = F.scaled_dot_product_attention(
                 query, key, value, attn_mask=mask, is_causal=causal
             )
         else:
             scaled = query * query.shape[-1] ** -0.5
-            out = (scaled @ key.transpose(-1, -2)).softmax(-1) @ value
+            weights = (scaled @ key.transpose(-1, -2)).softmax(-1)
+            out = weights @ value
+            if aloud:
+                seen.append(weights)
         if share > 1:
             out = out.unflatten(2, (share, length)).transpose(1, 2).flatten(0, 1)
         return self.out(out.transpose(1, 2).flatten(2))

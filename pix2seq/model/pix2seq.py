@@ -78,7 +78,11 @@ class Pix2Seq(nn.Module):
         return KVCache(images, self.config.max_tokens)
 
     def decode(
-        self, input_ids: Tensor, memory: Tensor | None = None, cache: KVCache | None = None
+        self,
+        input_ids: Tensor,
+        memory: Tensor | None = None,
+        cache: KVCache | None = None,
+        seen: list[Tensor] | None = None,
     ) -> Tensor:
         """Predict the next token at every position.
 
@@ -89,6 +93,7 @@ class Pix2Seq(nn.Module):
                 to memory ``i``.
             memory: (B / S, N, D) from ``encode_image``; not needed with a cache.
             cache: from ``new_cache``; every row grows by L.
+            seen: without a cache, takes where the decoder's last layer looks, (B / S, H, S * L, N).
 
         Returns:
             logits (B, L, V); with a cache, without a gradient.
@@ -103,7 +108,7 @@ class Pix2Seq(nn.Module):
             raise ValueError(
                 "decode needs a memory (from encode_image) or a cache (from new_cache)"
             )
-        return self.decoder(input_ids, self.decoder.project_memory(memory))
+        return self.decoder(input_ids, self.decoder.project_memory(memory), seen)
 
     def cross_attention(self, input_ids: Tensor, memory: Tensor) -> Tensor:
         """Attention of every position over the image, (B, layers, H, L, N); computed anew on

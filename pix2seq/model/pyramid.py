@@ -5,13 +5,12 @@ width at strides 8 to 64 (PANet, arXiv 1803.01534). Every place of them guesses 
 edges of a box. All of that goes into one memory on the stride-16 grid: the features, and the surest
 guess of the places in each token, its edges as the same sin-cos codes that coordinate tokens are
 made of. So the decoder, which still writes every object token by token, need not work out an edge
-from a position and a distance: it can look it up.
+from a position and a distance: it can look it up. With ``drafts``, the surest guesses also stand
+ahead of the grid, five tokens each (``model.drafts``).
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from functools import cache
 from itertools import pairwise
 
 import torch
@@ -21,76 +20,16 @@ from torch import Tensor, nn
 from pix2seq.config import ConfigError, EncoderConfig
 from pix2seq.model.backbones import create_backbone
 from pix2seq.model.depthwise import DepthwiseConv, depthwise
+from pix2seq.model.drafts import EDGE_CODE, Drafts, told_edges
 from pix2seq.model.fused import pad_same
 from pix2seq.model.layers import TransformerEncoder
-from pix2seq.model.positions import line_codes, line_codes_2d
+from pix2seq.model.places import MEMORY_LEVEL, STRIDES, Places, token_places
+from pix2seq.model.positions import line_codes_2d
 
-STRIDES = (8, 16, 32, 64)
 _BACKBONE_STRIDES = [8, 16, 32]
-_MEMORY_LEVEL = 1  # of STRIDES
-_EDGE_CODE = 48  # numbers per guessed edge
 _SLOPE = 0.1
 _FEATURES = 7.0  # deviation of an ImageNet backbone's features
 _JOIN = 0.7  # two maps of deviation 1 added and multiplied by this have deviation 1
-
-
-@dataclass(frozen=True, eq=False)
-class Places:
-    """What an encoder sees at every place of its pyramid, finest stride first.
-
-    Attributes:
-        maps: one (B, width, rows, columns) per stride.
-        class_logits: (B, P, classes), the places of all strides one after the other, row-major; a
-            class's probability is its sigmoid.
-        boxes: (B, P, 4) ``xyxy`` in pixels of the input.
-    """
-
-    maps: list[Tensor]
-    class_logits: Tensor
-    boxes: Tensor
-
-    def first(self, count: int) -> Places:
-        """Those of the first images of a batch."""
-        maps = [features[:count] for features in self.maps]
-        return Places(maps, self.class_logits[:count], self.boxes[:count])
-
-    def detach(self) -> Places:
-        """The same without a way back for gradients."""
-        maps = [features.detach() for features in self.maps]
-        return Places(maps, self.class_logits.detach(), self.boxes.detach())
-
-
-def place_grids(height: int, width: int) -> list[tuple[int, int]]:
-    """Rows and columns of each stride's map for an input of that size."""
-    return [(-(-height // stride), -(-width // stride)) for stride in STRIDES]
-
-
-@cache
-def token_places(size: tuple[int, int]) -> tuple[Tensor, Tensor]:
-    """Which places lie in each token of the memory; a coarse one in the token at its centre.
-
-    Returns:
-        (C, N) indices among all places, and bool (C, N): whether that candidate is one.
-    """
-    grids = place_grids(*size)
-    rows, columns = grids[_MEMORY_LEVEL]
-    row, column = torch.arange(rows)[:, None], torch.arange(columns)[None]
-    found, first = [], 0
-    for (height, width), stride in zip(grids, STRIDES, strict=True):
-        ratio = STRIDES[_MEMORY_LEVEL] / stride
-        cells = max(1, int(ratio))  # of this stride along a token's side
-        for y in range(cells):
-            for x in range(cells):
-                i, j = (row * ratio + y).long(), (column * ratio + x).long()
-                there = (i < height) & (j < width)
-                if ratio < 1:
-                    middle = int(1 / ratio) // 2
-                    there &= (row % int(1 / ratio) == middle) & (column % int(1 / ratio) == middle)
-                place = first + i.clamp(max=height - 1) * width + j.clamp(max=width - 1)
-                found.append((place.flatten(), there.flatten()))
-        first += height * width
-    index, there = zip(*found, strict=True)
-    return torch.stack(index), torch.stack(there)
 
 
 class Block(nn.Module):
@@ -148,7 +87,7 @@ class PyramidEncoder(nn.Module):
     measure statistics, and without them a step takes two thirds of the time.
     """
 
-    stride = STRIDES[_MEMORY_LEVEL]
+    stride = STRIDES[MEMORY_LEVEL]
 
     def __init__(self, config: EncoderConfig) -> None:
         super().__init__()
@@ -173,13 +112,15 @@ class PyramidEncoder(nn.Module):
             nn.init.constant_(conv.bias[:classes], -4.6)  # a class stands in a place in a hundred
         fine = self.stride // STRIDES[0]
         self.fine = nn.Conv2d(width, dim, fine, fine, bias=False)
-        self.project = nn.ModuleList(nn.Conv2d(width, dim, 1) for _ in STRIDES[_MEMORY_LEVEL:])
-        self.from_guess = nn.Linear(classes + 4 * _EDGE_CODE, dim)
+        self.project = nn.ModuleList(nn.Conv2d(width, dim, 1) for _ in STRIDES[MEMORY_LEVEL:])
+        self.from_guess = nn.Linear(classes + 4 * EDGE_CODE, dim)
         nn.init.normal_(self.from_guess.weight, std=0.15)  # a sure guess is as loud as the maps
         nn.init.zeros_(self.from_guess.bias)
         self.norm = nn.LayerNorm(dim)
         self.from_code = nn.Linear(dim, dim)
         self.transformer = TransformerEncoder(config.transformer)
+        drafts = config.pyramid.drafts
+        self.drafts = Drafts(drafts, dim, width, classes) if drafts else None
         self.freeze()
 
     def create_backbone(self) -> nn.Module:
@@ -230,7 +171,7 @@ class PyramidEncoder(nn.Module):
         if any(missing):
             finest = F.pad(finest, (0, missing[1], 0, missing[0]))
         fused = self.fine(finest)
-        for project, features in zip(self.project, places.maps[_MEMORY_LEVEL:], strict=True):
+        for project, features in zip(self.project, places.maps[MEMORY_LEVEL:], strict=True):
             fused = fused + F.interpolate(project(features), size=(rows, columns))
         tokens = fused.flatten(2).transpose(1, 2) + self.from_guess(self._guesses(places, size))
         where = line_codes_2d(rows, columns, tokens.shape[-1]).to(tokens)
@@ -247,22 +188,25 @@ class PyramidEncoder(nn.Module):
         picked = best[..., None]
         edges = places.boxes.detach().take_along_dim(picked, 1)
         edges = (edges / edges.new_tensor([size[1], size[0]] * 2)).clamp(0, 1)
-        codes = line_codes(edges.flatten(), _EDGE_CODE).view(*best.shape, -1)
-        surely = sure.take_along_dim(best, 1)[..., None].sqrt() * codes
-        return torch.cat([probability.take_along_dim(picked, 1), surely], dim=-1)
+        told = told_edges(edges, sure.take_along_dim(best, 1))
+        return torch.cat([probability.take_along_dim(picked, 1), told], dim=-1)
 
     def remember(self, places: Places, size: tuple[int, int]) -> Tensor:
-        """The memory (B, N, D) of what was seen."""
+        """The memory (B, N, D) of what was seen: the drafts, if any, then the grid."""
         tokens, where = self.gather(places, size)
-        return self.transformer(tokens) + where
+        memory = self.transformer(tokens) + where
+        if self.drafts is None:
+            return memory
+        drafts = self.drafts(memory, places, size)
+        return torch.cat([drafts, memory], dim=1)
 
     def forward(self, pixels: Tensor) -> Tensor:
         return self.remember(self.look(pixels), tuple(pixels.shape[-2:]))
 
-    def attention_weights(self, pixels: Tensor) -> Tensor:
-        """The transformer layers' self-attention, (B, layers, H, N, N)."""
+    def attention_weights(self, pixels: Tensor, rows: slice = slice(None)) -> Tensor:
+        """The transformer layers' self-attention, (B, layers, H, rows, N)."""
         tokens, _ = self.gather(self.look(pixels), tuple(pixels.shape[-2:]))
-        return self.transformer.attention_weights(tokens)
+        return self.transformer.attention_weights(tokens, rows)
 
 
 class _FoldedDepthwise(nn.Module):

@@ -1,0 +1,130 @@
+"""What the places of a pyramid would write by themselves, as tokens that a decoder can copy.
+
+The surest guesses without doubles, five tokens each: four edges and a class, as in a sentence.
+Every token tells all of its guess, which is what a query looks for, and its own part of it, edges
+as the same sin-cos codes that coordinate tokens are made of, which is what it finds. So a decoder
+that has chosen an object copies a token; without drafts it has to single one out among hundreds of
+neighbours that each hold a version of it. All that is added to the grid's token at the same place:
+a decoder that has learned to look at the grid looks at drafts, too, and has a gradient from the
+first step on.
+"""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor, nn
+
+from pix2seq.boxes import box_iou
+from pix2seq.config import SLOTS_PER_OBJECT
+from pix2seq.model.places import Places, home_tokens
+from pix2seq.model.positions import line_codes
+
+EDGE_CODE = 48  # numbers per guessed edge
+_CANDIDATES = 128  # the surest places, among which doubles are looked for
+_DOUBLE = 0.65  # the overlap from which on two guesses are one
+_YXYX = [1, 0, 3, 2]  # edges in the order of a sentence
+
+
+def told_edges(edges: Tensor, sure: Tensor) -> Tensor:
+    """Codes of guessed edges, fainter the less sure: (..., 4) in [0, 1] and (...) -> (..., C)."""
+    codes = line_codes(edges.flatten(), EDGE_CODE).view(*edges.shape[:-1], -1)
+    return sure[..., None].sqrt() * codes
+
+
+@torch.no_grad()
+def surest(class_logits: Tensor, boxes: Tensor, count: int) -> Tensor:
+    """The places whose guesses are drafts, surest first.
+
+    Greedy non-maximum suppression, whatever the classes. Where fewer guesses are left than drafts,
+    doubles fill up.
+
+    Args:
+        class_logits: (B, P, classes).
+        boxes: (B, P, 4) ``xyxy``.
+        count: how many, no more than there are places.
+
+    Returns:
+        (B, count) indices of places.
+    """
+    sure = class_logits.amax(-1).float()
+    sure, order = sure.topk(min(max(_CANDIDATES, count), sure.shape[1]), dim=1)
+    boxes = boxes.float().take_along_dim(order[..., None], 1)
+    above = (box_iou(boxes, boxes) > _DOUBLE).triu(1)  # (B, i, j): i, the surer, is where j is
+    kept = torch.ones_like(sure, dtype=torch.bool)
+    while True:  # each round settles at least one more; a handful settles all
+        now = ~(above & kept[..., None]).any(1)
+        if torch.equal(now, kept):
+            break
+        kept = now
+    first = (~kept).int().argsort(dim=1, stable=True)[:, :count]
+    return order.gather(1, first)
+
+
+class Drafts(nn.Module):
+    """Guesses of places to tokens.
+
+    Args:
+        count: drafts per image.
+        width: channels of the pyramid's maps.
+    """
+
+    def __init__(self, count: int, dim: int, width: int, classes: int) -> None:
+        super().__init__()
+        self.count = count
+        self.from_guess = nn.Linear(classes + 4 * EDGE_CODE, dim)
+        self.from_features = nn.Linear(width, dim)
+        self.from_edge = nn.Linear(dim, dim)
+        self.from_class = nn.Linear(classes, dim)
+        self.slot = nn.Parameter(torch.empty(SLOTS_PER_OBJECT, dim))
+        self.norm = nn.LayerNorm(dim)
+        nn.init.normal_(self.from_guess.weight, std=0.15)
+        nn.init.normal_(self.from_edge.weight, std=0.1)  # a code of dim numbers: deviation 1
+        nn.init.normal_(self.from_class.weight, std=1.0)  # one class out of all
+        nn.init.normal_(self.slot, std=0.5)
+        nn.init.constant_(self.norm.weight, 0.5)  # at first much like the grid's own token
+
+    @torch.no_grad()
+    def spell(self, edge_map: Tensor, class_rows: Tensor) -> None:
+        """Say edges and classes in the words of a decoder, so that to copy one is the same for all.
+
+        Args:
+            edge_map: (D, D), what turns a point's code into its token's row of output.
+            class_rows: (classes, D), the classes' rows of output.
+        """
+        for linear, words in ((self.from_edge, edge_map), (self.from_class, class_rows.T)):
+            linear.weight.copy_(words * (linear.weight.std() / words.std()))
+
+    @torch.no_grad()
+    def boxes(self, places: Places, size: tuple[int, int]) -> tuple[Tensor, Tensor]:
+        """The drafts' boxes (B, K, 4) ``xyxy`` in [0, 1] and how sure each is (B, K)."""
+        picked = surest(places.class_logits, places.boxes, self.count)
+        sure = places.class_logits.amax(-1).gather(1, picked).sigmoid()
+        return _relative(places.boxes.take_along_dim(picked[..., None], 1), size), sure
+
+    def forward(self, grid: Tensor, places: Places, size: tuple[int, int]) -> Tensor:
+        """The tokens of an image's drafts, (B, count * 5, D).
+
+        Args:
+            grid: (B, N, D), the memory's tokens.
+            size: (height, width) of the input in pixels.
+        """
+        picked = surest(places.class_logits, places.boxes, self.count)
+        home = home_tokens(size).to(picked.device)[picked][..., None]  # (B, K, 1)
+        picked = picked[..., None]
+        probability = places.class_logits.take_along_dim(picked, 1).sigmoid()  # (B, K, classes)
+        edges = _relative(places.boxes.detach().take_along_dim(picked, 1), size)
+        features = torch.cat([m.flatten(2) for m in places.maps], dim=2).transpose(1, 2)
+        features = features.take_along_dim(picked, 1)
+        told = told_edges(edges, probability.detach().amax(-1))
+        guess = self.from_guess(torch.cat([probability, told], dim=-1))
+        whole = guess + self.from_features(features)  # (B, K, D)
+        codes = line_codes(edges[..., _YXYX].flatten(), whole.shape[-1])
+        codes = codes.view(*edges.shape, -1).to(whole.dtype)  # (B, K, 4, D)
+        own = torch.cat([self.from_edge(codes), self.from_class(probability)[:, :, None]], dim=2)
+        token = self.norm(whole[:, :, None] + own + self.slot)
+        return (grid.take_along_dim(home, 1)[:, :, None] + token).flatten(1, 2)
+
+
+def _relative(boxes: Tensor, size: tuple[int, int]) -> Tensor:
+    height, width = size
+    return (boxes / boxes.new_tensor([width, height] * 2)).clamp(0, 1)

@@ -1,0 +1,128 @@
+"""Drafts: the surest guesses without doubles, as tokens ahead of the memory's grid."""
+
+from __future__ import annotations
+
+import pytest
+import torch
+from hypothesis import given
+from hypothesis import strategies as st
+from torchvision.ops import nms
+
+from pix2seq import checkpoints
+from pix2seq.config import ConfigError, PyramidConfig
+from pix2seq.finetune import initialise
+from pix2seq.model import Pix2Seq
+from pix2seq.model.drafts import Drafts, surest
+from pix2seq.model.places import Places
+from tests import fakes
+
+DRAFTS = PyramidConfig(8, 80, drafts=6)
+SIZE = (64, 64)
+
+
+def drafting_model(**changes) -> Pix2Seq:
+    torch.manual_seed(0)
+    return Pix2Seq(fakes.pyramid_config(pyramid=DRAFTS, **changes)).eval()
+
+
+@given(st.integers(0, 500), st.integers(1, 40))
+def test_drafts_are_what_greedy_suppression_keeps_and_then_doubles(seed, count):
+    generator = torch.Generator().manual_seed(seed)
+    corner = torch.rand(2, 60, 2, generator=generator) * 20
+    boxes = torch.cat([corner, corner + 4 + 10 * torch.rand(2, 60, 2, generator=generator)], -1)
+    logits = torch.randn(2, 60, 5, generator=generator)
+    picked = surest(logits, boxes, count)
+    assert picked.shape == (2, count)
+    for image in range(2):
+        sure = logits[image].amax(-1)
+        kept = nms(boxes[image], sure, 0.65)[:count]
+        assert picked[image, : len(kept)].tolist() == kept.tolist()
+        assert len(set(picked[image].tolist())) == count
+
+
+def test_there_are_no_more_drafts_than_places():
+    assert surest(torch.randn(1, 7, 3), torch.rand(1, 7, 4), 9).shape == (1, 7)
+
+
+def test_drafts_stand_ahead_of_the_grid_and_leave_it_alone():
+    model = drafting_model()
+    pixels = torch.randn(2, 3, 64, 80)
+    with torch.no_grad():
+        memory = model.encoder(pixels)
+        drafts, model.encoder.drafts = model.encoder.drafts, None
+        grid = model.encoder(pixels)
+    rows, columns = model.encoder.grid(64, 80)
+    assert memory.shape == (2, 6 * 5 + rows * columns, 32)
+    assert torch.equal(memory[:, -rows * columns :], grid)
+    assert isinstance(drafts, Drafts)
+
+
+def test_each_token_of_a_draft_tells_its_own_edge():
+    model = drafting_model()
+    with torch.no_grad():
+        places = model.encoder.look(torch.randn(1, 3, *SIZE))
+        logits = torch.full_like(places.class_logits, -5.0)
+        logits[0, 9, 5] = 4.0
+
+        def first(boxes: torch.Tensor) -> torch.Tensor:
+            memory = model.encoder.remember(Places(places.maps, logits, boxes), SIZE)
+            return memory[0, :5]
+
+        boxes = places.boxes.clone()
+        boxes[0, 9] = torch.tensor([10.0, 20.0, 30.0, 40.0])
+        before = first(boxes)
+        boxes[0, 9, 0] = 14.0  # xmin, the second token of yxyx
+        moved = first(boxes) - before
+    own, others = (moved[1] - moved[0]).norm(), (moved[2:] - moved[0]).norm(dim=-1)
+    assert own > 1.5 * others.max()
+    assert moved[0].norm() > 0.1  # the whole guess, by which it is found
+
+
+def test_a_drafts_boxes_are_relative_to_the_input_and_inside_it():
+    model = drafting_model()
+    boxes = torch.tensor([[[-8.0, 16.0, 32.0, 80.0]]]).expand(1, 85, 4)
+    logits = torch.full((1, 85, 80), -3.0)
+    found, sure = model.encoder.drafts.boxes(Places([], logits, boxes), (64, 128))
+    assert torch.allclose(found, torch.tensor([0.0, 0.25, 0.25, 1.0]).expand(1, 6, 4))
+    assert torch.allclose(sure, torch.tensor(-3.0).sigmoid().expand(1, 6))
+
+
+def test_a_model_with_drafts_starts_from_one_without(tokenizer, tmp_path):
+    torch.manual_seed(1)
+    old = Pix2Seq(fakes.pyramid_config()).eval()
+    folder = checkpoints.save(
+        tmp_path / "old", old, fakes.TINY_TOKENIZER, fakes.TINY_PREPROCESS, "coco80", half=False
+    )
+    model = drafting_model()
+    drawn = {name: value.clone() for name, value in model.encoder.drafts.state_dict().items()}
+    initialise(model, tokenizer, checkpoints.load(folder, device="cpu"))
+    own = model.state_dict()
+    assert all(torch.equal(own[name], value) for name, value in old.state_dict().items())
+    kept = model.encoder.drafts.state_dict()
+    assert all(torch.equal(kept[name], value) for name, value in drawn.items())
+
+
+def test_a_saved_model_with_drafts_detects_and_shows_where_it_looked(tmp_path, picture):
+    import pix2seq
+
+    folder = checkpoints.save(
+        tmp_path / "it", drafting_model(), fakes.TINY_TOKENIZER, fakes.TINY_PREPROCESS, "coco80"
+    )
+    predictor = pix2seq.load(folder, device="cpu")
+    encoding = predictor.encode(picture)
+    rows, columns = encoding.grid
+    run = predictor.detect(picture)
+    assert len(run.boxes) >= 0
+    weights = predictor.cross_attention(encoding, [5, 6, 7])
+    assert weights.shape[-2:] == (3, rows * columns)
+    assert (weights.sum(-1) < 1).all()  # the drafts have the rest
+    asked = slice(-1, None)
+    with torch.no_grad():
+        seen = predictor.model.encoder.attention_weights(torch.randn(1, 3, 64, 64), asked)
+    assert seen.shape[-2] == 1
+
+
+@pytest.mark.parametrize("drafts", [-1, 129])
+def test_a_number_of_drafts_that_makes_no_sense_is_named(drafts):
+    with pytest.raises(ConfigError, match=f"drafts is {drafts}"):
+        PyramidConfig(drafts=drafts)

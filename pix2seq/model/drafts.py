@@ -21,7 +21,7 @@ from pix2seq.model.positions import line_codes
 
 EDGE_CODE = 48  # numbers per guessed edge
 _CANDIDATES = 128  # the surest places, among which doubles are looked for
-_DOUBLE = 0.65  # the overlap from which on two guesses are one
+_DOUBLE = 0.5  # the overlap from which on two guesses are one
 _YXYX = [1, 0, 3, 2]  # edges in the order of a sentence
 
 

@@ -10,7 +10,7 @@ asked for, ``snapshots/`` (such checkpoints from along the way).
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -39,6 +39,7 @@ from pix2seq.objective import SoftenedLosses, kind_losses, token_losses, weighte
 from pix2seq.optim import WeightAverage, build_optimizer, learning_rate_share
 from pix2seq.reporter import Reporter
 from pix2seq.resume import begin, check_free
+from pix2seq.reward import Rewarding
 from pix2seq.tokenizer import Tokenizer
 from pix2seq.transforms import normalize
 
@@ -47,24 +48,38 @@ class TeacherForcing(nn.Module):
     """A batch to logits in one ``forward``: the unit that data parallelism wraps.
 
     Args:
-        losses_of: what a wrong token costs.
         dense: whether every memory token carries a loss, too.
+        rewarding: scores sampled sentences, for the reward; ``None`` samples none.
     """
 
-    def __init__(self, model: Pix2Seq, losses_of: SoftenedLosses, dense: bool) -> None:
+    def __init__(
+        self,
+        model: Pix2Seq,
+        losses_of: SoftenedLosses,
+        dense: bool,
+        rewarding: Rewarding | None = None,
+    ) -> None:
         super().__init__()
         self.model = model
         self.losses_of = losses_of
         self.dense = DenseReader(model.config.decoder.dim) if dense else None
+        self.rewarding = rewarding
 
-    def forward(self, pixels: Tensor, input_ids: Tensor, cell_ids: Tensor) -> tuple[Tensor, Tensor]:
-        """(B, 3, H, W), (B * S, L) and (B, N, 5) -> logits (B * S, L, V), the dense loss ()."""
+    def forward(
+        self, pixels: Tensor, batch: Mapping[str, Tensor]
+    ) -> tuple[Tensor, Tensor, Tensor, Tensor]:
+        """(B, 3, H, W) and the rest of a batch -> logits (B * S, L, V), the dense loss (), the loss
+        of sampled sentences () and their mean reward ()."""
         memory = self.model.encode_image(pixels)
-        logits = self.model.decode(input_ids, memory)
-        if self.dense is None:
-            return logits, logits.new_zeros(())
-        table = self.model.decoder.output_table()
-        return logits, self.dense(memory, table, cell_ids, self.losses_of)
+        logits = self.model.decode(batch["input_ids"], memory)
+        nothing = logits.new_zeros(())
+        dense, sampled = nothing, (nothing, nothing)
+        if self.dense is not None:
+            table = self.model.decoder.output_table()
+            dense = self.dense(memory, table, batch["cell_ids"], self.losses_of)
+        if self.rewarding is not None:
+            sampled = self.rewarding(self.model, memory, batch)
+        return logits, dense, *sampled
 
 
 def build_tokenizer(config: TrainConfig) -> Tokenizer:
@@ -150,7 +165,11 @@ def run(config: TrainConfig, out: str | Path, resume: bool = False) -> Path:
         prefetch_factor=4 if config.workers else None,
     )
     losses_of = SoftenedLosses(tokenizer, config.coord_sigma, config.class_smoothing)
-    network = TeacherForcing(model, losses_of, dense)
+    rewarding = None
+    if config.objective == "reward":
+        objects = config.objects_per_sequence or tokenizer.config.max_objects
+        rewarding = Rewarding(tokenizer, config.samples, objects)
+    network = TeacherForcing(model, losses_of, dense, rewarding)
     encoder = model.encoder
     on_timm = isinstance(encoder, FeatureEncoder | PyramidEncoder)
     backbone = encoder.backbone if on_timm else nn.Module()
@@ -182,8 +201,8 @@ def run(config: TrainConfig, out: str | Path, resume: bool = False) -> Path:
         if step >= config.steps:
             break
         pixels = normalize(batch["pixels"].float() / 255, config.preprocess)
-        logits, dense_loss = network(
-            pixels.to(memory_format=torch.channels_last), batch["input_ids"], batch["cell_ids"]
+        logits, dense_loss, reward_loss, reward = network(
+            pixels.to(memory_format=torch.channels_last), batch
         )
         losses = losses_of(logits, batch["target_ids"])
         loss = weighted_mean(losses, batch["token_weights"]) + config.dense_weight * dense_loss
@@ -191,6 +210,10 @@ def run(config: TrainConfig, out: str | Path, resume: bool = False) -> Path:
             untaught = (batch["token_weights"] == 0) & tokenizer.is_coord(batch["target_ids"])
             kinds = weighted_mean(kind_losses(logits, tokenizer), untaught)
             loss = loss + config.augment.kind_weight * kinds
+        parts = {}
+        if rewarding is not None:
+            parts["reward"] = reward
+            loss = reward_loss + config.likelihood_share * loss
         if not torch.isfinite(loss):
             raise ConfigError(
                 f"the loss is {loss.item()} at step {step + 1}: training diverged; lower lr "
@@ -202,7 +225,7 @@ def run(config: TrainConfig, out: str | Path, resume: bool = False) -> Path:
         schedule.step()
         optimizer.zero_grad()
         average.update()
-        parts = {"loss": loss.detach(), **hard_losses(logits, batch, tokenizer)}
+        parts |= {"loss": loss.detach(), **hard_losses(logits, batch, tokenizer)}
         reporter.add(step, parts, max(schedule.get_last_lr()))
         if step + 1 in config.snapshot_steps:
             keep(snapshot_folder(out, step + 1))

@@ -39,6 +39,7 @@ ORDER = [
     "objective",
     "dense",
     "model",
+    "reward",
     "sampling",
     "encoding",
     "checkpoints",

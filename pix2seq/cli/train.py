@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import argparse
+from typing import get_args
 
 from pix2seq.cli.checks import check_folder, check_input
 from pix2seq.cli.command import Command
 from pix2seq.cli.recipe import add_run_arguments, read_changes, recipe_file, recipe_names
 from pix2seq.config import ConfigError, TrainConfig
+from pix2seq.config.training import Objective
 from pix2seq.hub import check_name
 
 
@@ -17,6 +19,11 @@ def _add_arguments(parser: argparse.ArgumentParser) -> None:
     what.add_argument("--init", metavar="NAME", help="checkpoint to start from, e.g. mini")
     what.add_argument("--annotations", metavar="FILE", help="COCO JSON of your data")
     what.add_argument("--images", metavar="DIR", help="the folder its file names are in")
+    parser.add_argument(
+        "--objective",
+        choices=get_args(Objective),
+        help="likelihood, or the reward of sampled sentences for a model that can write",
+    )
     add_run_arguments(parser)
 
 
@@ -37,6 +44,8 @@ def _run(args: argparse.Namespace) -> None:
 
 def _config(args: argparse.Namespace) -> TrainConfig:
     changes = read_changes(args.set)
+    if args.objective is not None:
+        changes["objective"] = args.objective
     own_data = args.annotations is not None or args.images is not None
     if (args.config is None) == (not own_data):
         raise ConfigError(

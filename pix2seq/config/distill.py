@@ -60,6 +60,10 @@ class DistillConfig(TrainConfig):
             self.reads != "teacher" or max(weights[:3]) == 0,
             'reads is "teacher", so the encoder is not run; set the weights of its places to 0',
         )
+        require(
+            self.objective == "likelihood",
+            f"objective is {self.objective!r}, but distill has likelihood only; use train",
+        )
         for name in ("snapshots", "dense_weight"):
             value = getattr(self, name)
             require(not value, f"{name} is {value}, but distill has none; set it to 0")

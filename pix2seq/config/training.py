@@ -83,6 +83,7 @@ class DataConfig(Config):
 
 BackboneWeights = Literal["none", "timm", "pypi"]
 MixedPrecision = Literal["no", "bf16"]
+Objective = Literal["likelihood", "reward"]
 
 
 @dataclass(frozen=True)
@@ -106,6 +107,10 @@ class TrainConfig(Config):
         snapshots: checkpoints kept along the run, in fp16, for ``python -m pix2seq snapshots``; the
             first is the start and the last the end. 0 keeps none.
         init: a checkpoint (name or folder) to start from.
+        objective: ``likelihood`` of the training sentences, or ``reward`` of sampled ones
+            (``pix2seq.reward``), for a model that can write already.
+        samples: sentences sampled per image for the reward, each compared with the others.
+        likelihood_share: how much the likelihood still counts beside the reward.
         sampling: the options that the finished checkpoint recommends.
     """
 
@@ -136,6 +141,9 @@ class TrainConfig(Config):
     save_every: int = 200
     snapshots: int = 0
     init: str | None = None
+    objective: Objective = "likelihood"
+    samples: int = 3
+    likelihood_share: float = 0.1
     sampling: SamplingOptions = field(default_factory=SamplingOptions)
 
     def __post_init__(self) -> None:
@@ -148,6 +156,15 @@ class TrainConfig(Config):
         require(
             self.snapshots == 0 or self.snapshots >= 2,
             f"snapshots is {self.snapshots}; use 0 (none) or at least 2 (start and end)",
+        )
+        one_of("objective", self.objective, Objective)
+        require(
+            self.samples >= 2,
+            f"samples is {self.samples}; a sentence needs another to compare with, use 2 or more",
+        )
+        require(
+            self.likelihood_share >= 0,
+            f"likelihood_share is {self.likelihood_share}; use 0 (none) or more",
         )
         require(len(self.data) > 0, "data is empty; name at least one source")
         require(self.steps >= 1 and self.batch_size >= 1, "steps and batch_size must be positive")

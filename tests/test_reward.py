@@ -1,0 +1,146 @@
+"""Reward tuning: what a sentence earns, what is sampled, and which way the gradient goes."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+import torch
+from hypothesis import given
+from hypothesis import strategies as st
+
+from pix2seq import reporter, train
+from pix2seq.cli import main
+from pix2seq.config import ConfigError, DistillConfig
+from pix2seq.reward import (
+    WordRules,
+    advantages,
+    reinforce,
+    rewards_of,
+    sample_sentences,
+    sentence_reward,
+)
+from tests import fakes
+from tests.test_distill import config as distill_config
+from tests.test_train import config, weights
+
+TRUE = torch.tensor([[0.1, 0.1, 0.5, 0.5], [0.6, 0.2, 0.9, 0.8]])
+NAMES = torch.tensor([3, 17])
+
+
+def earned(boxes, labels, true_boxes=TRUE, true_labels=NAMES) -> float:
+    return sentence_reward(torch.as_tensor(boxes).view(-1, 4), labels, true_boxes, true_labels)
+
+
+def test_a_perfect_sentence_earns_one_and_silence_nothing():
+    assert earned(TRUE, [3, 17]) == pytest.approx(1.0)
+    assert earned(torch.zeros(0, 4), []) == 0.0
+    assert earned(torch.zeros(0, 4), [], TRUE[:0], NAMES[:0]) == 0.0
+
+
+def test_a_double_a_wrong_name_and_a_box_on_nothing_cost():
+    best = earned(TRUE, [3, 17])
+    assert earned(TRUE[[0, 1, 0]], [3, 17, 3]) < best
+    assert earned(TRUE, [3, 4]) < earned(TRUE[:1], [3]) < best
+    assert earned(TRUE[:1], [3], TRUE[:0], NAMES[:0]) < 0
+
+
+def test_a_tighter_box_earns_more():
+    loose = TRUE[:1] + torch.tensor([0.0, 0.0, 0.15, 0.0])
+    near = TRUE[:1] + torch.tensor([0.0, 0.0, 0.03, 0.0])
+    assert 0 < earned(loose, [3]) < earned(near, [3]) <= earned(TRUE[:1], [3])
+
+
+def test_where_nobody_is_asked_a_box_neither_earns_nor_costs():
+    labels = torch.tensor([3, -1])
+    inside = torch.tensor([[0.65, 0.3, 0.8, 0.7]])
+    both = torch.cat([TRUE[:1], inside])
+    assert earned(both, [3, 9], TRUE, labels) == pytest.approx(earned(TRUE[:1], [3], TRUE, labels))
+
+
+@given(st.permutations(range(4)), st.integers(0, 50))
+def test_what_a_sentence_earns_lies_between_its_boxes_cost_and_one(order, seed):
+    boxes = torch.rand(4, 4, generator=torch.Generator().manual_seed(seed)).sort(1).values
+    boxes = torch.cat([boxes[:2], TRUE])[list(order)]
+    labels = [[3, 3, 3, 17][i] for i in order]
+    assert -0.3 * 4 / 2 <= earned(boxes, labels) <= 1.0
+
+
+def test_noise_objects_neither_earn_nor_cost(tokenizer):
+    sentence = tokenizer.encode(TRUE, NAMES)
+    noise = sentence[:5].clone()
+    noise[-1] = tokenizer.noise_id
+    pair = torch.stack([torch.cat([sentence, noise]), torch.cat([noise, sentence])])
+    rewards = rewards_of(pair, TRUE[None], NAMES[None], tokenizer)
+    assert rewards.shape == (1, 2)
+    assert torch.allclose(rewards, torch.tensor(1.0), atol=0.11)  # boxes are rounded to bins
+
+
+def test_sampled_sentences_keep_the_grammar_and_never_end(tokenizer):
+    torch.manual_seed(0)
+    model = fakes.tiny_model()
+    memory = model.encode_image(torch.randn(2, 3, 64, 64)).detach()
+    sentences = sample_sentences(model, memory, 3, 4, tokenizer)
+    assert sentences.shape == (6, 20)
+    for index in range(20):
+        assert tokenizer.allowed(index)[sentences[:, index]].all()
+    assert (sentences != tokenizer.eos_id).all()
+    assert len({tuple(row) for row in sentences.tolist()}) == 6
+
+
+def test_a_sentence_is_sampled_as_often_as_the_loss_says_it_is_likely(tokenizer):
+    torch.manual_seed(0)
+    model = fakes.tiny_model(spread=6.0)
+    memory = model.encode_image(torch.randn(1, 3, 64, 64)).detach()
+    drawn = sample_sentences(model, memory, 400, 1, tokenizer)
+    ids = torch.tensor([[tokenizer.bos_id] + [0] * 4])
+    with torch.no_grad():
+        first = WordRules(tokenizer).logprobs(model.decode(ids, memory))[0, 0].exp()
+    seen = torch.bincount(drawn[:, 0], minlength=len(first)) / 400
+    assert (seen - first).abs().max() < 0.08
+    assert first[tokenizer.eos_id] == 0
+
+
+def test_what_is_gained_sums_to_nothing_about_each_image():
+    gains = advantages(torch.tensor([[1.0, 0.0, 0.5], [0.2, 0.2, 0.2]]))
+    assert gains[0].tolist() == pytest.approx([0.75, -0.75, 0.0])
+    assert torch.allclose(gains[1], torch.zeros(3), atol=1e-6)
+
+
+def test_the_better_sentence_becomes_likelier(tokenizer):
+    sentences = torch.stack([tokenizer.encode(TRUE[[i]], NAMES[[i]]) for i in (0, 1)])
+    logits = torch.zeros(2, 5, tokenizer.vocab_size, requires_grad=True)
+    reinforce(logits, sentences, torch.tensor([[1.0, -1.0]]), tokenizer).backward()
+    pushed = -logits.grad.gather(-1, sentences[..., None])[..., 0]
+    assert (pushed[0] > 0).all() and (pushed[1] < 0).all()
+
+
+def test_a_run_by_reward_tells_it_and_changes_the_weights(tmp_path, monkeypatch):
+    monkeypatch.setattr(reporter, "_REPORT_EVERY", 2)
+    settings = config(objective="reward", samples=2, steps=2, ema=0.0)
+    start = train.build_model(settings, train.build_tokenizer(settings)).state_dict()
+    end = weights(train.run(settings, tmp_path / "run"))
+    (row,) = [json.loads(x) for x in (tmp_path / "run/metrics.jsonl").read_text().splitlines()]
+    assert {"reward", "coord_loss", "class_loss"} <= set(row)
+    assert any((end[name].float() - start[name]).abs().max() > 1e-4 for name in end)
+
+
+def test_reward_settings_that_cannot_work_are_named(tmp_path, capsys):
+    with pytest.raises(ConfigError, match="samples is 1"):
+        config(samples=1)
+    with pytest.raises(ConfigError, match="likelihood_share is -1"):
+        config(likelihood_share=-1.0)
+    with pytest.raises(ConfigError, match="objective is 'luck'"):
+        config(objective="luck")
+    assert isinstance(distill_config(), DistillConfig)
+    with pytest.raises(ConfigError, match="distill has likelihood only"):
+        distill_config(objective="reward")
+
+
+def test_the_command_takes_the_objective(tmp_path, capsys):
+    recipe = tmp_path / "recipe.json"
+    recipe.write_text(config(steps=1, samples=2).to_json())
+    out = str(tmp_path / "run")
+    run = ["train", "--config", str(recipe), "--out", out, "--objective", "reward"]
+    assert main(run) == 0
+    assert json.loads((tmp_path / "run" / "train.json").read_text())["objective"] == "reward"

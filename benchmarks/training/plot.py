@@ -23,6 +23,8 @@ _PANELS = {
     "boxes": "places: boxes",
     "coord_loss": "coordinate tokens, nats",
     "class_loss": "class tokens and EOS, nats",
+    "pointing": "looking at the draft, nats",
+    "reward": "reward of sampled sentences",
 }
 _SMOOTH = 10  # reports in the running mean; one report is 20 steps
 

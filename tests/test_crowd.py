@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+import json
 import time
+from threading import Event, Thread
 
 import httpx
 import pytest
 
 from pix2seq.config import ConfigError
+from pix2seq.examples import scene_name
+from pix2seq.ui.compare.samples import SampleHandlers
 from pix2seq.ui.visit.limits import Limits, variable
-from pix2seq.ui.visit.runs import Picture, Run, Sessions, Store
+from pix2seq.ui.visit.runs import LOOKS, Picture, Run, Sessions, Store
+from pix2seq.ui.visit.writer import write
 from tests import fakes, served
 from tests.crowd import API, Page, crowd
 from tests.served import OBJECTS, scripted_predictor, served_app
@@ -59,6 +64,106 @@ def test_who_leaves_or_stops_costs_no_further_token(monkeypatch, tmp_path, way):
         later = predictor.model.forwards
         time.sleep(0.3)
         assert predictor.model.forwards == later
+
+
+# ---- the line before the network ---------------------------------------------------------------
+
+
+class SlowEyes:
+    """Makes a predictor look at a picture for as long as ``may_look`` is not set."""
+
+    def __init__(self, monkeypatch, predictor) -> None:
+        self.may_look, self.begun, self.looked = Event(), Event(), 0
+        look = predictor.encode_batch
+
+        def slowly(images):
+            self.begun.set()
+            assert self.may_look.wait(30)
+            self.looked += 1
+            return look(images)
+
+        monkeypatch.setattr(predictor, "encode_batch", slowly)
+
+
+def runs_in_line(predictor, count: int) -> list[Run]:
+    pictures = [Picture(fakes.draw_picture(60 + i, 50)) for i in range(count)]
+    return [Run(picture, predictor, predictor.resolve()) for picture in pictures]
+
+
+def told(lines: list[str]) -> list[str]:
+    return [line.strip() for line in lines if line[0] in "SE"]
+
+
+def test_who_stands_in_line_is_told_how_many_are_before(monkeypatch):
+    predictor = scripted_predictor()
+    eyes = SlowEyes(monkeypatch, predictor)
+    runs = runs_in_line(predictor, 3)
+    writers = [write(run) for run in runs]
+    for writer in writers:
+        next(writer)
+    first = Thread(target=lambda: list(writers[0]))
+    first.start()
+    assert eyes.begun.wait(10)
+    for writer in writers[1:]:
+        next(writer)
+    assert [told(run.lines)[-1] for run in runs] == ["Sencoding", "Sencoding 1", "Sencoding 2"]
+    again = next(writers[2])
+    assert again == runs[2].text and told(runs[2].lines)[-1] == "Sencoding 2", "a sign of life"
+    eyes.may_look.set()
+    first.join(10)
+    for writer in writers[1:]:
+        list(writer)
+    assert [told(run.lines)[-1].split()[0] for run in runs] == ["Eeos"] * 3
+    assert len(LOOKS) == 0
+
+
+@pytest.mark.parametrize("way", ["stop", "leave"])
+def test_who_leaves_the_line_is_not_looked_at(monkeypatch, way):
+    """Stop is pressed, or the connection ends, while others are before."""
+    predictor = scripted_predictor()
+    eyes = SlowEyes(monkeypatch, predictor)
+    runs = runs_in_line(predictor, 2)
+    first, second = (write(run) for run in runs)
+    next(first)
+    thread = Thread(target=lambda: list(first))
+    thread.start()
+    assert eyes.begun.wait(10)
+    next(second), next(second)
+    if way == "stop":
+        runs[1].cancelled.set()
+        list(second)
+        assert told(runs[1].lines)[-1].startswith("Estopped")
+    else:
+        second.close()
+    assert not runs[1].writing
+    eyes.may_look.set()
+    thread.join(10)
+    time.sleep(0.2)
+    assert eyes.looked == 1 and not runs[1].picture.encodings
+    if way == "stop":
+        list(write(runs[1]))
+        assert told(runs[1].lines)[-1].startswith("Eeos"), "it can be written after all"
+
+
+def test_many_samples_can_be_stopped_in_line(monkeypatch):
+    context = served.app_context()
+    predictor = context.predictor("scripted")
+    eyes = SlowEyes(monkeypatch, predictor)
+    thread = Thread(target=lambda: list(write(runs_in_line(predictor, 1)[0])))
+    thread.start()
+    assert eyes.begun.wait(10)
+    handlers = SampleHandlers(context)
+    values = served.control_values(predictor)
+    name = scene_name(3)
+    asked = handlers.run(None, name, "scripted", 4, *values, request=served.Visitor())
+    states = [json.loads(next(asked)) for _ in range(2)]
+    assert states[1]["state"] == "encoding" and states[1]["before"] == 1
+    handlers.stop(served.Visitor())
+    states += map(json.loads, asked)
+    assert states[-1]["state"] == "stopped" and states[-1]["done"] == 0
+    eyes.may_look.set()
+    thread.join(10)
+    assert eyes.looked == 1
 
 
 # ---- limits ---------------------------------------------------------------------------------

@@ -22,11 +22,10 @@ from pathlib import Path
 
 import pytest
 from packaging.requirements import Requirement
-from playwright.sync_api import Page, Route
 
 from pix2seq.cli import main
 from tests import fakes
-from tests.browser import browser_page, finished
+from tests.browser import browser_page, finished, outside
 
 pytestmark = [pytest.mark.slow, pytest.mark.browser, pytest.mark.timeout(900)]
 
@@ -155,19 +154,6 @@ def running(space, python, tmp_path_factory) -> Iterator[Running]:
             app.wait()
 
 
-def outside(page: Page, asked: list[str]) -> None:
-    """Answer what would leave this machine, and note it."""
-
-    def answer(route: Route) -> None:
-        asked.append(route.request.url)
-        if "huggingface.co" in route.request.url:
-            route.fulfill(json={"id": SPACE_ID, "author": "someone", "likes": 3})
-        else:
-            route.fulfill(body="", content_type="text/css")
-
-    page.route(re.compile("^https://"), answer)
-
-
 def events(running: Running) -> list[dict]:
     return [json.loads(line) for line in running.log.read_text().splitlines() if line[:1] == "{"]
 
@@ -186,7 +172,9 @@ def test_it_says_that_it_is_well_and_which_code_it_is(running, record_property):
 def test_a_visitor_writes_about_a_photo_and_finds_the_duplicate_button(running, chromium, tmp_path):
     fakes.draw_picture(300, 200).save(tmp_path / "my holiday.png")
     asked = []
-    with browser_page(chromium, running.url, prepare=lambda page: outside(page, asked)) as page:
+    with browser_page(
+        chromium, running.url, prepare=lambda page: outside(page, SPACE_ID, asked)
+    ) as page:
         page.wait_for_function("P2S.stage().record.state === 'done'")  # the opening example
         page.evaluate("window.open = (address) => { window.opened = address; }")
         page.click("#duplicate")
@@ -201,7 +189,6 @@ def test_a_visitor_writes_about_a_photo_and_finds_the_duplicate_button(running, 
         page.click("#run")
         finished(page, before)
         assert page.evaluate("P2S.stage().record.tokens.length") == 80
-    # On a Space, and only there, Gradio puts a frame with likes and fonts around every app.
     assert {url.split("/")[2] for url in asked} <= {"huggingface.co", "fonts.googleapis.com"}
 
 

@@ -53,6 +53,12 @@ test("however the text is cut, the same record comes out", () => {
   }
 });
 
+test("a picture in line knows how many are before it, until it is looked at", () => {
+  const waiting = read(`${LINES[0]}Sencoding\nSencoding 12\nSencoding 3\n`);
+  assert.deepEqual([waiting.state, waiting.before], ["encoding", 3]);
+  assert.equal(read(LINES.slice(0, 3).join("")).before, 0);
+});
+
 test("another text starts over", () => {
   const record = read(LINES.join(""));
   record.feed(LINES[0].replace('"r"', '"other"'));

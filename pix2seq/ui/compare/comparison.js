@@ -6,7 +6,7 @@ import { AlignedSentences } from "#compare/sentences.js";
 import { Verdict } from "#compare/verdict.js";
 import { Wipe } from "#compare/wipe.js";
 import { h, partOf, set } from "#kit/elements.js";
-import { plural, probability } from "#kit/numbers.js";
+import { beforeYou, plural, probability } from "#kit/numbers.js";
 import { Photo } from "#kit/photo.js";
 import { onceAFrame } from "#kit/timing.js";
 import { asked } from "#visit/address.js";
@@ -137,7 +137,7 @@ export class Side {
     const tokens = plural(record.tokens.length, "token");
     switch (record.state) {
       case "encoding":
-        return "looking…";
+        return record.before ? beforeYou(record.before) : "looking…";
       case "writing":
         return `${tokens}…`;
       case "stopped":

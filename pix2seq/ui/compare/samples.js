@@ -6,7 +6,7 @@ import { DiscoveryCurve } from "#compare/curve.js";
 import { clear, h, partOf, set, svg } from "#kit/elements.js";
 import { inHue } from "#kit/hues.js";
 import { labelNode, labelPlace, labelsIn } from "#kit/labels.js";
-import { plural, probability } from "#kit/numbers.js";
+import { beforeYou, plural, probability } from "#kit/numbers.js";
 import { Photo } from "#kit/photo.js";
 import { onceAFrame } from "#kit/timing.js";
 import { PictureFollower } from "#visit/follower.js";
@@ -38,6 +38,7 @@ import { Record } from "#visit/record.js";
  * The panel's value; what is written about comes with `record`.
  * @typedef {object} Sampled
  * @property {string} state
+ * @property {number} [before] pictures that are looked at before this one
  * @property {string} [record]
  * @property {string} [message] of an error
  * @property {number} [wanted]
@@ -211,7 +212,7 @@ export class Samples {
   words() {
     const { data } = this;
     if (data.state === "idle" || data.state === "error") return "";
-    if (data.state === "encoding") return "Looking at the picture…";
+    if (data.state === "encoding") return data.before ? beforeYou(data.before) : "Looking at the picture…";
     const { done } = data;
     const head = { writing: "Writing", stopped: "Stopped", done: "Wrote" }[data.state];
     const count = data.state === "done" ? plural(done, "sample") : `${done} of ${data.wanted} samples`;

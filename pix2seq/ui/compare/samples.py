@@ -80,6 +80,11 @@ class SampleHandlers:
         facts = {"wanted": len(seeds), "options": record.options_json(options)}
         yield samples_json("encoding", shown, **facts)
         try:
+            for before in picture.approach(predictor, cancelled):
+                yield samples_json("encoding", shown, **facts, before=before)
+            if cancelled.is_set():
+                yield samples_json("stopped", shown, **facts, done=0)
+                return
             encoding = picture.encoded_by(predictor)
             summary: dict = {"done": 0}
             yield samples_json("writing", shown, **facts, **summary)

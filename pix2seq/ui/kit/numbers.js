@@ -23,6 +23,13 @@ export const nats = (value) => (Number.isFinite(value) ? `${value.toFixed(2)} na
 export const plural = (n, one, many = `${one}s`) => `${n} ${n === 1 ? one : many}`;
 
 /**
+ * A place in a line.
+ * @param {number} n
+ */
+export const beforeYou = (n) =>
+  n > 0 ? `${plural(n, "person", "people")} ${n === 1 ? "is" : "are"} before you` : "You are next";
+
+/**
  * @param {number | null | undefined} value
  * @param {number} [digits]
  */

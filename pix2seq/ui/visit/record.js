@@ -56,6 +56,8 @@ export class Record {
     this.vocab = { slots: SLOTS, classes: [], bins: 2, coord: 0, cls: 0 };
     /** @type {string} */
     this.state = "idle";
+    /** @type {number} pictures that are looked at before this one */
+    this.before = 0;
     /** @type {{seconds: number, frame?: Frame, remark?: string} | null} */
     this.encoder = null;
     /** @type {Frame | null} where coordinates 0 and 1 lie: xyxy in pixels of the picture */
@@ -97,6 +99,7 @@ export class Record {
       case "S":
         this.state = rest.startsWith("writing") ? "writing" : "encoding";
         this.end = null;
+        this.before = this.state === "encoding" ? Number(rest.slice(9)) || 0 : 0;
         if (this.state === "writing") {
           this.encoder = json(rest.slice(8));
           this.frame = (this.encoder && this.encoder.frame) || this.frame;

@@ -7,7 +7,7 @@ compare. Lines never change once written, so Gradio sends only the new tail.
 line   meaning
 =====  ============================================================================================
 ``R``  JSON: run, picture, vocabulary, options; always the first line
-``S``  state: ``encoding``, or ``writing`` with the encoder's seconds
+``S``  state: ``encoding`` (how many pictures are before), ``writing`` (the encoder's seconds)
 ``T``  a token: ``index id slot logprob prob entropy kept kept_mass grammar_mass eos_prob forced``
        and up to five candidates ``id:prob:final``; probabilities in 1/10000
 ``B``  a complete object: ``object x0 y0 x1 y1 label score noise edges state``
@@ -107,8 +107,9 @@ def options_json(options: SamplingOptions) -> dict:
     return options.to_dict()
 
 
-def encoding_line() -> str:
-    return "Sencoding\n"
+def encoding_line(before: int = 0) -> str:
+    """The picture is looked at, or stands in line behind ``before`` others."""
+    return f"Sencoding {before}\n" if before else "Sencoding\n"
 
 
 def writing_line(encoding: ImageEncoding) -> str:

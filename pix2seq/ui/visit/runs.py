@@ -10,9 +10,9 @@ from __future__ import annotations
 import time
 import uuid
 from collections import OrderedDict
-from collections.abc import Callable, Container
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Callable, Container, Iterator
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from threading import Event, Lock
 from typing import Generic, TypeVar
@@ -22,10 +22,10 @@ from PIL import Image
 from pix2seq.config import ConfigError, SamplingOptions
 from pix2seq.predictor import ImageEncoding, Predictor
 from pix2seq.sampling import SamplingStep
+from pix2seq.ui.visit.looks import Looks
 
-_LOOKING = ThreadPoolExecutor(1, thread_name_prefix="look")
-"""Pictures are looked at one at a time, in one thread: the network uses all cores for one, and the
-memory of a thread that has looked at a picture stays with that thread."""
+LOOKS = Looks()
+"""Before it all pictures of all visitors stand in line."""
 
 
 def new_id() -> str:
@@ -62,8 +62,14 @@ class Picture:
     def encoded_by(self, predictor: Predictor) -> ImageEncoding:
         """Encode once per checkpoint, however many sentences are written."""
         if predictor.name not in self.encodings:
-            _LOOKING.submit(self._encode, predictor).result()
+            LOOKS.now(partial(self._encode, predictor))
         return self.encodings[predictor.name]
+
+    def approach(self, predictor: Predictor, cancelled: Event) -> Iterator[int]:
+        """Have it encoded as ``encoded_by`` does; meanwhile yield how many pictures are before it.
+        Ends without an encoding once ``cancelled``."""
+        if predictor.name not in self.encodings:
+            yield from LOOKS.approach(partial(self._encode, predictor), cancelled)
 
     def _encode(self, predictor: Predictor) -> None:
         if predictor.name not in self.encodings:  # somebody else's turn may have been about it

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterator
+from contextlib import closing
 
 from pix2seq import logs
 from pix2seq.config import ConfigError
@@ -46,17 +47,30 @@ def write(
         run.writing = True
         given = [*run.token_ids] or [*run.prompt]
         forced = [index for index in run.forced if index < len(given)]
-        stream = (source or usual_source())(run, given, forced)
-        encoding = next(stream)
-        run.lines.append(record.writing_line(encoding))
-        yield run.text
-        yield from _write_tokens(run, encoding, stream, delay, limit, clock)
+        with closing((source or usual_source())(run, given, forced)) as stream:
+            for told in stream:
+                if isinstance(told, int):
+                    run.lines += _in_line(run, told)
+                    yield run.text  # the same again is a sign of life
+                    continue
+                run.lines.append(record.writing_line(told))
+                yield run.text
+                yield from _write_tokens(run, told, stream, delay, limit, clock)
+                break
+            else:  # stopped before it was looked at
+                run.lines.append(record.end_line("stopped", tokens=0, seconds=0.0, rate=0.0))
     except ConfigError as error:
         run.lines.append(record.end_line("error", message=str(error)))
         logs.event("refused", checkpoint=run.predictor.name)
     finally:
         run.writing = False
     yield run.text
+
+
+def _in_line(run: Run, before: int) -> list[str]:
+    """What is new to the record about the pictures before this one."""
+    line = record.encoding_line(before)
+    return [] if run.lines[-1] == line else [line]
 
 
 def _write_tokens(run, encoding, stream, delay, limit, clock) -> Iterator[str]:
@@ -68,28 +82,25 @@ def _write_tokens(run, encoding, stream, delay, limit, clock) -> Iterator[str]:
     fresh = 0
     waited = 0.0
     stopped = False
-    try:
-        for step in stream:
-            if step.index < done:
-                continue  # already in the record
-            run.steps.append(step)
-            run.lines.append(record.token_line(step))
-            run.lines += record.object_lines(reader.add([step]))
-            if not step.drawn:
-                continue
-            fresh += 1
-            pause = delay()
-            if pause or clock() - flushed >= FLUSH_SECONDS:
-                yield run.text
-                flushed = clock()
-            before = clock()
-            if run.cancelled.wait(pause) if pause else run.cancelled.is_set():
-                stopped = True
-            waited += clock() - before
-            if stopped or (limit is not None and fresh >= limit):
-                break
-    finally:
-        stream.close()
+    for step in stream:
+        if step.index < done:
+            continue  # already in the record
+        run.steps.append(step)
+        run.lines.append(record.token_line(step))
+        run.lines += record.object_lines(reader.add([step]))
+        if not step.drawn:
+            continue
+        fresh += 1
+        pause = delay()
+        if pause or clock() - flushed >= FLUSH_SECONDS:
+            yield run.text
+            flushed = clock()
+        before = clock()
+        if run.cancelled.wait(pause) if pause else run.cancelled.is_set():
+            stopped = True
+        waited += clock() - before
+        if stopped or (limit is not None and fresh >= limit):
+            break
     seconds = max(clock() - started - waited, 1e-9)
     run.seconds += seconds
     reason = "stopped"

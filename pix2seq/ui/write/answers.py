@@ -22,7 +22,7 @@ from pix2seq.ui.kit.controls import NAMES, READING_OPTIONS, SETTINGS, options_fr
 from pix2seq.ui.visit import record
 from pix2seq.ui.visit.pictures import PictureAnswers
 from pix2seq.ui.visit.questions import answering, server_function
-from pix2seq.ui.visit.runs import Run
+from pix2seq.ui.visit.runs import LOOKS, Run
 from pix2seq.ui.write import exports
 
 _ALTERNATIVES = 12
@@ -50,11 +50,13 @@ class Answers(PictureAnswers):
 
     @answering
     def loading(self, question: dict) -> dict:
-        """Whether a checkpoint is being loaded right now, and what its download has so far."""
+        """Whether a checkpoint is being loaded right now, and what its download has so far; and how
+        many pictures wait for the network to look at them."""
         known = {name for _, name in self.context.choices}
         name = question.get("checkpoint")
         now = self.context.shelf.loading(name) if name in known else None
-        return {"loading": now is not None} | ({} if now is None else asdict(now))
+        told = {"loading": now is not None, "looking": len(LOOKS)}
+        return told | ({} if now is None else asdict(now))
 
     @answering
     def explain(self, question: dict) -> dict:

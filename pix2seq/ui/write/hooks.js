@@ -16,7 +16,7 @@ export const mountStage = (element, bridge) => {
   document.addEventListener("click", (event) => {
     if (!(event.target instanceof Element) || !event.target.closest("#run, #step")) return;
     document.body.classList.remove("p2s-sheet");
-    stage.waiting.begin("run");
+    begun();
   });
   bridge.watch("value", () => stage.receive(bridge.props.value));
 };
@@ -26,6 +26,9 @@ export const mountStage = (element, bridge) => {
  * @type {(values: Settings, checkpoint: string | null) => void}
  */
 export const settings = (values, checkpoint) => stageHere()?.settings(values, checkpoint);
+
+/** A sentence is asked for. */
+export const begun = () => stageHere()?.waiting.begin("run");
 
 /** A request has ended, however. */
 export const settled = () => stageHere()?.waiting.end("run");

@@ -2,7 +2,8 @@
 // nothing else to see. Every state has words that say what to do next.
 
 import { nameOf } from "#kit/naming.js";
-import { plural, probability } from "#kit/numbers.js";
+import { beforeYou, plural, probability } from "#kit/numbers.js";
+import { inLine } from "#write/waiting.js";
 
 /** @import {Found} from "#kit/boxes.js" */
 /** @import {Message} from "#kit/photo.js" */
@@ -24,6 +25,7 @@ export const stateMessage = (stage) => {
   const { record } = stage;
   const { message } = stage.waiting;
   if (message && !message.quiet) return message;
+  if (record.state === "encoding" && record.before) return inLine(record.before);
   if (record.state === "error") {
     return { tone: "error", title: "This did not work", text: record.end?.message };
   }
@@ -151,7 +153,7 @@ export const statusLine = (stage) => {
   const now = changed.length ? `${changed.join(", ")} changed: Run writes with ${changed.length > 1 ? "them" : "it"}` : "";
   switch (record.state) {
     case "encoding":
-      return "Looking at the picture…";
+      return record.before ? beforeYou(record.before) : "Looking at the picture…";
     case "writing":
       return line(look(stage), `writing token ${record.tokens.length}…`);
     case "stopped":

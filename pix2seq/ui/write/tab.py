@@ -132,6 +132,14 @@ def build_write_tab(context: AppContext) -> None:
 
     context.stage.score_at_least(score_at_least, None, controls["score_threshold"], **at_once)
 
+    # Nobody presses Run here, so the stage is told that it waits.
+    by_itself = dict(
+        js="""(wanted, ...rest) => {
+            if (wanted) P2S.call("begun");
+            return [wanted, ...rest];
+        }"""
+    )
+
     def start_if_linked(request: gr.Request, wanted, *values):
         if wanted:
             yield from start(request, *values)
@@ -146,7 +154,8 @@ def build_write_tab(context: AppContext) -> None:
         show_progress="hidden",
         api_visibility=_PRIVATE,
     )
-    arrival.then(start_if_linked, [linked, *sources], **(writing | {"trigger_mode": "once"}))
+    once = writing | by_itself | {"trigger_mode": "once"}
+    arrival.then(start_if_linked, [linked, *sources], **once).then(None, **settled)
     stop.click(handlers.stop, None, None, queue=False, api_visibility=_PRIVATE)
 
     quiet = dict(show_progress="hidden", api_visibility=_PRIVATE)
@@ -182,7 +191,8 @@ def build_write_tab(context: AppContext) -> None:
     shown = context.image.upload(
         own_photo, context.image, [context.image, context.stage, example, linked], **quiet
     )
-    shown.then(start_if_linked, [linked, *sources], **writing).then(None, **settled)
+    asked = shown.then(start_if_linked, [linked, *sources], **(writing | by_itself))
+    asked.then(None, **settled)
     context.image.clear(
         lambda: (record.picture_line(None), ""), None, [context.stage, example], **quiet
     )

@@ -1,7 +1,7 @@
 // What people wait for before anything is written: a place in the queue, or a checkpoint that is
 // being downloaded or read. The stage then says which, and how far it is.
 
-import { plural } from "#kit/numbers.js";
+import { beforeYou } from "#kit/numbers.js";
 
 /** @import {Message} from "#kit/photo.js" */
 /** @import {Stage} from "#write/stage.js" */
@@ -10,7 +10,7 @@ const QUIET = 600; // ms without an answer that need no words
 const EVERY = 500;
 
 /** @typedef {"run" | "checkpoint"} Reason */
-/** @typedef {{loading?: boolean, done?: number, total?: number | null}} Loading how much of a file is there */
+/** @typedef {{loading?: boolean, done?: number, total?: number | null, looking?: number}} Loading how much of a file is there, and how many pictures wait to be looked at */
 
 const megabytes = (/** @type {number} */ bytes) => (bytes / 1e6).toFixed(0);
 
@@ -24,6 +24,15 @@ async function queued() {
     return 0; // the run itself will say that the server is gone
   }
 }
+
+/**
+ * What is said to whom others are before.
+ * @type {(count: number) => Message}
+ */
+export const inLine = (count) => ({
+  title: beforeYou(count),
+  text: "The model looks at one picture at a time.",
+});
 
 export class Waiting {
   /** @param {Stage} stage */
@@ -61,7 +70,7 @@ export class Waiting {
   async look() {
     const { checkpoint } = this;
     const [loading, ahead] = await Promise.all([
-      checkpoint ? this.stage.ask("loading", { checkpoint }) : {},
+      this.stage.ask("loading", { checkpoint }),
       queued(),
     ]);
     if (!this.reasons.size) return;
@@ -71,7 +80,7 @@ export class Waiting {
   }
 
   /** @type {(checkpoint: string | null, file: Loading, ahead: number) => Message | null} */
-  words(checkpoint, { loading, done, total }, ahead) {
+  words(checkpoint, { loading, done, total, looking = 0 }, ahead) {
     if (loading && done && (!total || done < total)) {
       const size = total ? `${megabytes(done)} of ${megabytes(total)} MB` : `${megabytes(done)} MB`;
       return {
@@ -82,13 +91,8 @@ export class Waiting {
     if (loading) return { title: `Loading ${checkpoint}`, text: "Its weights are being read." };
     if (ahead) {
       // Whoever comes later stands behind: as long as one waits, fewer and fewer are before them.
-      this.before = Math.min(this.before ?? Infinity, ahead - 1);
-      return {
-        title: this.before
-          ? `${plural(this.before, "person", "people")} ${this.before === 1 ? "is" : "are"} before you`
-          : "You are next",
-        text: "The model writes about a few pictures at a time.",
-      };
+      this.before = Math.min(this.before ?? Infinity, ahead - 1 + looking);
+      return inLine(this.before);
     }
     return this.reasons.has("run") ? { title: "Waiting for the model…", quiet: true } : null;
   }

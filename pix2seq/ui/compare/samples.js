@@ -41,9 +41,9 @@ import { Record } from "#visit/record.js";
  * @property {number} [before] pictures that are looked at before this one
  * @property {string} [record]
  * @property {string} [message] of an error
- * @property {number} [wanted]
  * @property {{temperature: number}} [options]
- * @property {number} [done]
+ * @property {number} [done] samples, of those that are `wanted`
+ * @property {number} [wanted]
  * @property {number[]} [objects] in each sample
  * @property {Cluster[]} [clusters]
  * @property {Cost[]} [costs] of each sample's sentence
@@ -219,10 +219,8 @@ export class Samples {
     if (!done) return `${head}: ${count}`;
     const mean = data.objects.reduce((sum, n) => sum + n, 0) / done;
     const [always, once] = [done, 1].map((n) => data.clusters.filter((found) => found.count === n).length);
-    const argmax =
-      data.options?.temperature === 0 && done > 1
-        ? " Temperature is 0 in Write, so every seed writes the same sentence."
-        : "";
+    const same = data.options?.temperature === 0 && done > 1;
+    const argmax = same ? " Temperature is 0 in Write, so every seed writes the same sentence." : "";
     return (
       `${head} ${count}: ${mean.toFixed(1)} objects each, ${data.clusters.length} different ones; ` +
       `${always} in every sample, ${once} in one only.${argmax}`

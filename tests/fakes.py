@@ -115,6 +115,8 @@ class ScriptedModel(nn.Module):
         grid: rows and columns of the pretended memory.
     """
 
+    writes_on_one_core = True
+
     def __init__(
         self, table: Tensor, max_tokens: int = 41, grid: tuple[int, int] = (4, 4), dim: int = 8
     ) -> None:

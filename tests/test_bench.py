@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterator
+from types import SimpleNamespace
 
 import pytest
 import torch
@@ -13,12 +15,12 @@ from pix2seq.bench.decoding import _references, batch_rows, reference_rows, sing
 from pix2seq.bench.page import page_rows, server_rows
 from pix2seq.bench.served import served
 from pix2seq.bench.subject import Subject, official_size
-from pix2seq.bench.timing import step_times
+from pix2seq.bench.timing import step_times, taking_turns
 from pix2seq.bench.whole import many_rows
 from pix2seq.cli import main
 from pix2seq.config import ConfigError, SamplingOptions
 from pix2seq.predictor import Predictor
-from tests.fakes import TINY_PREPROCESS, tiny_model, tiny_tokenizer
+from tests.fakes import TINY_PREPROCESS, draw_picture, tiny_model, tiny_tokenizer
 
 references = _references()
 
@@ -148,17 +150,41 @@ def test_an_app_that_cannot_start_says_why():
         pass
 
 
-def test_many_pictures_have_a_row(small):
+def test_many_pictures_have_a_row(small, tmp_path, monkeypatch):
+    monkeypatch.setattr("pix2seq.bench.whole._PIECE", 2)
     predictor = Predictor(small.model, small.tokenizer, TINY_PREPROCESS)
-    (row,) = many_rows(predictor, 3)
-    assert row.figure > 0 and "3 files" in row.note
+    (row,) = many_rows(predictor, 3, None)
+    assert row.figure > 0 and "3 scenes" in row.note and "nan" not in row.note
+    with pytest.raises(ConfigError, match="holds no picture"):
+        list(many_rows(predictor, 3, str(tmp_path)))
+    for i in range(5):
+        draw_picture().save(tmp_path / f"{i}.JPG")
+    (tmp_path / "notes.txt").write_text("no picture")
+    (row,) = many_rows(predictor, 3, str(tmp_path))
+    assert row.figure > 0 and "5 photos" in row.note
+
+
+def test_those_who_take_turns_are_timed_apart(monkeypatch):
+    """Each piece is its own run's time; a run that ends early leaves the other its turns."""
+    clock = SimpleNamespace(now=0.0)
+    monkeypatch.setattr(
+        "pix2seq.bench.timing.time", SimpleNamespace(perf_counter=lambda: clock.now)
+    )
+
+    def run(steps: int, seconds: float) -> Iterator[int]:
+        for step in range(steps):
+            clock.now += seconds
+            yield step
+
+    few, many = taking_turns((lambda: run(3, 10.0), lambda: run(7, 1.0)), piece=2)
+    assert (few, many) == ([20, 10], [2, 2, 2, 1])
 
 
 class TestCommand:
     @pytest.fixture(autouse=True)
     def rows(self, monkeypatch):
         rows = [Row("a", "first", 2.0, "ms", 1), Row("b", "second", None, "x", 1, note="why")]
-        monkeypatch.setattr("pix2seq.bench.all_rows", lambda checkpoint, quick: iter(rows))
+        monkeypatch.setattr("pix2seq.bench.all_rows", lambda checkpoint, quick, photos: iter(rows))
 
     def test_it_prints_a_table_and_writes_json(self, tmp_path, capsys):
         path = tmp_path / "bench.json"

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import threading
 import time
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import numpy as np
@@ -15,6 +16,7 @@ from PIL import Image
 import pix2seq
 from pix2seq.config import ConfigError, SamplingOptions
 from pix2seq.many import Failure, Frame, Readers, image_id_of, printable, read_ahead, seed_of
+from pix2seq.many.writing import looking_threads
 from pix2seq.predictor import Predictor
 from tests import fakes
 
@@ -37,6 +39,14 @@ def photos(tmp_path) -> list[Path]:
     return [*paths[:2], tmp_path / "none.png", *paths[2:]]
 
 
+@pytest.fixture
+def threads() -> Iterator[Callable[[int], None]]:
+    """Sets PyTorch's threads for one test."""
+    before = torch.get_num_threads()
+    yield torch.set_num_threads
+    torch.set_num_threads(before)
+
+
 def same(a, b) -> bool:
     if isinstance(a, Failure) or isinstance(b, Failure):
         return a == b
@@ -55,6 +65,29 @@ class TestDetectMany:
         name, alone = next(predictor.detect_many([photos[0]], OPTIONS, workers=0))
         own = OPTIONS.replace(seed=seed_of(name, OPTIONS.seed))
         assert same(alone, found[name]) and same(alone, predictor.detect(photos[0], own))
+
+    def test_looking_ahead_in_threads_changes_nothing(self, predictor, photos, threads):
+        threads(1)
+        alone = list(predictor.detect_many(photos, OPTIONS, workers=0, batch_size=2))
+        assert looking_threads(predictor) == 0
+        threads(3)
+        assert looking_threads(predictor) == 2
+        ahead = list(predictor.detect_many(photos, OPTIONS, workers=0, batch_size=2))
+        assert torch.get_num_threads() == 3
+        assert [name for name, _ in ahead] == [name for name, _ in alone]
+        assert all(same(one, other) for (_, one), (_, other) in zip(ahead, alone, strict=True))
+
+    def test_what_fails_while_looking_ahead_reaches_the_caller(
+        self, predictor, photos, threads, monkeypatch
+    ):
+        threads(2)
+
+        def broken(pixels):
+            raise RuntimeError("broken")
+
+        monkeypatch.setattr(predictor.model, "encode_image", broken)
+        with pytest.raises(RuntimeError, match="broken"):
+            list(predictor.detect_many(photos[:2], OPTIONS, workers=0))
 
     def test_results_come_in_order_with_failures_in_their_place(self, predictor, photos):
         found = list(predictor.detect_many(photos, OPTIONS, workers=0, batch_size=2))

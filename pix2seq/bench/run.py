@@ -14,18 +14,19 @@ from pix2seq.bench.whole import command_rows, evaluation_rows, many_rows, traini
 from pix2seq.predictor import Predictor, load
 
 
-def all_rows(checkpoint: str, quick: bool) -> Iterator[Row]:
+def all_rows(checkpoint: str, quick: bool, photos: str | None = None) -> Iterator[Row]:
     """Measure everything that can be measured here.
 
     Args:
         checkpoint: the small one; ``mini`` in the goals.
         quick: under a minute on a quiet machine: fewer repeats, smaller evaluation.
+        photos: a folder for the row of many pictures; scenes are drawn for it otherwise.
     """
     predictor = load(checkpoint, "cpu")
     repeats = 2 if quick else 5
     yield from _network_rows(predictor, repeats)
     yield from evaluation_rows(predictor, 12 if quick else 60)
-    yield from many_rows(predictor, 12 if quick else 60)
+    yield from many_rows(predictor, 20 if quick else 60, photos)
     yield from training_rows(predictor, 1 if quick else 3)
     yield from command_rows(1 if quick else 3)
     yield from app_rows(checkpoint, predictor, quick)

@@ -7,6 +7,7 @@ the processor's time is taken instead of the clock's: what others use of it is t
 
 from __future__ import annotations
 
+import itertools
 import os
 import time
 from collections.abc import Callable, Iterator, Sequence
@@ -58,6 +59,26 @@ def wall_seconds(run: Callable[[], object]) -> float:
     start = time.perf_counter()
     run()
     return time.perf_counter() - start
+
+
+def taking_turns(runs: Sequence[Steps], piece: int) -> list[list[float]]:
+    """Seconds on the clock that runs take, piece by piece of so many steps, to the end of all.
+
+    Each works on in its threads and processes, if it does, while it is another's turn: as far
+    ahead as it ever gets.
+    """
+    going = [run() for run in runs]
+    seconds: list[list[float]] = [[] for _ in runs]
+    left = set(range(len(runs)))
+    while left:
+        for place in sorted(left):
+            start = time.perf_counter()
+            taken = sum(1 for _ in itertools.islice(going[place], piece))
+            if taken:
+                seconds[place].append(time.perf_counter() - start)
+            if taken < piece:
+                left.remove(place)
+    return seconds
 
 
 def mean(values: Sequence[float]) -> float:

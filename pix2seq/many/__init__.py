@@ -11,10 +11,11 @@ a run was cut.
 ``Predictor.detect_many`` is the front door.
 """
 
+from pix2seq.many.ahead import read_ahead
 from pix2seq.many.detecting import Picture, detect_many
 from pix2seq.many.frames import Failure, Frame, Span, read_frame
 from pix2seq.many.names import image_id_of, printable, seed_of
-from pix2seq.many.readers import Readers, read_ahead
+from pix2seq.many.readers import Readers
 from pix2seq.many.writing import (
     Found,
     encode_frames,

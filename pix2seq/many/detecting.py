@@ -7,9 +7,10 @@ from collections.abc import Iterable, Iterator
 
 from pix2seq.config import ConfigError, SamplingOptions
 from pix2seq.detections import Detections
+from pix2seq.many.ahead import read_ahead
 from pix2seq.many.frames import Failure, Source
 from pix2seq.many.names import printable, seed_of
-from pix2seq.many.readers import Readers, read_ahead
+from pix2seq.many.readers import Readers
 from pix2seq.many.writing import Detector, rows_at_once, write_many
 
 Picture = Source | tuple[str, Source]

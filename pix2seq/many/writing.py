@@ -1,7 +1,12 @@
-"""Sentences about many pictures: encode, write side by side, read the boxes off them."""
+"""Sentences about many pictures: encode, write side by side, read the boxes off them.
+
+A step of a small decoder keeps one core of a CPU busy. The other cores look at the next pictures
+meanwhile, each at one of its own.
+"""
 
 from __future__ import annotations
 
+import contextlib
 import os
 import time
 from collections import deque
@@ -13,7 +18,9 @@ import torch
 
 from pix2seq.config import ConfigError, PreprocessConfig, SamplingOptions
 from pix2seq.detections import Detections
+from pix2seq.device import one_thread
 from pix2seq.encoding import ImageEncoding, Written
+from pix2seq.many.ahead import read_ahead
 from pix2seq.many.frames import Failure, Frame
 from pix2seq.model import Pix2Seq
 from pix2seq.sampling import SamplingStep
@@ -21,6 +28,7 @@ from pix2seq.tokenizer import Tokenizer
 
 _MOST_ROWS = {"cpu": 8, "mps": 16, "cuda": 64}
 _MOST_FRAMES = {"cpu": 1}
+_MOST_LOOKING = 4  # pictures that are looked at while others are written about
 _SHARE_OF_MEMORY = 0.25
 _Key = TypeVar("_Key", bound=Hashable)
 
@@ -134,25 +142,38 @@ def _encoded(
     failures: deque[tuple[_Key, Failure]],
 ) -> Iterator[tuple[_Key, int, ImageEncoding]]:
     """Key, seed and encoding of every picture that is none of the ``failures``."""
-    most = frames_at_once(predictor, rows)
-    some: list[tuple[_Key, int, Frame]] = []
-    for key, seed, frame in pictures:
-        if isinstance(frame, Failure):
-            failures.append((key, frame))
-            continue
-        some.append((key, seed, frame))
-        if len(some) == most:
-            yield from _look(predictor, some)
-            some = []
-    yield from _look(predictor, some)
+
+    def whole() -> Iterator[list[tuple[_Key, int, Frame]]]:
+        most = frames_at_once(predictor, rows)
+        some: list[tuple[_Key, int, Frame]] = []
+        for key, seed, frame in pictures:
+            if isinstance(frame, Failure):
+                failures.append((key, frame))
+                continue
+            some.append((key, seed, frame))
+            if len(some) == most:
+                yield some
+                some = []
+        if some:
+            yield some
+
+    threads = looking_threads(predictor)
+
+    def look(some: list[tuple[_Key, int, Frame]]) -> list[ImageEncoding]:
+        with one_thread() if threads else contextlib.nullcontext():
+            return encode_frames(predictor, [frame for _, _, frame in some])
+
+    for some, encodings in read_ahead(whole(), look, threads, ordered=True):
+        for (key, seed, _), encoding in zip(some, encodings, strict=True):
+            yield key, seed, encoding
 
 
-def _look(
-    predictor: Detector, some: Sequence[tuple[_Key, int, Frame]]
-) -> Iterator[tuple[_Key, int, ImageEncoding]]:
-    encodings = encode_frames(predictor, [frame for _, _, frame in some])
-    for (key, seed, _), encoding in zip(some, encodings, strict=True):
-        yield key, seed, encoding
+def looking_threads(predictor: Detector) -> int:
+    """How many threads look at pictures while another one writes; 0 where the device or PyTorch's
+    setting has room for one thing at a time."""
+    if not predictor.model.writes_on_one_core:
+        return 0
+    return min(torch.get_num_threads() - 1, _MOST_LOOKING)
 
 
 def frames_at_once(predictor: Detector, rows: int) -> int:

@@ -122,9 +122,7 @@ class PackedDecoder:
         self.norm = decoder.norm
         self.max_tokens = decoder.max_tokens
         self.masked_key_id = decoder.masked_key_id
-        size = sum(p.numel() * p.element_size() for p in decoder.parameters())
-        small = decoder.embedding.rows.device.type == "cpu" and size < _WORTH_THREADS
-        self.threads = one_thread if small else contextlib.nullcontext
+        self.threads = one_thread if takes_one_thread(decoder) else contextlib.nullcontext
 
     def is_current(self, decoder: Decoder) -> bool:
         """Whether the decoder still has the weights that this was made from."""
@@ -235,6 +233,12 @@ class PackedDecoder:
             parts.append(seen.flatten(1))
         seen = parts[0] if len(parts) == 1 else torch.cat(parts)
         return norm.after(layer.cross_out.added(seen, x))
+
+
+def takes_one_thread(decoder: Decoder) -> bool:
+    """Whether a step is so small that on a CPU one thread does it best."""
+    size = sum(p.numel() * p.element_size() for p in decoder.parameters())
+    return decoder.embedding.rows.device.type == "cpu" and size < _WORTH_THREADS
 
 
 def _by_row(places: list[Tensor]) -> Tensor:

@@ -10,7 +10,7 @@ from pix2seq.model.bridge import build_bridge
 from pix2seq.model.cache import KVCache
 from pix2seq.model.decoder import Decoder
 from pix2seq.model.encoders import build_encoder
-from pix2seq.model.packed import PackedDecoder
+from pix2seq.model.packed import PackedDecoder, takes_one_thread
 
 
 class Pix2Seq(nn.Module):
@@ -37,6 +37,11 @@ class Pix2Seq(nn.Module):
     @property
     def device(self) -> torch.device:
         return self.decoder.embedding.rows.device
+
+    @property
+    def writes_on_one_core(self) -> bool:
+        """Whether the other cores of a CPU have nothing to do while it writes."""
+        return takes_one_thread(self.decoder)
 
     def encode_image(self, pixels: Tensor) -> Tensor:
         """Look at images once.

@@ -62,17 +62,22 @@ def inference(device: torch.device) -> Iterator[None]:
         raise ConfigError(said) from None
 
 
-@contextlib.contextmanager
-def one_thread() -> Iterator[None]:
-    """Run PyTorch's operations in the calling thread alone, on a CPU.
+def one_thread() -> contextlib.AbstractContextManager[None]:
+    """Run PyTorch's operations in the calling thread alone, on a CPU; see ``at_most``."""
+    return at_most(1)
 
-    Threads that touch PyTorch for the first time meanwhile may also be left with one.
+
+@contextlib.contextmanager
+def at_most(count: int) -> Iterator[None]:
+    """Run PyTorch's operations in so many threads, the calling one among them, on a CPU.
+
+    Threads that touch PyTorch for the first time meanwhile may also be left with as many.
     """
     threads = torch.get_num_threads()
-    if threads == 1:
+    if threads <= count:
         yield
         return
-    torch.set_num_threads(1)
+    torch.set_num_threads(count)
     try:
         yield
     finally:

@@ -22,7 +22,7 @@ from pix2seq.categories import Categories
 from pix2seq.checkpoints import CheckpointInfo, Progress
 from pix2seq.config import ConfigError, PreprocessConfig, SamplingOptions
 from pix2seq.detections import Detections
-from pix2seq.device import inference
+from pix2seq.device import at_most, inference
 from pix2seq.encoding import ImageEncoding, Written
 from pix2seq.hub import repo_of
 from pix2seq.hub.fetch import fetch, folder_of
@@ -236,10 +236,13 @@ class Predictor:
         self, frames: Sequence[Frame], start: float | None = None
     ) -> list[ImageEncoding]:
         """Look at images that are letterboxed already, in one pass; ``start`` is when their share
-        of ``seconds`` began."""
+        of ``seconds`` began. One core is left to whoever is writing."""
         start = time.perf_counter() if start is None else start
         batch = torch.stack([frame.pixels for frame in frames]).to(self.device)  # (B, 3, H, W)
-        with inference(self.device):
+        threads = torch.get_num_threads()
+        if self._shared.writing and self.model.writes_on_one_core:
+            threads = max(threads - 1, 1)
+        with at_most(threads), inference(self.device):
             memory = self.model.encode_image(batch).float()
         memory = memory.clone()  # out of inference mode: autograd would refuse it elsewhere
         if self.device.type == "cuda":

@@ -22,6 +22,7 @@ from PIL import Image
 
 from pix2seq.batch import DetectBatch
 from pix2seq.batch.journal import read_lines
+from pix2seq.batch.ray import rows_per_call
 from pix2seq.cli import main
 from tests import fakes
 from tests.test_architecture import ROOT
@@ -72,11 +73,32 @@ class TestDetectBatch:
             line.pop("run")
             assert row == line
 
+    def test_its_reading_process_lives_as_long_as_it(self, monkeypatch):
+        """One per call cost an actor as much as its work."""
+        started = []
+        begin = subprocess.Popen.__init__
+        monkeypatch.setattr(
+            subprocess.Popen, "__init__", lambda *a, **k: (started.append(a[1]), begin(*a, **k))[1]
+        )
+        detect = DetectBatch("tiny", OPTIONS, workers=1, timeout=600)
+        for i in range(3):
+            assert detect({"path": np.array([f"photos/{i}.png"], dtype=object)}).num_rows == 1
+        assert len(started) == 1 and started[0][-1] == "pix2seq.many.worker"
+        detect.readers.close()
+
     def test_a_picture_that_is_none_is_a_row_with_an_error(self, detect):
         Path("photos/bad.png").write_bytes(b"no")
         rows = detect({"path": np.array(["photos/bad.png", "photos/0.png"], dtype=object)})
         errors = {row["name"]: row["error"] for row in rows.to_pylist()}
         assert errors["photos/0.png"] is None and "not an image" in errors["photos/bad.png"]
+
+
+@pytest.mark.parametrize(
+    ("pictures", "actors", "expected"),
+    [(1, 1, 8), (45, 2, 8), (100, 2, 12), (10_000, 8, 64), (10_000, 1000, 8)],
+)
+def test_every_actor_is_handed_a_few_blocks(pictures, actors, expected):
+    assert rows_per_call(pictures, actors) == expected
 
 
 @pytest.mark.slow

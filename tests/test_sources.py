@@ -80,6 +80,24 @@ class TestFolders:
         assert "back to itself" in found["photos/self.png"]
         assert "nowhere.png" in found["photos/gone.png"]
 
+    @pytest.mark.parametrize("words", [("photos/**/*",), ("./photos/**", "../{}/photos/**/*.png")])
+    def test_a_recursive_glob_goes_round_no_link(self, words, folder):
+        """Python's own follows one forty times."""
+        Path("photos/sub/up").symlink_to("..")
+        words = [word.format(folder.name) for word in words]
+        found = [item for item in Sources(tuple(words)) if not isinstance(item.source, Failure)]
+        assert all("up" not in item.name for item in found)
+        real = {os.path.relpath(os.path.realpath(item.source)) for item in found}
+        assert set(ALL) <= real
+        led_back = [name for name, reason in reasons(*words).items() if "above it" in reason]
+        assert {os.path.relpath(name) for name in led_back} == {"photos/sub/up"}
+
+    def test_a_link_that_is_named_is_told_where_it_leads(self):
+        Path("self.png").symlink_to("self.png")
+        Path("gone.png").symlink_to("nowhere.png")
+        found = reasons("self.png", "*.png", "photos")
+        assert "back to itself" in found["self.png"] and "nowhere.png" in found["gone.png"]
+
     def test_a_link_to_another_folder_is_followed(self):
         Path("more").symlink_to("photos/sub")
         assert names("more") == ["more/a.png", "more/b c\n.JPG"]

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import io
 import logging
+import math
 import os
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
@@ -24,13 +25,13 @@ from PIL import Image
 from pix2seq.batch.items import Item
 from pix2seq.batch.lines import table_schema
 from pix2seq.batch.outputs import Wanted
-from pix2seq.batch.run import Result, Work, results
+from pix2seq.batch.run import Result, Work, results_by
 from pix2seq.config import ConfigError, SamplingOptions
-from pix2seq.many import Failure, Span, printable
+from pix2seq.many import Failure, Readers, Span, printable
 from pix2seq.predictor import load
 
-_ROWS_PER_CALL = 16
-_ROWS_PER_BLOCK = 32
+_ROWS_PER_CALL = (8, 64)  # fewest and most pictures that an actor is handed at once
+_CALLS_PER_ACTOR = 4  # at least, so that all end at about the same time
 _MOST_BLOCKS = 4096
 _OBJECT_STORE = 256 * 2**20
 _PASSED_ON = ("PIX2SEQ_CHECKPOINTS", "PIX2SEQ_HOME", "PIX2SEQ_OFFLINE")
@@ -71,12 +72,15 @@ class DetectBatch:
         resolved = self.predictor.resolve(options)
         self.work = Work(resolved, batch_size, workers, timeout, most_tokens)
         self.wanted = Wanted(tokens=tokens)
+        # They live as long as the actor: to start one takes as long as to look at twenty pictures.
+        self.readers = Readers(self.predictor.preprocess, workers, timeout)
 
     def __call__(self, batch: dict[str, np.ndarray]) -> pa.Table:
         """One row per row of ``batch``, as ``pix2seq detect --jsonl`` writes them; ``error`` says
         why a picture could not be used."""
         rows = []
-        for name, result in results(self.predictor, _items(batch), self.work, self.wanted):
+        items = _items(batch)
+        for name, result in results_by(self.readers, self.predictor, items, self.work, self.wanted):
             failed = isinstance(result, Failure)
             rows.append({"name": name, "error": result.reason} if failed else result)
         return pa.Table.from_pylist(rows, schema=table_schema())
@@ -123,8 +127,7 @@ def results_on_ray(
         return
     with _connected(cluster):
         fits = ray.cluster_resources().get("CPU", 0) >= cluster.actors
-        blocks = max(len(rows) // _ROWS_PER_BLOCK, min(2 * cluster.actors, len(rows)))
-        blocks = min(blocks, _MOST_BLOCKS)
+        blocks = min(math.ceil(len(rows) / rows_per_call(len(rows), cluster.actors)), _MOST_BLOCKS)
         found = ray.data.from_items(rows, override_num_blocks=blocks).map_batches(
             DetectBatch,
             fn_constructor_kwargs={
@@ -137,7 +140,7 @@ def results_on_ray(
                 "tokens": wanted.tokens,
                 "most_tokens": work.most_tokens,
             },
-            batch_size=_ROWS_PER_CALL,
+            batch_size=None,  # a block
             num_cpus=1,
             num_gpus=cluster.gpus_per_actor or None,
             # With too few cores for all of them, a part begins and the rest joins when it can.
@@ -153,6 +156,12 @@ def results_on_ray(
             raise ConfigError(
                 f"Ray gave up: {lines[-1] if lines else error}; go on with --resume"
             ) from None
+
+
+def rows_per_call(pictures: int, actors: int) -> int:
+    """How many pictures an actor is handed at once."""
+    fewest, most = _ROWS_PER_CALL
+    return max(fewest, min(most, pictures // (actors * _CALLS_PER_ACTOR)))
 
 
 @contextmanager

@@ -73,27 +73,34 @@ def results(
     predictor: Predictor, items: Iterable[Item], work: Work, wanted: Wanted
 ) -> Iterator[Result]:
     """Detect in every item; files of single pictures are written before a result is yielded."""
-    rows = rows_at_once(predictor, work.batch_size, work.options)
     with Readers(predictor.preprocess, work.workers, work.timeout) as readers:
-        read = read_ahead(items, lambda item: readers(item.source), max(work.workers, 1))
-        seeded = ((item, seed_of(item.name, work.options.seed), frame) for item, frame in read)
-        for written in write_many(predictor, seeded, work.options, rows):
-            if not isinstance(written, Found):
-                item, failure = written
-                yield item.name, failure
-                continue
-            if work.most_tokens is not None:
-                written = _cut(predictor, written, work.most_tokens)
-            item = written.key
-            try:
-                _write_files(predictor, item, written, wanted)
-            except _PictureGone as error:
-                yield item.name, Failure(str(error))
-                continue
-            yield (
-                item.name,
-                result_line(predictor, item.name, item.number, written, tokens=wanted.tokens),
-            )
+        yield from results_by(readers, predictor, items, work, wanted)
+
+
+def results_by(
+    readers: Readers, predictor: Predictor, items: Iterable[Item], work: Work, wanted: Wanted
+) -> Iterator[Result]:
+    """``results`` with processes that read for more than one call."""
+    rows = rows_at_once(predictor, work.batch_size, work.options)
+    read = read_ahead(items, lambda item: readers(item.source), max(work.workers, 1))
+    seeded = ((item, seed_of(item.name, work.options.seed), frame) for item, frame in read)
+    for written in write_many(predictor, seeded, work.options, rows):
+        if not isinstance(written, Found):
+            item, failure = written
+            yield item.name, failure
+            continue
+        if work.most_tokens is not None:
+            written = _cut(predictor, written, work.most_tokens)
+        item = written.key
+        try:
+            _write_files(predictor, item, written, wanted)
+        except _PictureGone as error:
+            yield item.name, Failure(str(error))
+            continue
+        yield (
+            item.name,
+            result_line(predictor, item.name, item.number, written, tokens=wanted.tokens),
+        )
 
 
 def collect(

@@ -10,6 +10,7 @@ what follows it is read.
 
 from __future__ import annotations
 
+import contextlib
 import errno
 import glob
 import os
@@ -30,6 +31,9 @@ ENDINGS = frozenset(
 )
 """What counts as a picture in a folder or a tar; a file that is named is read whatever it ends in.
 """
+
+
+_LEADS_BACK = "is a link back to a folder above it; remove it"
 
 
 @dataclass(frozen=True)
@@ -83,11 +87,7 @@ class Sources:
         elif os.path.isdir(word):
             yield from _folder(os.path.normpath(word))
         elif not os.path.lexists(word) and not is_url(word) and glob.has_magic(word):
-            found = sorted(glob.glob(word, recursive=True))
-            if not found:
-                yield failed(printable(word), "no file matches; quote it or check the folder")
-            for path in found:
-                yield from self._of(path)
+            yield from self._matching(word)
         elif is_url(word) and _ending(word) not in ENDINGS | {".tar", ".json"}:
             yield from _remote_folder(word)
         elif _ending(word) == ".tar":
@@ -98,7 +98,23 @@ class Sources:
             yield from coco_items(word, self.images)
         else:
             path = word if is_url(word) else os.path.normpath(word)
-            yield Item(printable(path), path)
+            broken = os.path.islink(path) and not os.path.exists(path)
+            yield failed(printable(path), _broken_link(path)) if broken else _picture(path)
+
+    def _matching(self, pattern: str) -> Iterator[Item]:
+        """What a glob finds; ``**`` goes round where a link leads back, and each round is one
+        failure and no more."""
+        found = sorted(glob.glob(pattern, recursive=True))
+        if not found:
+            yield failed(printable(pattern), "no file matches; quote it or check the folder")
+        told = set()
+        for path in found:
+            loop = _loop_in(path)
+            if loop is None:
+                yield from self._of(path)
+            elif loop not in told:
+                told.add(loop)
+                yield failed(printable(loop), _LEADS_BACK)
 
     def _named(self, names: Iterable[bytes]) -> Iterator[Item]:
         for raw in names:
@@ -112,6 +128,8 @@ class Sources:
 
 def read_list(path: str) -> tuple[bytes, ...]:
     """The names in a list file. Raises ``ConfigError`` if it cannot be read."""
+    if not path:
+        raise ConfigError("@ must be followed by the name of a list; give @FILE")
     try:
         return split_names(Path(path).read_bytes())
     except OSError as error:
@@ -131,6 +149,10 @@ def _ending(path: str) -> str:
     return os.path.splitext(path)[1].lower()
 
 
+def _picture(path: str) -> Item:
+    return Item(printable(path), path)
+
+
 def _example(word: str) -> Item:
     if example_of(word) is None:
         raise ConfigError(f"there is no example {word.removeprefix(PREFIX)[:40]!r}")
@@ -140,7 +162,7 @@ def _example(word: str) -> Item:
 def _folder(top: str) -> Iterator[Item]:
     """All pictures below a folder, in the order of their names; links are followed."""
     count = 0
-    for item in _walk(top, ()):
+    for item in _walk(top, tuple(_ids_above(top))):
         count += 1
         yield item
     if not count:
@@ -149,11 +171,19 @@ def _folder(top: str) -> Iterator[Item]:
         )
 
 
+def _ids_above(top: str) -> Iterator[tuple[int, int]]:
+    """Device and inode of the folders that a folder lies in."""
+    for folder in Path(os.path.realpath(top)).parents:
+        with contextlib.suppress(OSError):  # one that may not be looked at
+            found = os.stat(folder)
+            yield found.st_dev, found.st_ino
+
+
 def _walk(folder: str, above: tuple[tuple[int, int], ...]) -> Iterator[Item]:
     try:
         here = os.stat(folder)
         if (here.st_dev, here.st_ino) in above:
-            yield failed(printable(folder), "is a link back to a folder above it; remove it")
+            yield failed(printable(folder), _LEADS_BACK)
             return
         with os.scandir(folder) as entries:
             found = sorted((entry.name, os.path.isdir(entry)) for entry in entries)
@@ -168,9 +198,27 @@ def _walk(folder: str, above: tuple[tuple[int, int], ...]) -> Iterator[Item]:
             if _ending(name) in ENDINGS or os.readlink(path) in (name, path):
                 yield failed(printable(path), _broken_link(path))
         elif _ending(name) in ENDINGS:
-            yield Item(printable(path), path)
+            yield _picture(path)
         elif _ending(name) == ".tar":
             yield from tar_items(path, ENDINGS)
+
+
+def _loop_in(path: str) -> str | None:
+    """The first part of a path that is a link to a folder above it."""
+    above = set()
+    folder = ""
+    for part in path.split(os.sep):
+        folder = os.path.join(folder, part) if folder else part or os.sep
+        if part in ("", os.curdir):
+            continue
+        if part == os.pardir:  # the way up again is the user's own
+            above.clear()
+            continue
+        real = os.path.realpath(folder)
+        if real in above:
+            return folder
+        above.add(real)
+    return None
 
 
 def _broken_link(path: str) -> str:
@@ -208,7 +256,7 @@ def _remote_folder(url: str) -> Iterator[Item]:
     count = 0
     for path in paths:
         if _ending(path) in ENDINGS:
-            yield Item(printable(path), path)
+            yield _picture(path)
         elif _ending(path) == ".tar":
             yield from tar_items(path, ENDINGS)
         else:

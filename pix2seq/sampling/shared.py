@@ -75,6 +75,11 @@ class SharedBatch:
         self._changed = Condition()
         self._busy = False  # somebody is at the batch
 
+    @property
+    def writing(self) -> bool:
+        """Whether there are sentences that are not finished."""
+        return bool(self._seats or self._arrived)
+
     def stream(self, job: Job) -> Iterator[SamplingStep]:
         """The steps of one sentence, as ``sample_stream`` yields them; closing the iterator takes
         the sentence out.

@@ -19,6 +19,7 @@ import gradio as gr
 from pix2seq.asking import Answer, ask, box_tokens
 from pix2seq.branching import LEAVES, grow_tree, with_rivals, write_rivals
 from pix2seq.config import ConfigError, short
+from pix2seq.many import taken_ahead
 from pix2seq.predictor import Predictor
 from pix2seq.render import (
     RunRecord,
@@ -36,6 +37,8 @@ from pix2seq.ui.kit.controls import (
     photo_input,
 )
 from pix2seq.ui.visit.context import MODEL_QUEUE, AppContext
+
+_AHEAD = 16  # tokens that are written before a program has the one before them
 
 
 def signature_of(returns: object, **more: object) -> inspect.Signature:
@@ -87,11 +90,13 @@ def build_api(context: AppContext) -> None:
         reader = predictor.reader(encoding, options)
         written: list[SamplingStep] = []
         detections: list[dict] = []
-        for step in predictor.stream(encoding, options):
+        # What Gradio does with a message takes as long as a token: meanwhile the next is written.
+        for step in taken_ahead(predictor.stream(encoding, options), _AHEAD):
             written.append(step)
-            found = reader.add([step]).detections()
-            read = record_detections(predictor, written, found)
-            detections += [detection_summary(one) for one in read]
+            finished = reader.add([step])
+            if len(finished):
+                read = record_detections(predictor, written, finished.detections())
+                detections += [detection_summary(one) for one in read]
             token = token_summary(record_token(predictor, encoding, step))
             yield {"token": token, "detections": list(detections)}
 

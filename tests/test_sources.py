@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import bz2
+import gzip
 import io
 import json
+import lzma
 import os
 import tarfile
 from pathlib import Path
@@ -228,6 +231,19 @@ class TestTars:
             Path("s.tar").write_bytes(whole[:cut])
             assert names("s.tar") == ["s.tar/1.png", missing]
             assert "copy" in reasons("s.tar")[missing]
+
+    @pytest.mark.parametrize(
+        ("name", "pack", "remedy"),
+        [
+            ("photos/s.tar.gz", gzip.compress, "gunzip"),
+            ("s.tgz", gzip.compress, "gunzip"),
+            ("s.tar", bz2.compress, "bunzip2"),
+            ("s.txz", lzma.compress, "unxz"),
+        ],
+    )
+    def test_a_compressed_tar_is_told_what_to_do(self, name, pack, remedy):
+        Path(name).write_bytes(pack(write_tar("plain.tar", {"1.png": PICTURE})))
+        assert f"{remedy} it" in reasons(os.path.dirname(name) or name)[name]
 
     @pytest.mark.parametrize("content", [b"", b"no tar" * 200, PICTURE])
     def test_what_is_no_tar_is_named(self, content):

@@ -20,7 +20,7 @@ from pathlib import Path
 
 from pix2seq.batch.coco_source import coco_items
 from pix2seq.batch.items import Item, failed
-from pix2seq.batch.tar import tar_items
+from pix2seq.batch.tar import is_tar, tar_items
 from pix2seq.config import ConfigError
 from pix2seq.examples import PREFIX, example_image, example_of
 from pix2seq.many import Failure, printable
@@ -88,9 +88,9 @@ class Sources:
             yield from _folder(os.path.normpath(word))
         elif not os.path.lexists(word) and not is_url(word) and glob.has_magic(word):
             yield from self._matching(word)
-        elif is_url(word) and _ending(word) not in ENDINGS | {".tar", ".json"}:
+        elif is_url(word) and not is_tar(word) and _ending(word) not in ENDINGS | {".json"}:
             yield from _remote_folder(word)
-        elif _ending(word) == ".tar":
+        elif is_tar(word):
             yield from tar_items(word, ENDINGS)
         elif _ending(word) == ".json":
             if self.images is None:
@@ -199,7 +199,7 @@ def _walk(folder: str, above: tuple[tuple[int, int], ...]) -> Iterator[Item]:
                 yield failed(printable(path), _broken_link(path))
         elif _ending(name) in ENDINGS:
             yield _picture(path)
-        elif _ending(name) == ".tar":
+        elif is_tar(name):
             yield from tar_items(path, ENDINGS)
 
 
@@ -257,7 +257,7 @@ def _remote_folder(url: str) -> Iterator[Item]:
     for path in paths:
         if _ending(path) in ENDINGS:
             yield _picture(path)
-        elif _ending(path) == ".tar":
+        elif is_tar(path):
             yield from tar_items(path, ENDINGS)
         else:
             continue

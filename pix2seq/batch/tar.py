@@ -12,6 +12,20 @@ from pix2seq.config import ConfigError
 from pix2seq.many import Span, printable
 from pix2seq.many.frames import open_binary
 
+_COMPRESSED = {
+    b"\x1f\x8b": "gunzip",
+    b"BZh": "bunzip2",
+    b"\xfd7zXZ": "unxz",
+    b"(\xb5/\xfd": "unzstd",
+}
+"""First bytes of compressed files, and what undoes it."""
+_ENDINGS = (".tar", ".tgz", ".tbz2", ".txz", ".tar.gz", ".tar.bz2", ".tar.xz", ".tar.zst")
+
+
+def is_tar(path: str) -> bool:
+    """Whether a path is called like a tar, compressed or not."""
+    return path.lower().endswith(_ENDINGS)
+
 
 def tar_items(path: str, endings: Collection[str]) -> Iterator[Item]:
     """The pictures of a shard, called ``<shard>/<member>``.
@@ -23,6 +37,12 @@ def tar_items(path: str, endings: Collection[str]) -> Iterator[Item]:
     try:
         with open_binary(path) as file:
             end = file.seek(0, 2)
+            file.seek(0)
+            start = file.read(8)
+            for first, remedy in _COMPRESSED.items():
+                if start.startswith(first):
+                    yield failed(shard, f"is compressed; {remedy} it and give the plain .tar")
+                    return
             file.seek(0)
             yield from _members(file, path, shard, end, endings)
     except ConfigError:

@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 
 ALL_TOKENS = -1
 _SOME_FAILED = 3
+_CONTAINERS = (".json", ".tar", ".tgz", ".tbz2", ".txz", ".gz", ".bz2", ".xz", ".zst")
 _ONE_PICTURE_ONLY = {
     "json": "use --jsonl FILE",
     "png": "use --record DIR, then replay",
@@ -121,7 +122,7 @@ def _holds_many(word: str) -> bool:
     if os.path.isdir(word):
         return True
     if os.path.lexists(word):
-        return os.path.splitext(word)[1].lower() in (".tar", ".json")
+        return os.path.splitext(word)[1].lower() in _CONTAINERS
     if word.startswith("@") or glob.has_magic(word):
         return True
     scheme, found, _ = word.partition("://")

@@ -186,6 +186,7 @@ class TestCocoFiles:
         Path("coco.json").write_text(json.dumps(content))
         found = reasons("coco.json", images="photos")
         assert "id 1 of a.png" in found["coco.json: image 1"]
+        assert "'a.png' with the id 2" in found["coco.json: image 2"]
         assert "'x'" in found["coco.json: image 3"]
 
     @pytest.mark.parametrize(

@@ -24,6 +24,7 @@ def coco_items(path: str, images: str) -> Iterator[Item]:
         raise ConfigError(f"--images {images} is not a folder; give the folder of the images")
     entries = coco_lists(path, ("images",))["images"]
     ids: dict[int, str] = {}
+    numbers: dict[str, int] = {}
     for place, entry in enumerate(entries):
         fields = entry if isinstance(entry, dict) else {}
         number, name = whole(fields.get("id")), fields.get("file_name")
@@ -35,8 +36,13 @@ def coco_items(path: str, images: str) -> Iterator[Item]:
             )
         elif number in ids:
             yield failed(f"{path}: image {place}", f"has the id {number} of {ids[number]}, too")
+        elif name in numbers:
+            yield failed(
+                f"{path}: image {place}",
+                f"is {short(name)} with the id {number}, which has the id {numbers[name]} already",
+            )
         else:
-            ids[number] = name
+            ids[number], numbers[name] = name, number
             yield Item(printable(name), os.fspath(find_file(Path(images), name)), number)
     if not entries:
         yield failed(path, "lists no image; check the file")

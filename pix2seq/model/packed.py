@@ -130,12 +130,14 @@ class PackedDecoder:
 
     def look(self, memory: Tensor) -> Cross:
         """What the cross-attention needs of one memory (1, N, D)."""
-        cross = []
-        for layer in self.layers:
-            both = layer.memory(memory[0]).unflatten(-1, (2, layer.heads, -1))  # (N, 2, H, d)
-            key, value = both.permute(1, 2, 0, 3).contiguous()[:, None].unbind(0)
-            cross.append((key, value))  # (1, H, N, d) each
-        return cross
+        with self.threads():
+            return [self._keys_and_values(layer, memory[0]) for layer in self.layers]
+
+    def _keys_and_values(self, layer: _Layer, memory: Tensor) -> tuple[Tensor, Tensor]:
+        """One layer's, (1, H, N, d) each."""
+        both = layer.memory(memory).unflatten(-1, (2, layer.heads, -1))  # (N, 2, H, d)
+        key, value = both.permute(1, 2, 0, 3).contiguous()[:, None].unbind(0)
+        return key, value
 
     def __call__(self, ids: Tensor, cache: KVCache) -> Tensor:
         """Read the next L tokens of every row, ids (R, L); returns logits (R, L, V)."""

@@ -15,7 +15,7 @@ import re
 import threading
 import warnings
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO
@@ -41,8 +41,7 @@ SUFFIXES = (".png", ".jpg", ".jpeg", ".webp", ".gif", ".bmp", ".tif", ".tiff", "
 """How such files are usually called; for folders, where not every file is meant."""
 
 MAX_PIXELS = 80_000_000
-"""Largest accepted image. Below the 89 million at which Pillow starts to warn; 80 megapixels take
-240 MB as RGB, more than any detector's input can use."""
+"""Largest accepted image, below Pillow's own warning at 89 million; as RGB it takes 240 MB."""
 
 _FORMATS = "PNG, JPEG, WebP, GIF, BMP, TIFF or AVIF"
 _OPENED = (*FORMATS, "MPO")  # a JPEG of several pictures, as many phones write them
@@ -58,6 +57,13 @@ _TURNS = {  # EXIF 2.32, "Orientation": what a viewer does to the stored rows
     8: Image.Transpose.ROTATE_90,
 }
 _EIGHT_BITS = np.rint(np.arange(65536) / 257).astype(np.uint8)  # 65535 / 257 = 255
+_OTHERS = (  # by their first bytes
+    (rb".{4}ftyp(hei|hev|mif1|msf1)", "a HEIC picture: export it as JPEG"),
+    (rb".{4}ftyp(?!avi)", "a video: save a frame of it"),
+    (rb"\s*<|%PDF|%!PS", "a web page, SVG, PDF or PostScript"),
+    (rb"version https://git-lfs", "a Git LFS pointer: run git lfs pull"),
+    (rb"PK\x03\x04", "an archive: unpack it"),
+)
 _WARNINGS = threading.Lock()  # warnings.catch_warnings changes the whole process
 
 
@@ -181,13 +187,24 @@ def open_picture(source: Path | BinaryIO, name: str) -> Iterator[Image.Image]:
         pixels = re.search(r"\((\d+) pixels\)", str(error))
         raise _too_large(name, f"{int(pixels[1]):,}" if pixels else "too many") from None
     except UnidentifiedImageError:
-        raise NotAPicture(f"{name} is not an image that can be read; use {_FORMATS}") from None
+        what = _what_else(source)
+        raise NotAPicture(
+            f"{name} is not an image that can be read{what}; use {_FORMATS}"
+        ) from None
     except PermissionError:
         raise ConfigError(f"{name} may not be read; check its permissions") from None
     except Exception as error:  # Pillow trips over a damaged file in every way there is
         raise _damaged(name, error) from None
     with image:
         yield image
+
+
+def _what_else(source: Path | BinaryIO) -> str:
+    """What a file that is none of ``FORMATS`` looks like, in brackets; empty for anything else."""
+    with source.open("rb") if isinstance(source, Path) else nullcontext(source) as file:
+        file.seek(0)
+        start = file.read(64)
+    return next((f" ({what})" for sign, what in _OTHERS if re.match(sign, start, re.DOTALL)), "")
 
 
 def local_file(source: str | Path) -> tuple[Path, str]:

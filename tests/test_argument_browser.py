@@ -89,3 +89,33 @@ def test_another_file_is_shown_or_refused_in_words(chromium, url, recorded, tmp_
         page.wait_for_function(
             "document.querySelector('#argument').innerText.includes('4 my photos')"
         )
+
+
+def test_tables_and_axes_fit_a_phone(chromium, replay):
+    with browser_page(chromium, replay, 390, 844) as page:
+        open_tab(page, "Experiments")
+        page.wait_for_selector("#lab-sheet [data-lab-row]")
+        page.wait_for_selector("[data-doubles] td")
+        cells = page.evaluate(
+            """() => [...document.querySelectorAll(".p2s-lab-table :is(th, td)")]
+              .filter((cell) => !cell.closest("thead"))
+              .map((cell) => [cell.textContent, cell.getBoundingClientRect(), cell.scrollWidth])
+              .map(([text, at, wide]) => [text, at.left, at.right, wide - Math.ceil(at.width)])"""
+        )
+        assert len(cells) > 30
+        assert [one for one in cells if one[1] < 0 or one[2] > 390 or one[3] > 1] == []
+        name = page.locator("#lab-sheet td").first.evaluate(
+            "(cell) => getComputedStyle(cell, '::before').content"
+        )
+        assert name == '"AP"'
+        crossed = page.evaluate(
+            """() => [...document.querySelectorAll(".p2s-chart")].flatMap((chart) => {
+              const texts = [...chart.querySelectorAll("text")];
+              const at = texts.map((text) => text.getBoundingClientRect());
+              return texts.flatMap((text, i) => texts.slice(i + 1).filter((_, j) => {
+                const [a, b] = [at[i], at[i + 1 + j]];
+                return a.left < b.right && b.left < a.right && a.top < b.bottom && b.top < a.bottom;
+              }).map((other) => `${text.textContent} over ${other.textContent}`));
+            })"""
+        )
+        assert crossed == []

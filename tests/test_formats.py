@@ -14,7 +14,7 @@ import pytest
 from PIL import Image
 
 from pix2seq.config import ConfigError
-from pix2seq.images import FORMATS, check_image, load_image, upright_size
+from pix2seq.images import FORMATS, check_image, decode_image, load_image, upright_size
 
 ROOT = Path(__file__).parents[1]
 
@@ -115,8 +115,31 @@ def test_postscript_is_a_format_that_is_not_read(tmp_path, name):
     Image.new("RGB", (9, 9)).save(tmp_path / "x.eps")
     (tmp_path / name).write_bytes((tmp_path / "x.eps").read_bytes())
     for reader in (load_image, check_image, upright_size):
-        with pytest.raises(ConfigError, match=r"not an image that can be read; use PNG"):
+        with pytest.raises(ConfigError, match=r"can be read \(.*PostScript\); use PNG"):
             reader(tmp_path / name)
+
+
+@pytest.mark.parametrize(
+    ("start", "said"),
+    [
+        (bytes(3) + b"\x18ftypheic", "(a HEIC picture: export it as JPEG)"),
+        (bytes(3) + b"\x18ftypisom", "(a video: save a frame of it)"),
+        (b"\n<!DOCTYPE html>", "(a web page, SVG, PDF or PostScript)"),
+        (b"version https://git-lfs.github.com/spec/v1", "(a Git LFS pointer: run git lfs pull)"),
+        (b"PK\x03\x04", "(an archive: unpack it)"),
+        (b"\x00\x01\x02", "is not an image that can be read; use PNG"),
+    ],
+)
+def test_what_is_called_a_picture_and_is_something_else_is_named(tmp_path, start, said):
+    content = start + bytes(40)
+    (tmp_path / "photo.jpg").write_bytes(content)
+    for read in (
+        lambda: load_image(tmp_path / "photo.jpg"),
+        lambda: decode_image(content, "photo.jpg"),
+    ):
+        with pytest.raises(ConfigError) as caught:
+            read()
+        assert said in str(caught.value)
 
 
 @pytest.mark.parametrize("suffix", ["png", "jpg", "webp", "gif", "bmp", "tiff", "avif"])

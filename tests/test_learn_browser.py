@@ -164,6 +164,16 @@ def test_on_a_phone_and_in_the_dark_nothing_sticks_out(chromium, url):
                 ".every((node) => node.getBoundingClientRect().right <= 390)"
             )
             assert inside, name
+            tall = page.evaluate(
+                """() => {
+                  const boards = [...document.querySelectorAll("#learn .learn-board")];
+                  const shown = boards.filter((board) => board.getBoundingClientRect().height);
+                  return shown.map((board) => [board, ...board.querySelectorAll("img, svg")].map(
+                    (one) => Math.round(one.getBoundingClientRect().height)));
+                }"""
+            )
+            for board, *drawn in tall:
+                assert board <= 400 and set(drawn) <= {board}, f"{name}: drawn beyond its picture"
 
 
 def look(page):

@@ -7,8 +7,8 @@ import { svg } from "#kit/elements.js";
 /** @typedef {[x: number, y: number]} At a place on the chart */
 
 const W = 520;
-const H = 380;
-const PAD = { left: 52, right: 14, top: 12, bottom: 46 };
+const H = 400;
+const PAD = { left: 52, right: 14, top: 36, bottom: 46 };
 
 /** @type {(width: number, value: number, most?: number) => number} */
 const scaleX = (width, value, most = 1) => PAD.left + (value / most) * (width - PAD.left - PAD.right);
@@ -37,10 +37,9 @@ const frame = (width, height, x, y, ticks, most = 1) => {
     const at = scaleX(width, tick, most);
     chart.append(svg("text", { x: at, y: height - PAD.bottom + 18, "text-anchor": "middle" }, tick));
   }
-  const middle = (PAD.top + height - PAD.bottom) / 2;
   chart.append(
     svg("text", { class: "axis", x: (PAD.left + width) / 2, y: height - 6, "text-anchor": "middle" }, x),
-    svg("text", { class: "axis", transform: `translate(13 ${middle}) rotate(-90)`, "text-anchor": "middle" }, y)
+    svg("text", { class: "axis", x: 4, y: 16 }, y) // above its axis: beside it, a phone's ticks reach into it
   );
   return chart;
 };

@@ -82,9 +82,9 @@ export class Doubles {
                 "tr",
                 {},
                 h("th", { scope: "row" }, row.name),
-                h("td", { class: "p2s-mono" }, row.shown),
-                h("td", { class: "p2s-mono" }, row.doubles),
-                h("td", { class: "p2s-mono" }, shareWords(row.share, row.interval))
+                [row.shown, row.doubles, shareWords(row.share, row.interval)].map((value, i) =>
+                  h("td", { class: "p2s-mono", "data-name": head[i + 1] }, value)
+                )
               )
             )
           )

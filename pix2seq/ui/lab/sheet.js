@@ -220,14 +220,14 @@ export class Lab {
 
   /** @type {(row: Row | undefined, column: Column, best: boolean) => HTMLTableCellElement} */
   cell(row, column, best) {
-    if (!row) return h("td", { class: "p2s-mono" }, "·");
+    if (!row) return h("td", { class: "p2s-mono", "data-name": column }, "·");
     const value = row[column];
     const digits = column === "objects" || column === "seconds" ? 1 : 3;
     const empty = value === null || (column === "seconds" && value === 0);
     const span = empty ? "" : halfWidth(row.spans[column]);
     return h(
       "td",
-      { class: best ? "p2s-mono best" : "p2s-mono", title: empty ? null : value },
+      { class: best ? "p2s-mono best" : "p2s-mono", "data-name": column, title: empty ? null : value },
       value === null || empty ? "–" : value.toFixed(digits),
       span ? h("span", { class: "p2s-lab-span" }, ` ${span}`) : null
     );

@@ -388,6 +388,11 @@ def test_a_link_opens_with_settings_and_runs(page, url):
     page.click(".p2s-share summary")
     page.click('[data-copy="link"]')
     page.wait_for_function("document.querySelector('.p2s-code').value.includes('seed=11')")
+    page.evaluate("P2S.stage().writeOn({ index: 4, label: 2 })")
+    wait_for_branch(page)
+    page.click('[data-copy="link"]')
+    page.get_by_text("an edited sentence is copied as Python").wait_for()
+    assert not page.locator(".p2s-code").is_visible(), "the link of before is no answer"
 
 
 @pytest.mark.parametrize("query", ["ex={}", "ex=astronaut&ckpt={}", "ex=astronaut&seed={}"])

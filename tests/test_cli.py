@@ -411,6 +411,18 @@ class TestMistakes:
         words = ("--checkpoint", checkpoint, "--json", path, "--record", path)
         assert "--json and --record both go" in error_of(capsys, "detect", photo, *words)
 
+    def test_a_working_folder_that_is_gone_is_named(self, photo, tmp_path, monkeypatch, capsys):
+        gone = tmp_path / "gone"
+        gone.mkdir()
+        monkeypatch.chdir(gone)
+        gone.rmdir()
+        assert "the working folder is gone" in error_of(capsys, "detect", photo)
+
+    def test_a_closed_standard_input_is_an_empty_one(self, checkpoint, monkeypatch, capsys):
+        monkeypatch.setattr(sys, "stdin", None)
+        line = error_of(capsys, "detect", "-", "--checkpoint", checkpoint)
+        assert "standard input is empty" in line
+
     def test_an_empty_name_is_no_place(self, photo, checkpoint, capsys):
         assert "name a folder" in error_of(capsys, "scenes", "", "--count", "1")
         line = error_of(capsys, "detect", photo, "--checkpoint", checkpoint, "--json", " ")

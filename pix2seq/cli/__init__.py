@@ -102,6 +102,10 @@ def main(argv: Sequence[str] | None = None) -> int:
     warnings.filterwarnings("ignore", module=r"PIL\.")
     args = build_parser().parse_args(argv)
     try:
+        os.getcwd()
+    except OSError:  # PyTorch's libraries end the process there, in words of their own
+        return _say("the working folder is gone; change to one that exists", _FAILED)
+    try:
         with _ended_by_sigterm():
             return args.run(args) or 0
     except _Terminated:

@@ -95,7 +95,7 @@ def read_sources(args: argparse.Namespace) -> Asked:
     words = tuple(word for word in args.sources if word != "-")
     picture, listed = None, ()
     if len(words) < len(args.sources):
-        content = sys.stdin.buffer.read()
+        content = b"" if sys.stdin is None else sys.stdin.buffer.read()  # closed: nothing comes
         picture = _picture_in(content)
         if picture is None:
             from pix2seq.batch.sources import split_names

@@ -70,7 +70,8 @@ def head() -> str:
 
     The style is here and is also given to ``launch(css=...)``: Gradio repeats that copy under a
     longer selector, which lets it win over Gradio's own rules, but breaks selectors inside media
-    queries that reach above the page's content (``body.p2s-sheet``); this copy serves those.
+    queries that reach above the page's content (``body.p2s-sheet``), and drops container queries;
+    this copy serves those.
 
     The icon is data: Gradio's own address for it is the server's root, which under a proxy path is
     somebody else's.

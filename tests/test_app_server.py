@@ -100,6 +100,9 @@ def test_a_tree_of_sentences_begins_with_the_given_tokens(client, photo):
     for ids, said in ((["x"], "whole numbers"), (SENTENCE, "EOS"), ("12", "whole numbers")):
         with pytest.raises(AppError, match=said):
             client.predict(photo, ids=ids, api_name="/tree")
+    for leaves, said in ((0, "leaves is 0"), (65, "leaves is 65"), (2.5, r"leaves is 2\.5")):
+        with pytest.raises(AppError, match=said):
+            client.predict(photo, leaves=leaves, api_name="/tree")
 
 
 def test_a_place_is_asked_as_the_first_word_and_behind_a_sentence(client, photo):
@@ -112,6 +115,9 @@ def test_a_place_is_asked_as_the_first_word_and_behind_a_sentence(client, photo)
     for wrong, said in (
         ({"box": [1, 2]}, "2 numbers"),
         ({"box": [60, 10, 10, 60]}, "x0 must lie before x1"),
+        ({"box": [10, 10, 1e300, 60]}, "box is .* must be a number"),
+        ({"box": [130, 10, 160, 60]}, "the image has 120 x 90 pixels"),
+        ({"box": [None, 10, 60, 60]}, "give a list of numbers"),
         ({"box": box, "behind": [1]}, "whole objects"),
         ({"box": box, "behind": [10**6] * 5}, "vocabulary"),
     ):

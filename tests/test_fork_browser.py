@@ -19,6 +19,39 @@ def live():
         yield address
 
 
+PANELS = ("tree", "memory", "bet", "way", "dialects")
+
+GLYPHS = """least => [...document.querySelectorAll("#fork, .fork-layer")].flatMap((part) => {
+  const walk = document.createTreeWalker(part, NodeFilter.SHOW_TEXT);
+  const small = [];
+  while (walk.nextNode()) {
+    const { parentElement: node, textContent } = walk.currentNode;
+    const seen = node.checkVisibility({ visibilityProperty: true, opacityProperty: true });
+    const unseen = node.closest("title, option, .p2s-visually-hidden");
+    if (!textContent.trim() || !seen || unseen) continue;
+    const drawn = node.ownerSVGElement; // scaled by its view box, and by the page's zoom
+    const scale = drawn
+      ? node.getBoundingClientRect().height / node.getBBox().height
+      : node.currentCSSZoom;
+    const size = parseFloat(getComputedStyle(node).fontSize) * scale;
+    if (size < least - 0.05) small.push([textContent.trim(), size]);
+  }
+  return small;
+})"""
+"""Texts of the dock and of what it draws on the photo that are smaller than so many px."""
+
+PLACES = """() => {
+  const at = (part) => document.querySelector(part).getBoundingClientRect();
+  const [photo, side, dock] = [".p2s-photo", ".p2s-side", "#fork"].map(at);
+  return {
+    photo: photo.height,
+    overlap: Math.max(photo.bottom, side.bottom) - dock.top,
+    below: dock.bottom - innerHeight,
+    sideways: document.documentElement.scrollWidth - innerWidth,
+  };
+}"""
+
+
 def open_panel(page, name):
     page.wait_for_function("P2S.stage().record.state === 'done'")
     page.click(f"[data-fork-tab={name}]")
@@ -156,3 +189,50 @@ def test_another_models_output_is_drawn_and_checked_in_words(chromium, replay):
         page.fill("[data-paste]", "a donut at the right")
         page.wait_for_selector("[data-paste][aria-invalid=true]")
         assert serious_problems(page) == []
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("width", [1440, 1280, 390])
+def test_no_panel_has_a_text_below_12_px_or_more_width_than_the_window(chromium, live, width):
+    with browser_page(chromium, f"{live}?ex=scene-26", width, 844) as page:
+        for name in PANELS:
+            open_panel(page, name)
+            page.wait_for_timeout(1500)  # what it asks for has come
+            assert page.evaluate(GLYPHS, 12) == [], name
+            assert page.evaluate(PLACES)["sideways"] <= 0, name
+            assert page.locator(".fork-body .fork-card summary").is_visible(), "its words"
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("window", [(1440, 900), (1920, 1080)])
+def test_on_a_beamer_every_panel_is_read_beside_the_stage_and_keys_go_where_the_focus_is(
+    chromium, live, window
+):
+    with browser_page(chromium, f"{live}?ex=scene-26&present=1", *window) as page:
+        page.wait_for_function("P2S.stage().record.state === 'done'")
+        for number, name in enumerate(PANELS, start=1):
+            page.keyboard.press(str(number))
+            page.wait_for_function("name => P2S.dock().shown?.name === name", arg=name)
+            assert page.evaluate("document.activeElement.dataset.forkTab") == name
+            page.wait_for_timeout(1500)
+            assert page.evaluate(GLYPHS, 18) == [], name
+            places = page.evaluate(PLACES)
+            assert places["photo"] > 250, "the stage is still there"
+            assert places["overlap"] <= 1 and places["below"] <= 1 and places["sideways"] <= 0
+        page.keyboard.press("2")
+        page.wait_for_selector(".fork-curve")
+        shown = page.evaluate("P2S.stage().shown")
+        page.locator("[data-memory-place]").focus()
+        page.keyboard.press("ArrowRight")
+        assert page.evaluate("P2S.dock().shown.place") == 1, "a slider keeps its arrows"
+        page.locator("[data-memory-blank]").focus()
+        page.keyboard.press("Space")
+        page.wait_for_selector("[data-memory-readout]:has-text('Blanked out')")
+        assert not page.evaluate("P2S.stage().playing"), "a button keeps Space"
+        assert page.evaluate("P2S.stage().shown") == shown
+        page.keyboard.press("Escape")
+        page.wait_for_function("!P2S.dock().shown && P2S.stage().presenter.on")
+        page.keyboard.press("ArrowLeft")
+        page.wait_for_function("n => P2S.stage().shown === n", arg=shown - 1)
+        page.keyboard.press("Escape")
+        page.wait_for_function("!P2S.stage().presenter.on")

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from itertools import accumulate, pairwise
 
 import torch
 from torch import Tensor
@@ -12,7 +13,7 @@ from pix2seq.branching.choices import Choice
 from pix2seq.config import SamplingOptions
 from pix2seq.detections import Detections
 from pix2seq.predictor import ImageEncoding, Predictor
-from pix2seq.sampling import SampledBatch
+from pix2seq.reading import read_sentence
 from pix2seq.sampling.filters import FilterChain
 
 
@@ -94,18 +95,31 @@ def read_paths(
     """The objects that each sentence names, however low they score; those written as noise are left
     out.
 
+    What an object is follows from its own five tokens, so all sentences are read as one; what
+    depends on the others (``again``) is not told.
+
     Args:
         told: (rows, V), what the paths' ``rows`` number.
     """
-    eos = predictor.tokenizer.eos_id
-    lengths = [len(path.ids) - (path.ids[-1:] == [eos]) for path in paths]
-    longest = max(lengths)
-    ids = torch.full((len(paths), longest), predictor.tokenizer.pad_id)
-    logits = torch.zeros(len(paths), longest, predictor.tokenizer.vocab_size)
-    for row, (path, length) in enumerate(zip(paths, lengths, strict=True)):
-        ids[row, :length] = torch.tensor(path.ids[:length], dtype=torch.long)
-        logits[row, :length] = told[path.rows[:length]]
-    batch = SampledBatch(ids, logits, torch.tensor(lengths))
-    noise = "drop" if predictor.tokenizer.noise_id is not None else "show"
-    named = options.replace(noise=noise, score_threshold=0.0)
-    return predictor.read_batch([encoding] * len(paths), batch, named)
+    tokenizer = predictor.tokenizer
+    step = tokenizer.sequence_length(1)
+    whole = [(len(path.ids) - (path.ids[-1:] == [tokenizer.eos_id])) // step for path in paths]
+    ids = [
+        token_id for path, n in zip(paths, whole, strict=True) for token_id in path.ids[: n * step]
+    ]
+    rows = [row for path, n in zip(paths, whole, strict=True) for row in path.rows[: n * step]]
+    noise = "drop" if tokenizer.noise_id is not None else "show"
+    reading = read_sentence(
+        token_ids=torch.tensor(ids, dtype=torch.long),
+        logits=told[rows],
+        forced=torch.zeros(len(ids), dtype=torch.bool),
+        tokenizer=tokenizer,
+        letterbox=encoding.letterbox,
+        options=options.replace(noise=noise, score_threshold=0.0),
+    ).detections()
+    found = []
+    for first, last in pairwise(accumulate(whole, initial=0)):
+        own = reading[(reading.objects >= first) & (reading.objects < last)]
+        again = torch.full_like(own.again, -1)
+        found.append(replace(own, objects=own.objects - first, again=again))
+    return found

@@ -42,12 +42,14 @@ def plain_branches(
     for number, path in enumerate(paths):
         own = []
         for index in range(path.start, len(path.ids)):
-            alternatives = tuple(
-                tokens.alternative(
-                    choice, index, branch, _kind(predictor, paths, number, choice, branch, index)
+            alternatives: tuple[Alternative, ...] = ()
+            if index in path.doubts:
+                alternatives = tuple(
+                    tokens.alternative(
+                        choice, index, to, _kind(predictor, paths, number, choice, to, index)
+                    )
+                    for choice, to in path.doubts[index]
                 )
-                for choice, branch in path.doubts.get(index, ())
-            )
             own.append(
                 tokens.token(
                     path.ids[index], index, path.logprobs[index], index < given, alternatives
@@ -98,14 +100,15 @@ class _Tokens:
         self.meaning = cache(self.tokenizer.describe)
         values = self.tokenizer.dequantize(torch.arange(self.tokenizer.num_bins))
         boxes = encoding.letterbox.invert_boxes(values[:, None].expand(-1, 4))
-        self.pixels = clip_boxes(boxes, encoding.orig_size).tolist()
+        sides = clip_boxes(boxes, encoding.orig_size).tolist()
+        self.pixels = [[rounded(side) for side in bin_] for bin_ in sides]
 
     def _place(self, token_id: int, index: int) -> tuple[str, float | None, int | None]:
         """Text, pixel and label of an id at ``index``."""
         info = self.meaning(token_id)
         side = _SIDE.get(self.tokenizer.slot(index))
         coord = info.kind == "coord" and side is not None
-        pixel = rounded(self.pixels[info.value][side]) if coord else None
+        pixel = self.pixels[info.value][side] if coord else None
         return info.text, pixel, info.value if info.kind == "class" else None
 
     def token(
@@ -117,7 +120,9 @@ class _Tokens:
         alternatives: tuple[Alternative, ...],
     ) -> TreeToken:
         text, pixel, label = self._place(token_id, index)
-        listed = sum(alternative.mass for alternative in alternatives)
+        rest = 0.0
+        if alternatives:
+            rest = rounded(max(0.0, 1 - sum(alternative.mass for alternative in alternatives)))
         return TreeToken(
             index=index,
             id=token_id,
@@ -128,7 +133,7 @@ class _Tokens:
             label=label,
             forced=forced,
             alternatives=alternatives,
-            rest=rounded(max(0.0, 1 - listed)) if alternatives else 0.0,
+            rest=rest,
         )
 
     def alternative(self, choice: Choice, index: int, branch: int | None, kind: str) -> Alternative:

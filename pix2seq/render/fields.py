@@ -41,10 +41,16 @@ def _check(hint: Any) -> Callable[[Any], bool]:
         return lambda value: isinstance(value, tuple) and all(map(fits, value))
     if hint is float:
         return lambda value: (
-            isinstance(value, float | int) and not isinstance(value, bool) and math.isfinite(value)
+            (
+                type(value) is float
+                or (isinstance(value, float | int) and not isinstance(value, bool))
+            )
+            and math.isfinite(value)
         )
     if hint is int:
-        return lambda value: isinstance(value, int) and not isinstance(value, bool)
+        return lambda value: (
+            type(value) is int or (isinstance(value, int) and not isinstance(value, bool))
+        )
     return lambda value: isinstance(value, hint)
 
 

@@ -12,16 +12,16 @@ const frame = { x: 0, y: 0, width: 400, height: 300 };
 const width = (text) => 7 * text.length;
 
 test("a name stands above its box, inside the picture", () => {
-  const place = labelPlace("1  cup", { x: 50, y: 80, width: 100, height: 60 }, frame, [], width);
+  const place = labelPlace("1  cup", { x: 50, y: 80, width: 100, height: 60 }, frame, [], 12, width);
   assert.deepEqual(place, { x: 49, y: 63, width: 52, height: 17 });
-  const corner = labelPlace("1  cup", { x: 390, y: 2, width: 10, height: 10 }, frame, [], width);
+  const corner = labelPlace("1  cup", { x: 390, y: 2, width: 10, height: 10 }, frame, [], 12, width);
   assert.ok(corner.x + corner.width <= frame.width && corner.y >= 0);
 });
 
 test("names of boxes upon one another do not cover each other", () => {
   const taken = [];
   for (let i = 0; i < 6; i += 1) {
-    const place = labelPlace(`${i}  cup`, { x: 100, y: 100, width: 120, height: 120 }, frame, taken, width);
+    const place = labelPlace(`${i}  cup`, { x: 100, y: 100, width: 120, height: 120 }, frame, taken, 12, width);
     assert.ok(!taken.some((other) => overlap(place, other)), `name ${i}`);
     taken.push(place);
   }

@@ -18,7 +18,7 @@ import gradio as gr
 
 from pix2seq.asking import Answer, ask, box_tokens
 from pix2seq.branching import LEAVES, grow_tree, with_rivals, write_rivals
-from pix2seq.config import ConfigError, short
+from pix2seq.config import ConfigError, require_number, require_whole, short
 from pix2seq.many import taken_ahead
 from pix2seq.predictor import Predictor
 from pix2seq.render import (
@@ -107,6 +107,7 @@ def build_api(context: AppContext) -> None:
         predictor, options, encoding = prepare(image, checkpoint, values)
         with _own_words():
             given = _list_of(ids, int, "ids")
+            leaves = require_whole("leaves", leaves)
             name = Path(image).name
             grown = grow_tree(predictor, encoding, options, given, leaves, image_name=name)
             return with_rivals(grown, write_rivals(predictor, encoding, options)).to_dict()
@@ -121,6 +122,9 @@ def build_api(context: AppContext) -> None:
                 raise ConfigError(f"box has {len(sides)} numbers; give x0, y0, x1 and y1 in pixels")
             if not (sides[0] < sides[2] and sides[1] < sides[3]):
                 raise ConfigError(f"box is {sides}; x0 must lie before x1 and y0 before y1")
+            height, width = encoding.orig_size
+            if not (sides[0] < width and sides[1] < height and sides[2] > 0 and sides[3] > 0):
+                raise ConfigError(f"box is {sides}; the image has {width} x {height} pixels")
             tokens = box_tokens(predictor, encoding, sides)
             sentence = _list_of(behind, int, "behind")
             if not predictor.tokenizer.is_boundary(len(sentence)):
@@ -150,7 +154,7 @@ def build_api(context: AppContext) -> None:
     tree.__signature__ = signature_of(dict, ids=list, leaves=int)
     ask_place.__signature__ = signature_of(dict, box=list, behind=list)
     ids, box, behind = (gr.JSON([], visible=False, label=name) for name in ("ids", "box", "behind"))
-    leaves = gr.Number(LEAVES, precision=0, visible=False, label="leaves")
+    leaves = gr.Number(LEAVES, visible=False, label="leaves")  # no precision: it would round
     first, rest = inputs[:2], inputs[2:]
     gr.Button(visible=False).click(
         tree, [*first, ids, leaves, *rest], answer, api_name="tree", **MODEL_QUEUE
@@ -176,7 +180,7 @@ def _list_of(value: object, kind: type, name: str) -> list:
     if numbers is None or any(isinstance(n, bool) or not isinstance(n, kinds) for n in numbers):
         what = "numbers" if kind is float else "whole numbers"
         raise ConfigError(f"{name} is {short(value)}; give a list of {what}")
-    return [kind(n) for n in numbers]
+    return [kind(require_number(name, n)) for n in numbers]
 
 
 def _in_words(predictor: Predictor, answer: Answer) -> dict:

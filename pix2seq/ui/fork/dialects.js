@@ -123,7 +123,7 @@ export class DialectsPanel {
         h(
           "div",
           { class: "fork-text" },
-          fault ? h("span", { class: "p2s-soft" }, fault) : h("code", {}, text || "–"),
+          fault ? h("span", { class: "p2s-soft" }, fault) : h("code", { tabindex: 0 }, text || "–"),
           text
             ? h("button", { type: "button", class: "p2s-button", title: "Read it back: what is left of the boxes", "data-read-back": name, onclick: () => this.back(text) }, "Read back")
             : null

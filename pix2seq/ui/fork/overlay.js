@@ -115,7 +115,7 @@ export class Overlay {
    */
   label(text, box, look, slot) {
     const { x, y, w, h: tall } = this.photo.rect;
-    const place = labelPlace(text, box, { x, y, width: w, height: tall }, this.taken);
+    const place = labelPlace(text, box, { x, y, width: w, height: tall }, this.taken, this.photo.text);
     this.taken.push(place);
     const node = labelNode(text, place, look);
     if (slot) node.setAttribute("data-slot", slot);

@@ -34,7 +34,7 @@ const TITLES = /** @type {{[part: string]: string}} */ ({
   token: "token",
 });
 const SIDE = 120;
-const BAR = { width: 680, height: 96, floor: 78 };
+const BAR = { width: 480, height: 96, floor: 78 }; // px; it is as wide as its part, once that has a width
 const WORDS = /** @type {[string, string][]} */ ([
   ["cell", "a small square of the input; the encoder turns each into a vector"],
   ["memory", "all of these vectors: everything that the decoder can know about the picture"],
@@ -159,7 +159,8 @@ export class WayPanel {
     const { record } = stage;
     const token = this.token();
     clear(this.figures.decoder).append(...this.past(record, token));
-    clear(this.figures.bar).append(vocabularyBar(record, token));
+    const { bar } = this.figures;
+    clear(bar).append(vocabularyBar(record, token, bar.clientWidth || BAR.width));
     clear(this.figures.token).append(token ? chip(record, token) : "");
     for (const button of this.buttons) {
       set(button, { "aria-pressed": String(button.getAttribute("data-way") === this.part) });
@@ -244,13 +245,13 @@ const chip = (record, token) =>
 
 /**
  * The whole vocabulary as one bar: where specials, bins and classes are, and the likeliest words.
- * @type {(record: Record, token: Token | null) => SVGElement}
+ * @type {(record: Record, token: Token | null, width: number) => SVGElement}
  */
-export const vocabularyBar = (record, token) => {
+export const vocabularyBar = (record, token, width) => {
   const { vocab } = record;
   const size = /** @type {{size?: number}} */ (vocab).size || vocab.cls + vocab.classes.length;
-  const x = (/** @type {number} */ id) => (id / Math.max(size, 1)) * BAR.width;
-  const chart = svg("svg", { class: "way-bar", viewBox: `0 0 ${BAR.width} ${BAR.height}`, "aria-hidden": "true" });
+  const x = (/** @type {number} */ id) => (id / Math.max(size, 1)) * width;
+  const chart = svg("svg", { class: "way-bar", viewBox: `0 0 ${width} ${BAR.height}`, "aria-hidden": "true" });
   const stretches = [
     { from: vocab.coord, to: vocab.coord + vocab.bins, words: `${vocab.bins} bins`, role: token && token.slot !== "class" ? token.slot : "xmin" },
     { from: vocab.cls, to: vocab.cls + vocab.classes.length, words: `${vocab.classes.length} classes`, role: "class" },
@@ -258,7 +259,7 @@ export const vocabularyBar = (record, token) => {
   for (const { from, to, words, role } of stretches) {
     chart.append(
       svg("rect", { class: "way-stretch", "data-role": role, x: x(from), y: BAR.floor, width: x(to) - x(from), height: 4 }),
-      svg("text", { x: (x(from) + x(to)) / 2, y: BAR.height - 1, "text-anchor": "middle" }, words)
+      svg("text", { x: Math.min((x(from) + x(to)) / 2, width - 4 * words.length), y: BAR.height - 1, "text-anchor": "middle" }, words)
     );
   }
   for (const one of token ? token.candidates : []) {
@@ -270,12 +271,12 @@ export const vocabularyBar = (record, token) => {
         "data-role": record.kind(one.id) === "noise" ? "noise" : token?.slot,
         x: x(one.id) - 1,
         y: BAR.floor - tall,
-        width: Math.max(BAR.width / Math.max(size, 1), 2.5),
+        width: Math.max(width / Math.max(size, 1), 2.5),
         height: tall,
       })
     );
     if (written) {
-      const at = Math.min(Math.max(x(one.id), 40), BAR.width - 40);
+      const at = Math.min(Math.max(x(one.id), 12), width - 40);
       chart.append(svg("text", { class: "written", x: at, y: BAR.floor - tall - 4, "text-anchor": "middle" }, record.text_of(one.id)));
     }
   }

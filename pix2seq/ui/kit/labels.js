@@ -3,7 +3,6 @@
 
 import { svg } from "#kit/elements.js";
 
-const HEIGHT = 17;
 const SIZE = 12; // px of a name's text, unless asked for otherwise
 const HIDES = 0.3; // of a box that a name may cover
 const ROOMY = 0.12; // of its own box that a name may take inside it
@@ -41,28 +40,30 @@ function measured(text, size = SIZE) {
  * @param {Place} box
  * @param {Place} frame the picture
  * @param {Place[]} taken
- * @param {(text: string) => number} widthOf
+ * @param {number} [size] px of the type
+ * @param {(text: string, size?: number) => number} [widthOf]
  * @returns {Place}
  */
-export const labelPlace = (text, box, frame, taken, widthOf = measured) => {
-  const width = widthOf(text) + 10;
+export const labelPlace = (text, box, frame, taken, size = SIZE, widthOf = measured) => {
+  const width = widthOf(text, size) + 10;
+  const height = Math.round(size * 1.4);
   const right = frame.x + frame.width - width;
-  const bottom = frame.y + frame.height - HEIGHT;
+  const bottom = frame.y + frame.height - height;
   const within = (/** @type {number} */ x, /** @type {number} */ y) => ({
     x: Math.max(frame.x, Math.min(x, right)),
     y: Math.max(frame.y, Math.min(y, bottom)),
     width,
-    height: HEIGHT,
+    height,
   });
   const end = box.x + box.width - width;
   const places = [
-    within(box.x - 1, box.y - HEIGHT),
+    within(box.x - 1, box.y - height),
     within(box.x + 1, box.y + 1),
-    within(end, box.y - HEIGHT),
-    within(box.x + 1, box.y + box.height - HEIGHT - 1),
+    within(end, box.y - height),
+    within(box.x + 1, box.y + box.height - height - 1),
     within(box.x - 1, box.y + box.height),
     within(end, box.y + 1),
-    ...[2, 3, 4, 5].map((line) => within(box.x + 1, box.y + line * HEIGHT)),
+    ...[2, 3, 4, 5].map((line) => within(box.x + 1, box.y + line * height)),
   ];
   return places.find((place) => !taken.some((other) => overlap(place, other))) || places[0];
 };
@@ -142,8 +143,7 @@ export const labelAmong = (texts, box, frame, taken, others, size = SIZE, widthO
       return { text, place, leader: { x1: x, y1: y, x2: end.x, y2: end.y } };
     }
   }
-  const place = labelPlace(text, box, frame, taken, (words) => widthOf(words, size));
-  return { text, place: { ...place, height }, leader: null };
+  return { text, place: labelPlace(text, box, frame, taken, size, widthOf), leader: null };
 };
 
 /**

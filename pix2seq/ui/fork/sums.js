@@ -16,7 +16,8 @@ export class Sums {
     this.choose = choose;
     this.svg = svg("svg", { class: "fork-sums", viewBox: `0 0 ${WIDTH} ${HEIGHT}`, role: "img" });
     this.words = h("figcaption", { class: "p2s-small", "data-fork-verdict": "" });
-    this.node = h("figure", { class: "fork-costs" }, this.svg, this.words);
+    const legend = h("p", { class: "fork-legend p2s-small p2s-soft", "aria-hidden": "true" }, "▮ path · ▼ argmax · ◇ beam · ○ sample");
+    this.node = h("figure", { class: "fork-costs" }, this.svg, legend, this.words);
   }
 
   /** @param {Tree} tree */

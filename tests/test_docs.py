@@ -13,6 +13,7 @@ import pytest
 import yaml
 
 from pix2seq import cli
+from pix2seq.checkpoints import CHECKPOINTS
 from pix2seq.reading import DOUBLE_IOU
 from tests import fakes
 from tests.test_architecture import ORDER, PACKAGE, ROOT
@@ -149,3 +150,16 @@ def test_doubles_are_quoted_as_they_were_counted():
         rows = {row["name"]: row["share"] for row in counted[kind]["shown"]["rows"]}
         for share in (rows["keep going, as in the paper"], rows["keep going, no noise class"]):
             assert f"{100 * share:.1f} %" in README
+
+
+def test_the_bundled_checkpoint_says_what_was_measured():
+    """Its configuration, the registry's entry, and the files that ``evaluate`` wrote."""
+    measured = {
+        name: json.loads((ROOT / f"benchmarks/mini/{name}.json").read_text())["AP"]
+        for name in ("photos", "scenes")
+    }
+    config = json.loads((ROOT / "checkpoints/mini/config.json").read_text())["info"]
+    listed = CHECKPOINTS["mini"]
+    for ap, note in ((config["ap"], config["ap_note"]), (listed.ap, listed.ap_note)):
+        assert ap == pytest.approx(measured["photos"], abs=5e-4)
+        assert f"{100 * measured['scenes']:.1f} on generated scenes" in note

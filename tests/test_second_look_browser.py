@@ -7,6 +7,7 @@ import re
 import pytest
 
 import pix2seq
+from tests import fakes
 from tests.browser import (
     browser_page,
     choose_speed,
@@ -156,3 +157,40 @@ def test_checkpoints_are_cards_on_a_phone(page, width):
     assert page.evaluate("document.documentElement.scrollWidth") <= width
     page.set_viewport_size({"width": 1440, "height": 900})
     open_tab(page, "Write")
+
+
+CUT = """() => [...document.querySelectorAll("[data-token] .p2s-chip-text")]
+  .filter((text) => text.getClientRects().length && /^[0-9]+$/.test(text.textContent))
+  .filter((text) => text.scrollWidth > text.clientWidth)
+  .map((text) => text.textContent)"""
+
+
+@pytest.mark.parametrize("width", [1440, 1280, 1024, 390])
+def test_beside_a_wide_photo_every_number_is_whole_and_doubles_are_told(page, width):
+    page.set_viewport_size({"width": width, "height": 844})
+    page.goto(page.url.split("?")[0] + "?ex=coffee")
+    page.wait_for_function("window.P2S && P2S.stage && P2S.stage()?.record.state === 'done'")
+    before = page.evaluate("P2S.stage().record.run")
+    page.evaluate(
+        """() => { const ids = P2S.stage().record.tokens.slice(0, 5).map((token) => token.id);
+          P2S.stage().writeOn({ ids: [...ids, ...ids] }); }"""
+    )
+    finished(page, before)
+    page.wait_for_selector("[data-line='1'] .p2s-note:has-text('again 1')")
+    assert page.locator("[data-line='1'] .p2s-note").bounding_box()["width"] > 80
+    assert page.evaluate(CUT) == []
+    assert page.evaluate("document.documentElement.scrollWidth") <= width
+    page.set_viewport_size({"width": 1440, "height": 900})
+
+
+def test_a_file_that_is_no_picture_is_refused_in_words_after_one_that_is(page, tmp_path):
+    good, bad = tmp_path / "good.png", tmp_path / "page.jpg"
+    fakes.draw_picture().save(good)
+    bad.write_text("<html>not a picture</html>")
+    for _ in range(2):
+        before = page.evaluate("P2S.stage().record.run")
+        page.set_input_files("#image input[type=file]", str(good))
+        finished(page, before)
+        page.set_input_files("#image input[type=file]", str(bad))
+        page.get_by_text("is not an image that can be read").first.wait_for()
+        page.wait_for_selector("#image img", state="detached")

@@ -34,8 +34,8 @@ from pix2seq.ui.kit.controls import (
     SETTINGS,
     named_values,
     options_from_values,
-    photo_input,
 )
+from pix2seq.ui.kit.upload import photo_input
 from pix2seq.ui.visit.context import MODEL_QUEUE, AppContext
 
 _AHEAD = 16  # tokens that are written before a program has the one before them

@@ -270,14 +270,6 @@ SPEED_CHOICES = [
 DEFAULT_SPEED = 25.0
 
 
-def photo_input(**settings) -> gr.Image:
-    """An image widget that hands over the file's path unopened: ``load_image`` judges it, with
-    messages that people can act on. (A subclass would make Gradio write a stub file.)"""
-    widget = gr.Image(type="filepath", **settings)
-    widget.preprocess = lambda payload: None if payload is None else payload.path
-    return widget
-
-
 class Controls(dict[str, gr.components.Component]):
     """The widgets by name."""
 

@@ -15,9 +15,9 @@ from pix2seq.ui.kit.controls import (
     SPEED_CHOICES,
     build_sampling_controls,
     class_choices,
-    photo_input,
     resolved_defaults,
 )
+from pix2seq.ui.kit.upload import photo_input
 from pix2seq.ui.visit import record
 from pix2seq.ui.visit.context import MODEL_QUEUE, AppContext
 from pix2seq.ui.visit.visitor import said

@@ -33,7 +33,7 @@ export class AlignedSentences {
   /** @param {Comparison} comparison */
   constructor(comparison) {
     this.comparison = comparison;
-    this.lines = h("div", { class: "p2s-aligned-lines" });
+    this.lines = h("div", { class: "p2s-aligned-lines", tabindex: 0, role: "group", "aria-label": "Objects of both sentences" });
     this.head = h("div", { class: "p2s-aligned-line head" });
     this.node = h(
       "section",

@@ -112,7 +112,7 @@ export class Sentence {
         )
       ),
       h("span", { class: "p2s-nats", role: "columnheader", title: NATS }, "nats"),
-      h("span", { class: "p2s-note", role: "columnheader" }, "")
+      h("span", { class: "p2s-note", role: "columnheader" }, h("span", { class: "p2s-visually-hidden" }, "note"))
     );
   }
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import os
 import signal
@@ -273,6 +274,18 @@ class TestMistakes:
         err = capsys.readouterr().err
         assert "cannot write /dev/full: No space left on device" in err and "--resume" in err
         assert "Traceback" not in err
+
+    def test_a_disk_that_fills_up_behind_the_journal_costs_no_result(self, capsys, monkeypatch):
+        def full(*_: object) -> None:
+            raise OSError(errno.ENOSPC, "No space left on device")
+
+        words = ["photos/0.png", "photos/1.png", "--jsonl", "a.jsonl", "--coco-dataset", "d.json"]
+        with monkeypatch.context() as patch:
+            patch.setattr("pix2seq.files._settle", full)
+            assert "cannot write d.json: No space left on device; free" in error_of(capsys, *words)
+        assert not list(Path().glob("*d.json*"))
+        assert detect(*words, "--resume") == 0
+        assert len(json.loads(Path("d.json").read_text())["images"]) == 2
 
     def test_tokens_before_a_source_explains_itself(self, capsys):
         with pytest.raises(SystemExit):

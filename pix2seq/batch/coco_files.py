@@ -8,15 +8,13 @@ and Label Studio show the boxes as a first draft.
 from __future__ import annotations
 
 import json
-import os
 import sys
 from collections.abc import Iterable, Iterator
-from pathlib import Path
 from typing import Any
 
 from pix2seq.batch.lines import coco_results, rounded
 from pix2seq.categories import Categories
-from pix2seq.config import ConfigError
+from pix2seq.files import replacing
 
 
 def write_results(path: str, lines: Iterable[dict[str, Any]]) -> None:
@@ -78,13 +76,6 @@ def _write(path: str, parts: Iterable[str]) -> None:
         sys.stdout.writelines(parts)
         sys.stdout.write("\n")
         return
-    place = Path(path)
-    unfinished = place.with_name(f".{place.name}.unfinished")
-    try:
-        with unfinished.open("w", encoding="ascii") as file:
-            file.writelines(parts)
-            file.write("\n")
-        os.replace(unfinished, place)
-    except OSError as error:
-        unfinished.unlink(missing_ok=True)
-        raise ConfigError(f"cannot write {path}: {error.strerror or error}") from None
+    with replacing(path) as (part,), part.open("w", encoding="ascii") as file:
+        file.writelines(parts)
+        file.write("\n")

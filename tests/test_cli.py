@@ -401,6 +401,9 @@ class TestMistakes:
     def test_nothing_is_written_over_one_of_many_pictures(self, photo, checkpoint, capsys):
         words = ("detect", photo, "example:coffee", "--checkpoint", checkpoint, "--coco", photo)
         assert "--coco is" in error_of(capsys, *words)
+        folder = str(Path(photo).parent)
+        words = ("detect", folder, "--checkpoint", checkpoint, "--coco", photo)
+        assert "which is a picture" in error_of(capsys, *words)
 
     def test_two_results_may_both_be_thrown_away(self, photo, checkpoint):
         words = ["--json", os.devnull, "--record", os.devnull]

@@ -141,6 +141,7 @@ def _picture_in(content: bytes) -> Image.Image | None:
 def detect_many(args: argparse.Namespace, asked: Asked) -> int:
     """Run over all pictures; the exit code says whether some failed."""
     from pix2seq.batch import Sources, Wanted
+    from pix2seq.images import SUFFIXES
     from pix2seq.processes import joined
 
     for name, remedy in _ONE_PICTURE_ONLY.items():
@@ -151,6 +152,9 @@ def detect_many(args: argparse.Namespace, asked: Asked) -> int:
     names = ("jsonl", "coco", "coco_dataset", "errors")
     outputs = {f"--{name.replace('_', '-')}": getattr(args, name) for name in names}
     check_apart(outputs, [source.removeprefix("@") for source in asked.sources])
+    for flag, path in outputs.items():
+        if path and path.lower().endswith(SUFFIXES) and os.path.isfile(path):  # in a folder, say
+            raise ConfigError(f"{flag} is {path!r}, which is a picture; name another file")
     wanted = Wanted(
         jsonl=args.jsonl,
         coco=args.coco,

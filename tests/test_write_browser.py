@@ -131,6 +131,26 @@ def test_the_photo_fills_its_frame_and_all_of_it_fits_the_window(page, width):
     assert sentence["x"] >= frame["x"] + frame["width"], "beside the photo"
 
 
+@pytest.mark.parametrize(("width", "height"), [(1240, 1000), (1440, 1100)])
+def test_every_number_of_a_sentence_is_whole_and_every_note_has_room(page, replay, width, height):
+    """Three digits a coordinate, beside a photo that takes all the room it may."""
+    page.set_viewport_size({"width": width, "height": height})
+    page.goto(replay)
+    page.wait_for_function("window.P2S?.stage?.()?.record.state === 'done'")
+    page.evaluate("P2S.stage().seek(99)")
+    page.wait_for_function("document.querySelectorAll('[data-token]').length > 20")
+    page.wait_for_timeout(700)
+    assert page.evaluate("document.querySelector('.p2s-sentence').clientWidth") < 400
+    cut = page.evaluate(
+        """() => [...document.querySelectorAll(".p2s-line [data-token], .p2s-line .p2s-note")]
+          .map((one) => [one, one.querySelector(".p2s-chip-text") ?? one])
+          .filter(([one, text]) => one.dataset.slot !== "class"
+            && text.scrollWidth > text.clientWidth + 1)
+          .map(([, text]) => text.textContent)"""
+    )
+    assert cut == []
+
+
 def test_on_a_phone_the_photo_is_wide_and_learn_is_one_tap_away(page):
     fits(page, 390)
     assert page.locator(".p2s-photo").bounding_box()["width"] > 350

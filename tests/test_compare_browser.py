@@ -9,6 +9,8 @@ from playwright.sync_api import expect
 
 from pix2seq.categories import Categories
 from pix2seq.tokenizer import Tokenizer
+from pix2seq.ui.compare.recordings import PICTURES
+from pix2seq.ui.compare.sides import PRESETS
 from tests.axe import serious_problems
 from tests.browser import WATCH_SHIFTS, browser_page, open_tab, running_app, storyteller
 
@@ -29,28 +31,89 @@ def sideways(page) -> int:
     return page.evaluate("document.documentElement.scrollWidth - window.innerWidth")
 
 
-def compare(page, preset=None, until="true"):
-    """Write both sides and wait for the verdict; a preset is set when ``until`` (JS) holds."""
-    open_tab(page, "Compare")
-    page.get_by_role("tab", name="Two settings").click()
-    page.wait_for_selector("[data-compare] img[src^='data:image/']")  # the picture, unasked
+def open_settings(page):
+    """Open those of both sides."""
     for title in ("Settings of A, left", "Settings of B, right"):
         settings = page.get_by_role("button", name=title)
         if "open" not in settings.get_attribute("class"):
             settings.click()
-    if preset:
-        page.click("#compare-preset input")
-        page.get_by_role("option", name=preset).click()
+
+
+def choose_pair(page, preset):
+    """Choose what to compare, and wait for its recording."""
+    page.check(f"#compare-preset input[value='{preset}']")
+    page.wait_for_selector(f"[data-compare][data-recorded='{preset}'][data-verdict='true']")
+
+
+def compare(page, preset="argmax", until="true"):
+    """Write both sides of a pair, anew, and wait for the verdict; its settings have arrived when
+    ``until`` (JS) holds."""
+    open_tab(page, "Compare")
+    page.get_by_role("tab", name="Two settings").click()
+    page.wait_for_selector("[data-compare] .p2s-photo-image[src^='data:image/']")
+    open_settings(page)
+    if not page.is_checked(f"#compare-preset input[value='{preset}']"):
+        choose_pair(page, preset)
     page.wait_for_function(until)
     before = page.get_attribute("[data-compare]", "data-runs")
     page.click("#compare-run")
     page.wait_for_function(
         """before => {
-          const { runs, verdict } = document.querySelector("[data-compare]").dataset;
-          return verdict === "true" && runs !== before;
+          const { runs, verdict, recorded } = document.querySelector("[data-compare]").dataset;
+          return verdict === "true" && runs !== before && !recorded;
         }""",
         arg=before,
     )
+
+
+def test_no_page_of_compare_opens_empty_even_without_a_model(chromium, replay):
+    with browser_page(chromium, replay) as page:
+        open_tab(page, "Compare")
+        page.wait_for_selector("[data-compare][data-recorded='argmax'][data-verdict='true']")
+        assert page.locator("#compare-preset label img").count() == len(PRESETS)
+        open_settings(page)
+        widgets = {"bins": ("#b-num-bins", "16"), "temperature": ("#b-temperature", "1.5")}
+        for preset in PRESETS:
+            choose_pair(page, preset)
+            for side in "ab":
+                assert page.locator(f"[data-side='{side}'] [data-box]").count() > 0, preset
+            if preset in widgets:
+                control, value = widgets[preset]
+                expect(page.locator(f"{control} input[type=number]")).to_have_value(value)
+            expect(page.locator("[data-compare] .p2s-recorded")).to_have_attribute(
+                "data-moved", "false"
+            )
+        said = page.inner_text("[data-compare] .p2s-recorded")
+        assert said.startswith(f"Recorded with mini on {PICTURES[preset]}, seed 0.")
+        page.get_by_role("tab", name="Many samples").click()
+        page.wait_for_selector("[data-samples][data-recorded][data-state='done']")
+        assert page.locator("[data-cluster]").count() > 0
+        assert page.locator(".p2s-curve-line.found").count() == 1
+
+
+def test_a_recorded_pair_says_when_the_controls_have_left_it_and_plays_again(chromium, replay):
+    with browser_page(chromium, replay) as page:
+        open_tab(page, "Compare")
+        page.wait_for_selector("[data-compare][data-recorded='argmax'][data-verdict='true']")
+        page.click("[data-recorded-play]")
+        page.wait_for_selector("[data-compare][data-verdict='false'][data-state='writing']")
+        page.wait_for_selector("[data-compare][data-verdict='true'][data-state='done']")
+        page.fill("#compare-seed input", "7")
+        page.keyboard.press("Tab")
+        expect(page.locator("[data-compare] .p2s-recorded")).to_contain_text("differ from it")
+        page.fill("#compare-seed input", "0")
+        page.keyboard.press("Tab")
+        expect(page.locator("[data-compare] .p2s-recorded")).not_to_contain_text("differ from it")
+
+
+def test_the_settings_of_both_sides_leave_no_gap_above_the_photos(page):
+    """Write's own rules for what stands at its side once gave them a window's height."""
+    open_tab(page, "Compare")
+    page.get_by_role("tab", name="Two settings").click()
+    settings = page.locator(".p2s-pair-side button").first.bounding_box()
+    photos = page.locator("[data-compare]").bounding_box()
+    if "open" not in page.locator(".p2s-pair-side button").first.get_attribute("class"):
+        assert photos["y"] - settings["y"] < 80
 
 
 def test_two_sentences_stand_beside_each_other_and_the_divergence_is_explained(page):
@@ -124,7 +187,7 @@ def test_a_new_picture_replaces_the_comparison_when_the_panel_is_next_looked_at(
     compare(page)
     page.get_by_role("tab", name="Many samples").click()
     page.click("#samples-run")
-    page.wait_for_selector("[data-samples][data-state='done']")
+    page.wait_for_selector("[data-samples][data-state='done']:not([data-recorded])")
     shown = "document.querySelector('[data-compare] [data-side=a] img').src"
     before = page.evaluate(shown)
     open_tab(page, "Write")
@@ -137,20 +200,18 @@ def test_a_new_picture_replaces_the_comparison_when_the_panel_is_next_looked_at(
     page.click("#scene")
     page.wait_for_function("old => P2S.stage().record.image.id !== old", arg=old)
     open_tab(page, "Compare")
-    page.wait_for_selector("[data-compare][data-verdict='false'][data-state='idle']")
+    page.wait_for_selector("[data-compare][data-recorded='argmax']")
     page.wait_for_function(f"before => {shown} !== before", arg=before)
-    assert page.locator("[data-compare] [data-box]").count() == 0
-    assert "Write both" in page.inner_text(".p2s-verdict")
+    assert "Write both writes about" in page.inner_text("[data-compare] .p2s-recorded")
     page.get_by_role("tab", name="Many samples").click()
-    page.wait_for_selector("[data-samples][data-state='idle']")
-    assert page.locator("[data-clusters] tbody tr").count() == 0
+    page.wait_for_selector("[data-samples][data-recorded]")
 
 
 def test_the_same_settings_are_said_to_be_the_same(page):
     same = """["temperature", "top-p"].every(name =>
       document.querySelector(`#a-${name} input`)?.value ===
       document.querySelector(`#b-${name} input`)?.value)"""
-    compare(page, "as in Write, twice", until=same)
+    compare(page, "write", until=same)
     assert page.inner_text(".p2s-verdict-title") == "Both wrote the same sentence, token by token"
     assert page.locator("[data-relation='first']").count() == 0
     assert page.locator("[data-relation='different']").count() == 0
@@ -158,7 +219,7 @@ def test_the_same_settings_are_said_to_be_the_same(page):
 
 def test_the_noise_preset_shows_that_only_the_reading_differs(page):
     shown = "document.querySelector('#b-noise input[value=show]')?.checked"
-    compare(page, "noise hidden / noise shown", until=shown)
+    compare(page, "noise", until=shown)
     assert "same sentence" in page.inner_text(".p2s-verdict-title")
     assert page.locator("[data-side='b'] [data-box][data-state='noise']").count() > 0
     assert page.locator("[data-side='a'] [data-state='noise']").count() == 0
@@ -167,9 +228,9 @@ def test_the_noise_preset_shows_that_only_the_reading_differs(page):
 def test_many_samples_agree_and_the_slider_asks_how_many(page):
     open_tab(page, "Compare")
     page.get_by_role("tab", name="Many samples").click()
-    page.wait_for_selector("[data-samples] img[src^='data:image/']")
+    page.wait_for_selector("[data-samples] .p2s-photo-image[src^='data:image/']")
     page.click("#samples-run")
-    page.wait_for_selector("[data-samples][data-state='done']")
+    page.wait_for_selector("[data-samples][data-state='done']:not([data-recorded])")
     page.wait_for_selector("[data-clusters] tbody tr")
     rows = page.locator("[data-clusters] tbody tr").count()
     assert rows == page.locator("[data-cluster]").count() > 3
@@ -249,7 +310,7 @@ def test_hostile_class_names_are_only_text(page):
         assert HOSTILE in victim.inner_text("[data-compare]")
         victim.get_by_role("tab", name="Many samples").click()
         victim.click("#samples-run")
-        victim.wait_for_selector("[data-samples][data-state='done']")
+        victim.wait_for_selector("[data-samples][data-state='done']:not([data-recorded])")
         victim.wait_for_selector("[data-clusters] tbody tr")
         assert HOSTILE in victim.inner_text("[data-clusters]")
         open_tab(victim, "About the model")

@@ -201,10 +201,10 @@ def test_what_cannot_work_is_said_and_changes_nothing(photo, toasts, changes, me
     assert message in toasts[0]
 
 
-def test_the_panel_shows_the_picture_before_anything_is_written(photo):
+def test_without_a_recording_the_panel_shows_the_picture(photo):
     handlers = CompareHandlers(app_context())
     for path, there in ((photo, True), (None, False)):
-        text = handlers.look(path, "")
+        text = handlers.look("no such pair", path, "")
         assert bool(json.loads(lines(text, "a")[0][1:])["image"]) is there
 
 
@@ -220,7 +220,8 @@ def test_another_checkpoint_sets_both_sides_to_its_limits():
 def test_a_preset_keeps_what_write_has():
     handlers = CompareHandlers(app_context())
     values = control_values(scripted_predictor(), max_objects=5)
-    updates = handlers.choose_preset("eos", "scripted", *values)
+    *updates, shown = handlers.choose_preset("eos", None, "", "scripted", *values)
+    assert json.loads(lines(shown, "C")[0])["recorded"]["preset"] == "eos"
     names = [*Side.NAMES, *Side.NAMES]
     set_to = [(name, update["value"]) for name, update in zip(names, updates, strict=True)]
     assert [value for name, value in set_to if name == "max_objects"] == [5, 5]
@@ -301,4 +302,3 @@ def test_samples_without_a_picture_say_so(toasts):
     values = control_values(scripted_predictor())
     list(handlers.run(None, "", "scripted", 4, *values, request=Visitor()))
     assert "no picture" in toasts[0]
-    assert json.loads(handlers.look(None, ""))["state"] == "idle"

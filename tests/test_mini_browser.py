@@ -74,12 +74,12 @@ def test_another_class_is_written_on_and_undone(page):
 
 def test_two_settings_are_compared_and_samples_agree(page):
     open_tab(page, "Compare")
-    page.wait_for_selector("[data-compare] img[src^='data:image/']")
+    page.wait_for_selector("[data-compare] .p2s-photo-image[src^='data:image/']")
     page.click("#compare-run")
-    page.wait_for_selector("[data-compare][data-verdict='true']")
+    page.wait_for_selector("[data-compare][data-verdict='true']:not([data-recorded])")
     assert page.inner_text(".p2s-verdict-title")
     page.get_by_role("tab", name="Many samples").click()
-    page.wait_for_selector("[data-samples] img[src^='data:image/']")
+    page.wait_for_selector("[data-samples] .p2s-photo-image[src^='data:image/']")
     page.click("#samples-run")
     page.wait_for_selector("[data-samples][data-state='done']")
     assert page.locator("[data-clusters] tbody tr").count() > 3

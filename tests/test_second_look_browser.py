@@ -128,7 +128,7 @@ def test_samples_and_the_likeliest_tokens_are_told_apart_by_their_sums(page):
 def test_equal_sentences_leave_no_hole_under_the_verdict(page):
     open_tab(page, "Compare")
     page.get_by_role("tab", name="Two settings").click()
-    page.wait_for_selector("[data-compare] img[src^='data:image/']")
+    page.wait_for_selector("[data-compare] .p2s-photo-image[src^='data:image/']")
     page.click("#compare-preset input")
     page.get_by_role("option", name="as in Write, twice").click()
     page.wait_for_function(

@@ -1,7 +1,9 @@
 // What *Many samples* says about its curve: different names are not found objects, and where the truth
 // is known, right ones and others are counted apart.
 
-import { percent, plural } from "#kit/numbers.js";
+import { beforeYou, percent, plural } from "#kit/numbers.js";
+
+/** @import {Sampled} from "#compare/samples.js" */
 
 /**
  * A scene's objects, the share of them that k samples find, and how many of the different objects that
@@ -50,5 +52,28 @@ export const samplesSaid = (curve, truth) => {
   return (
     `${named} ${truth.right} of them right, ${truth.others} not. ` +
     `Found of this scene's ${plural(truth.objects, "object")} (dashed): ${share}.`
+  );
+};
+
+/**
+ * The line under the samples: how far they are, and what they have in common.
+ * @param {Sampled & {done: number, objects: number[], clusters: {count: number}[]}} data
+ */
+export const samplingSaid = ({ state, before, wanted, done, objects, clusters, options }) => {
+  if (state === "idle" || state === "error") return "";
+  if (state === "encoding") return before ? beforeYou(before) : "Looking at the picture…";
+  const head = { writing: "Writing", stopped: "Stopped", done: "Wrote" }[state];
+  const count = state === "done" ? plural(done, "sample") : `${done} of ${wanted} samples`;
+  if (!done) return `${head}: ${count}`;
+  const mean = objects.reduce((sum, n) => sum + n, 0) / done;
+  const always = clusters.filter((found) => found.count === done).length;
+  const once = clusters.filter((found) => found.count === 1).length;
+  const argmax =
+    options?.temperature === 0 && done > 1
+      ? " Temperature is 0 in Write, so every seed writes the same sentence."
+      : "";
+  return (
+    `${head} ${count}: ${mean.toFixed(1)} objects each, ${clusters.length} different ones; ` +
+    `${always} in every sample, ${once} in one only.${argmax}`
   );
 };

@@ -1,7 +1,9 @@
 // Two settings, one picture, one seed. Each side is a photo with its own record; between them stand
 // the two sentences, token beside token, and the reason why they part: one random number, read off
-// two distributions. (The text format is in ui/compare_runs.py.)
+// two distributions. (The text format is in
+// runs.py.)
 
+import { decoratePairs, Recorded } from "#compare/recorded.js";
 import { AlignedSentences } from "#compare/sentences.js";
 import { Verdict } from "#compare/verdict.js";
 import { Wipe } from "#compare/wipe.js";
@@ -14,6 +16,7 @@ import { PictureFollower } from "#visit/follower.js";
 import { ask } from "#visit/questions.js";
 import { Record } from "#visit/record.js";
 
+/** @import {Recording} from "#compare/recorded.js" */
 /** @import {Found} from "#kit/boxes.js" */
 /** @import {Message} from "#kit/photo.js" */
 /** @import {Bridge} from "#visit/questions.js" */
@@ -175,12 +178,13 @@ export class Comparison {
     this.changed = onceAFrame(() => this.draw());
     this.a = new Side(this, "a");
     this.b = new Side(this, "b");
+    this.recordedNode = new Recorded(this);
     this.verdictNode = new Verdict(this);
     this.sentences = new AlignedSentences(this);
     const photos = h("div", { class: "p2s-compare-photos" }, this.a.node, this.b.node);
     this.wipe = new Wipe(photos);
     root.replaceChildren(
-      h("div", { class: "p2s-wipe-tools" }, this.wipe.button, this.wipe.row),
+      h("div", { class: "p2s-wipe-tools" }, this.recordedNode.node, this.wipe.button, this.wipe.row),
       photos,
       this.verdictNode.node,
       this.sentences.node
@@ -199,6 +203,8 @@ export class Comparison {
     this.text = "";
     /** @type {[name: string, a: Setting, b: Setting][]} */
     this.differ = [];
+    /** @type {Recording | null} what is on view, if it was not written now */
+    this.recorded = null;
     /** @type {number | null} */
     this.parted = null;
     /** @type {Outcome | null} */
@@ -213,6 +219,7 @@ export class Comparison {
   /** @param {string} text */
   receive(text) {
     if (typeof text !== "string" || text === this.text) return;
+    this.recordedNode.pause();
     if (!this.text || !text.startsWith(this.text)) this.reset();
     const complete = text.lastIndexOf("\n") + 1;
     const tail = text.slice(this.text.length, complete);
@@ -228,8 +235,11 @@ export class Comparison {
     if (line[0] === "a") this.a.record.line(rest);
     else if (line[0] === "b") this.b.record.line(rest);
     else if (line[0] === "P") this.parted = Number(rest);
-    else if (line[0] === "C") this.differ = JSON.parse(rest).differ;
-    else if (line[0] === "V") {
+    else if (line[0] === "C") {
+      const { differ, recorded = null } = JSON.parse(rest);
+      this.differ = differ;
+      this.recorded = recorded;
+    } else if (line[0] === "V") {
       /** @type {Outcome} */
       const outcome = JSON.parse(rest);
       this.verdict = outcome;
@@ -283,6 +293,8 @@ export class Comparison {
       "data-runs": `${this.a.record.run}:${this.b.record.run}`,
       "data-verdict": this.verdict ? "true" : "false",
     });
+    if (this.recorded) this.root.dataset.recorded = this.recorded.preset;
+    else delete this.root.dataset.recorded;
     [this.a, this.b].forEach((side, place) => {
       const { temperature } = side.record.header.options || {};
       const words = this.differ
@@ -291,16 +303,28 @@ export class Comparison {
       side.settings.textContent = words.join(" · ");
       side.draw();
     });
+    this.recordedNode.draw();
     this.verdictNode.draw();
     this.sentences.draw();
   }
 }
 
+/** @type {Comparison | null} */
+let comparison = null;
+
+/**
+ * The widgets of both sides have moved.
+ * @type {(names: string[], values: Setting[]) => void}
+ */
+export const compared = (names, values) => comparison?.recordedNode.settings(names, values);
+
 /** @type {(element: Element, bridge: Bridge) => void} */
 export const mountCompare = (element, bridge) => {
-  const comparison = new Comparison(partOf(element, "[data-compare]"), bridge);
-  comparison.receive(bridge.props.value);
-  bridge.watch("value", () => comparison.receive(bridge.props.value));
+  const made = new Comparison(partOf(element, "[data-compare]"), bridge);
+  comparison = made;
+  made.receive(bridge.props.value);
+  bridge.watch("value", () => made.receive(bridge.props.value));
+  made.ask("thumbnails", {}).then(decoratePairs);
   const pair = asked("pair");
   if (pair) bridge.trigger("wish", { pair });
 };

@@ -5,7 +5,8 @@ The text that feeds the comparison only grows, like a run's own record (``record
 =====  ============================================================================================
 line   meaning
 =====  ============================================================================================
-``C``  JSON: the settings in which the two differ; always the first line
+``C``  JSON: the settings in which the two differ, and what was recorded, if it was; always the
+       first line
 ``a``  a line of the left run's record
 ``b``  a line of the right run's record
 ``P``  the position of the first divergence, as soon as both sides are there
@@ -28,6 +29,7 @@ from pix2seq.compare import (
     match_objects,
     segments,
 )
+from pix2seq.config import SamplingOptions
 from pix2seq.detections import Detections
 from pix2seq.ui.visit.runs import Run
 from pix2seq.ui.visit.writer import FLUSH_SECONDS, write
@@ -50,7 +52,7 @@ def write_both(
     Yields:
         The whole comparison text so far, each time longer.
     """
-    lines = [_line("C", {"differ": [list(item) for item in differences(a.options, b.options)]})]
+    lines = [first_line(a.options, b.options)]
     sides = {"a": a, "b": b}
     writers = {name: write(run, delay=lambda: _A_MOMENT) for name, run in sides.items()}
     sent = dict.fromkeys(sides, 0)
@@ -79,6 +81,11 @@ def write_both(
     if a.steps and b.steps:
         lines.append(_line("V", verdict(a, b)))
     yield "".join(lines)
+
+
+def first_line(a: SamplingOptions, b: SamplingOptions, **more: object) -> str:
+    """The text's first line; ``more`` is what else it says."""
+    return _line("C", {"differ": [list(item) for item in differences(a, b)], **more})
 
 
 def empty_comparison(picture: str) -> str:

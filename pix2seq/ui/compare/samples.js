@@ -1,12 +1,14 @@
 // Many samples of one setting over one another. Thin boxes are what single samples wrote, a thick box
 // is their mean; its weight is the share of samples that agree.
 
+import { samplingSaid } from "#compare/captions.js";
 import { Costs } from "#compare/costs.js";
 import { DiscoveryCurve } from "#compare/curve.js";
+import { Origin } from "#compare/recorded.js";
 import { clear, h, partOf, set, svg } from "#kit/elements.js";
 import { inHue } from "#kit/hues.js";
 import { labelNode, labelPlace, labelsIn } from "#kit/labels.js";
-import { beforeYou, plural, probability } from "#kit/numbers.js";
+import { probability } from "#kit/numbers.js";
 import { Photo } from "#kit/photo.js";
 import { onceAFrame } from "#kit/timing.js";
 import { PictureFollower } from "#visit/follower.js";
@@ -41,13 +43,14 @@ import { Record } from "#visit/record.js";
  * @property {number} [before] pictures that are looked at before this one
  * @property {string} [record]
  * @property {string} [message] of an error
- * @property {{temperature: number}} [options]
+ * @property {{temperature: number, seed: number}} [options]
  * @property {number} [done] samples, of those that are `wanted`
  * @property {number} [wanted]
  * @property {number[]} [objects] in each sample
  * @property {Cluster[]} [clusters]
  * @property {Cost[]} [costs] of each sample's sentence
  * @property {Cost} [argmax] of the sentence of likeliest tokens
+ * @property {{checkpoint: string, example: string}} [recorded] at another time, about that picture
  */
 
 /** The photo's owner: read-only, with ghosts instead of objects. */
@@ -75,6 +78,7 @@ export class Samples {
     /** @type {string | undefined} */
     this.rowKey = undefined;
     this.status = h("p", { class: "p2s-samples-status", role: "status" });
+    this.origin = new Origin();
     this.slider = h("input", {
       type: "range",
       min: 1,
@@ -92,7 +96,7 @@ export class Samples {
     this.curve = new DiscoveryCurve();
     this.costs = new Costs();
     root.replaceChildren(
-      h("div", { class: "p2s-samples-main" }, this.photo.node, this.status),
+      h("div", { class: "p2s-samples-main" }, this.origin.node, this.photo.node, this.status),
       h(
         "div",
         { class: "p2s-samples-side" },
@@ -191,7 +195,10 @@ export class Samples {
     const { done } = data;
     this.root.dataset.state = data.state;
     this.photo.draw();
-    this.status.textContent = this.words();
+    this.origin.draw(data);
+    if (data.recorded) this.root.dataset.recorded = data.recorded.example;
+    else delete this.root.dataset.recorded;
+    this.status.textContent = samplingSaid(data);
     set(this.slider, { max: Math.max(done, 1) });
     this.slider.value = String(this.least);
     this.slider.disabled = done < 2;
@@ -207,24 +214,6 @@ export class Samples {
   listed() {
     const all = this.data.clusters.map((found, number) => ({ ...found, number }));
     return all.filter((found) => found.count >= this.least);
-  }
-
-  words() {
-    const { data } = this;
-    if (data.state === "idle" || data.state === "error") return "";
-    if (data.state === "encoding") return data.before ? beforeYou(data.before) : "Looking at the picture…";
-    const { done } = data;
-    const head = { writing: "Writing", stopped: "Stopped", done: "Wrote" }[data.state];
-    const count = data.state === "done" ? plural(done, "sample") : `${done} of ${data.wanted} samples`;
-    if (!done) return `${head}: ${count}`;
-    const mean = data.objects.reduce((sum, n) => sum + n, 0) / done;
-    const [always, once] = [done, 1].map((n) => data.clusters.filter((found) => found.count === n).length);
-    const same = data.options?.temperature === 0 && done > 1;
-    const argmax = same ? " Temperature is 0 in Write, so every seed writes the same sentence." : "";
-    return (
-      `${head} ${count}: ${mean.toFixed(1)} objects each, ${data.clusters.length} different ones; ` +
-      `${always} in every sample, ${once} in one only.${argmax}`
-    );
   }
 
   summary() {

@@ -7,7 +7,7 @@ many samples agree on each, and how many objects more samples find.
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 
 import gradio as gr
 import torch
@@ -23,11 +23,12 @@ from pix2seq.agreement import (
 )
 from pix2seq.boxes import box_iou
 from pix2seq.categories import COCO_80
-from pix2seq.config import ConfigError
+from pix2seq.config import ConfigError, SamplingOptions
 from pix2seq.detections import Detections
 from pix2seq.evaluate import match_labels
 from pix2seq.examples import scene_sample
 from pix2seq.predictor import Predictor
+from pix2seq.ui.compare.recorded import load_samples
 from pix2seq.ui.kit.controls import named_values, options_from_values
 from pix2seq.ui.visit import record
 from pix2seq.ui.visit.context import MODEL_QUEUE, AppContext
@@ -50,6 +51,15 @@ def samples_json(state: str, picture_line: str, **more: object) -> str:
     return json.dumps(value, separators=(",", ":"))
 
 
+def recorded_json(recording: dict, picture: Picture) -> str:
+    """The panel's value that shows a recording (``recorded.py``) of ``picture``."""
+    facts = {name: recording[name] for name in ("wanted", "options")}
+    said = {name: recording[name] for name in ("checkpoint", "example")}
+    return samples_json(
+        "done", record.picture_line(picture), **facts, **recording["summary"], recorded=said
+    )
+
+
 class SampleHandlers:
     """Events of the panel over one ``AppContext``."""
 
@@ -58,8 +68,12 @@ class SampleHandlers:
         self.jobs = Jobs()
 
     def look(self, path: str | None, example: str | None) -> str:
-        """Show the picture before anything is written about it."""
+        """What there is before anything is written about the picture: recorded samples of another
+        one; else the picture."""
+        recording = load_samples()
         try:
+            if recording is not None:
+                return recorded_json(recording, self.context.example_picture(recording["example"]))
             return samples_json("idle", record.picture_line(self.context.picture(path, example)))
         except ConfigError:
             return samples_json("idle", record.picture_line(None))
@@ -79,24 +93,16 @@ class SampleHandlers:
         seeds = [options.seed + i for i in range(min(max(int(count), 2), MOST_SAMPLES))]
         facts = {"wanted": len(seeds), "options": record.options_json(options)}
         yield samples_json("encoding", shown, **facts)
+        summary: dict = {"done": 0}
         try:
             for before in picture.approach(predictor, cancelled):
                 yield samples_json("encoding", shown, **facts, before=before)
             if cancelled.is_set():
                 yield samples_json("stopped", shown, **facts, done=0)
                 return
-            encoding = picture.encoded_by(predictor)
-            summary: dict = {"done": 0}
-            yield samples_json("writing", shown, **facts, **summary)
-            truth = true_objects(picture, predictor)
-            for samples in write_samples(predictor, encoding, options, seeds, cancelled.is_set):
-                summary = summarize([one.found for one in samples], predictor, truth)
-                costs = zip(seeds, samples, strict=False)
-                summary["costs"] = [_cost(one, seed=seed) for seed, one in costs]
-                yield samples_json("writing", shown, **facts, **summary)
-            greedy = options.replace(temperature=0.0)
-            for [one] in write_samples(predictor, encoding, greedy, seeds[:1], cancelled.is_set):
-                summary["argmax"] = _cost(one)
+            for summary in summaries(predictor, picture, options, seeds, cancelled.is_set):
+                if "argmax" not in summary:  # what is written last comes with the end
+                    yield samples_json("writing", shown, **facts, **summary)
         except ConfigError as error:
             yield samples_json("error", shown, message=str(error))
             return
@@ -105,6 +111,31 @@ class SampleHandlers:
 
     def stop(self, request: gr.Request) -> None:
         self.jobs.stop(session_of(request))
+
+
+def summaries(
+    predictor: Predictor,
+    picture: Picture,
+    options: SamplingOptions,
+    seeds: Sequence[int],
+    stopped: Callable[[], bool] = lambda: False,
+) -> Iterator[dict]:
+    """What the page draws while samples are written, each time of more; in the end also what the
+    sentence of likeliest tokens costs."""
+    encoding = picture.encoded_by(predictor)
+    summary: dict = {"done": 0}
+    yield summary
+    truth = true_objects(picture, predictor)
+    for samples in write_samples(predictor, encoding, options, seeds, stopped):
+        costs = zip(seeds, samples, strict=False)
+        summary = {
+            **summarize([one.found for one in samples], predictor, truth),
+            "costs": [_cost(one, seed=seed) for seed, one in costs],
+        }
+        yield summary
+    greedy = options.replace(temperature=0.0)
+    for [one] in write_samples(predictor, encoding, greedy, seeds[:1], stopped):
+        yield {**summary, "argmax": _cost(one)}
 
 
 def true_objects(picture: Picture, predictor: Predictor) -> tuple[Tensor, Tensor] | None:

@@ -96,6 +96,11 @@ export class Photo {
     this.shaped = null;
   }
 
+  /** The picture's pixels as an address; empty while they are on their way. */
+  get source() {
+    return this.image.getAttribute("src") ?? "";
+  }
+
   /**
    * What is to be seen, xyxy in pixels of the picture: the picture, or all that the model sees.
    * @returns {Frame}

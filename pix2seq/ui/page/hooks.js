@@ -2,7 +2,7 @@
 // in Python. Apart from `P2S` nothing of ours is global.
 
 import { mountAbout } from "#about/about.js";
-import { mountCompare } from "#compare/comparison.js";
+import { compared, mountCompare } from "#compare/comparison.js";
 import { mountSamples } from "#compare/samples.js";
 import { currentDock, mountFork } from "#fork/dock.js";
 import { toggleSheet } from "#kit/actions.js";
@@ -25,6 +25,7 @@ mindManners();
 
 /** By the name that Python calls. */
 export const hooks = {
+  compared,
   mountAbout,
   mountActions,
   mountArgument,

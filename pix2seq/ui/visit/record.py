@@ -81,25 +81,27 @@ def has_picture(text: str) -> bool:
 
 
 def header_line(run: Run) -> str:
-    width, height = run.picture.image.size
     return json_line(
         "R",
         {
-            "v": VERSION,
-            "run": run.id,
-            "image": {
-                "id": run.picture.id,
-                "w": width,
-                "h": height,
-                "example": run.picture.example,
-            },
-            "checkpoint": run.predictor.name,
-            "vocab": vocabulary(run.predictor),
+            **_head(run.picture, run.id, run.predictor.name, vocabulary(run.predictor)),
             "options": options_json(run.options),
             "parent": run.parent,
             "fork": run.fork,
         },
     )
+
+
+def replay_line(picture: Picture, run_id: str | None, recording: dict, options: dict) -> str:
+    """The header of what ``recording`` (its ``checkpoint`` and ``vocab``) wrote at another time."""
+    head = _head(picture, run_id, recording["checkpoint"], recording["vocab"])
+    return json_line("R", {**head, "options": options, "parent": None, "fork": 0, "replay": True})
+
+
+def _head(picture: Picture, run_id: str | None, checkpoint: str, vocab: dict) -> dict:
+    width, height = picture.image.size
+    image = {"id": picture.id, "w": width, "h": height, "example": picture.example}
+    return {"v": VERSION, "run": run_id, "image": image, "checkpoint": checkpoint, "vocab": vocab}
 
 
 def options_json(options: SamplingOptions) -> dict:

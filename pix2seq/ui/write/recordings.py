@@ -57,19 +57,8 @@ def recorded_text(picture: Picture, run_id: str | None, folder: Path | None = No
     recording = load_recording(picture.example, folder)
     if recording is None:
         return None
-    width, height = picture.image.size
-    header = {
-        "v": record.VERSION,
-        "run": run_id,
-        "image": {"id": picture.id, "w": width, "h": height, "example": picture.example},
-        "checkpoint": recording["checkpoint"],
-        "vocab": recording["vocab"],
-        "options": recording["options"],
-        "parent": None,
-        "fork": 0,
-        "replay": True,
-    }
-    return record.json_line("R", header) + "".join(recording["lines"])
+    head = record.replay_line(picture, run_id, recording, recording["options"])
+    return head + "".join(recording["lines"])
 
 
 def load_recording(example: str | None, folder: Path | None = None) -> dict | None:

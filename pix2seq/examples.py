@@ -45,6 +45,8 @@ PHOTOS = (
     Example("chelsea", "Cat"),
     Example("coffee", "Coffee"),
     Example("camera", "Camera"),
+    Example("hopper", "Portrait"),
+    Example("raccoon", "Raccoon, for which the vocabulary has no word"),
 )
 
 

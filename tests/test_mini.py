@@ -59,6 +59,8 @@ def test_it_keeps_the_grammar_where_nothing_makes_it(mini):
     [
         ("astronaut", "person"),
         ("camera", "person"),
+        ("hopper", "person"),
+        ("hopper", "tie"),
         ("chelsea", "cat"),
         ("coffee", "cup"),
         ("coffee", "dining table"),

@@ -1,4 +1,5 @@
-"""Record the four panels in use: ``python -m tests.films assets`` writes a GIF of each.
+"""Record the first minute and the four panels in use: ``python -m tests.films assets`` writes a GIF
+of each.
 
 It drives the real page over the bundled checkpoint, like ``tests.walkthrough``.
 """
@@ -14,6 +15,7 @@ from pathlib import Path
 from playwright.sync_api import Page
 
 import pix2seq
+from pix2seq.examples import PHOTOS
 from tests.browser import browser_page, open_tab, running_app
 from tests.walkthrough import Film
 
@@ -22,6 +24,39 @@ SIZE = (1280, 800)
 
 def written(page: Page) -> None:
     page.wait_for_function("P2S.stage().record.state === 'done'")
+
+
+def minute(page: Page) -> Film:
+    """What somebody sees who opens the page: an object read aloud, the rest, a token under glass,
+    a photo of one's own, a comparison."""
+    film = Film(page)
+    for token, seconds in enumerate((2, 2, 1, 1, 2.2), start=1):
+        page.wait_for_function("(n) => P2S.stage().shown >= n", arg=token)
+        film.keep(seconds)
+    film.keep_while("P2S.stage().shown < P2S.stage().record.tokens.length", 0.2, most=10)
+    written(page)
+    film.keep(3)
+    page.click("[data-token='6']")
+    page.wait_for_selector("[data-inspect] >> visible=true")
+    page.wait_for_timeout(800)
+    film.keep(4)
+    page.click("[data-panel-tab=change]")
+    page.wait_for_selector("[data-alternative]")
+    film.keep(3)
+    page.set_input_files("#image input[type=file]", str(PHOTOS[0].path))
+    page.wait_for_function("P2S.stage().record.image && !P2S.stage().record.image.example")
+    film.keep_while("P2S.stage().record.state !== 'done'", 0.5, most=14)
+    written(page)
+    film.keep(4)
+    open_tab(page, "Compare")
+    page.wait_for_selector("[data-compare][data-recorded][data-verdict='true']")
+    page.wait_for_timeout(800)
+    film.keep(5)
+    page.check("#compare-preset input[value='bins']")
+    page.wait_for_selector("[data-compare][data-recorded='bins'][data-verdict='true']")
+    page.wait_for_timeout(600)
+    film.keep(4)
+    return film
 
 
 def tree(page: Page) -> Film:
@@ -109,6 +144,7 @@ def machine(page: Page) -> Film:
 
 
 FILMS: dict[str, Callable[[Page], Film]] = {
+    "minute": minute,
     "tree": tree,
     "memory": memory,
     "bet": bet,

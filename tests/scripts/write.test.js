@@ -6,6 +6,7 @@ import { labelAmong } from "#kit/labels.js";
 import { edgeText, placeText } from "#kit/units.js";
 import { Record } from "#visit/record.js";
 import { branchNames } from "#write/branchnames.js";
+import { shelfFor } from "#write/distribution.js";
 import { leftInWords } from "#write/inspector.js";
 import { scaleTop, surpriseOf } from "#write/surprise.js";
 
@@ -103,4 +104,12 @@ test("one switch decides between bins and pixels", () => {
   assert.equal(placeText(record, 3, "ymin", "bins", true), "bin 3");
   assert.equal(edgeText(record, 30, "xmin", "bins"), "3");
   assert.equal(edgeText(record, 30, "xmin", "pixels"), "30");
+});
+
+test("names of peaks that would lie on each other stand on shelves", () => {
+  const shelves = [];
+  assert.equal(shelfFor(shelves, [10, 60]), 0);
+  assert.equal(shelfFor(shelves, [40, 90]), 1);
+  assert.equal(shelfFor(shelves, [50, 80]), 2);
+  assert.equal(shelfFor(shelves, [60, 70]), 0, "beside the first one there is room");
 });

@@ -109,15 +109,15 @@ def _figure(x: str, y: str) -> go.Figure:
         margin={"l": 48, "r": 12, "t": 12, "b": 48},
         paper_bgcolor="rgba(0, 0, 0, 0)",
         plot_bgcolor="rgba(0, 0, 0, 0)",
-        font={"color": _INK, "size": 12, "family": "system-ui, sans-serif"},
+        font={"color": _INK, "size": 13, "family": "system-ui, sans-serif"},
         hovermode="closest",
         dragmode=False,
         legend={"orientation": "h", "y": 1.02, "yanchor": "bottom", "x": 0},
         modebar={"remove": ["zoom", "pan", "select", "lasso2d", "zoomIn", "zoomOut", "autoScale"]},
     )
     axis = {"gridcolor": _GRID, "zeroline": False, "linecolor": _INK, "fixedrange": True}
-    figure.update_xaxes(title={"text": x}, **axis)
-    figure.update_yaxes(title={"text": y}, **axis)
+    figure.update_xaxes(title={"text": x, "font": {"size": 13}}, **axis)
+    figure.update_yaxes(title={"text": y, "font": {"size": 13}}, **axis)
     return figure
 
 

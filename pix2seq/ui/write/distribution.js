@@ -214,11 +214,21 @@ export class Distribution {
   modes(record, answer) {
     const { rect } = this.stage.photo;
     const group = svg("g", { class: "p2s-modes" });
+    const vertical = isVertical(answer.slot);
+    const far = answer.slot.endsWith("max");
+    /** @type {[number, number][][]} */
+    const shelves = [];
+    const { text } = this.stage.photo;
+    const line = text + 2;
     for (const mode of otherModes(record, answer.token, answer.modes)) {
       const pixel = record.pixel(record.coordinate(mode.id), answer.slot);
-      const vertical = isVertical(answer.slot);
       const at = vertical ? this.stage.photo.y(pixel) : this.stage.photo.x(pixel);
-      const far = answer.slot.endsWith("max");
+      const words = `${placeText(record, mode.id, answer.slot, this.stage.units)} · ${(100 * mode.mass).toFixed(0)} %`;
+      const wide = 0.62 * text * words.length;
+      const turned = !vertical && at + 3 + wide > rect.x + rect.w; // no room right of its line
+      const from = turned ? at - 3 - wide : at + 3;
+      const shelf = shelfFor(shelves, vertical ? [at - line, at] : [from, from + wide]);
+      const down = at < rect.y + 16 ? at + 12 : at - 3;
       group.append(
         svg("line", {
           x1: vertical ? rect.x : at,
@@ -228,15 +238,32 @@ export class Distribution {
         }),
         svg(
           "text",
-          {
-            x: vertical ? (far ? rect.x + 4 : rect.x + rect.w - 4) : at + 3,
-            y: vertical ? (at < rect.y + 16 ? at + 12 : at - 3) : far ? rect.y + 12 : rect.y + rect.h - 4,
-            "text-anchor": vertical && !far ? "end" : "start",
-          },
-          `${placeText(record, mode.id, answer.slot, this.stage.units)} · ${(100 * mode.mass).toFixed(0)} %`
+          vertical
+            ? {
+                x: far ? rect.x + 4 + shelf * wide : rect.x + rect.w - 4 - shelf * wide,
+                y: down,
+                "text-anchor": far ? "start" : "end",
+              }
+            : {
+                x: turned ? at - 3 : at + 3,
+                y: far ? rect.y + 12 + shelf * line : rect.y + rect.h - 4 - shelf * line,
+                "text-anchor": turned ? "end" : "start",
+              },
+          words
         )
       );
     }
     return group;
   }
 }
+
+/**
+ * The first shelf on which a label of this stretch lies on no other; it is put there.
+ * @type {(shelves: [number, number][][], stretch: [number, number]) => number}
+ */
+export const shelfFor = (shelves, [from, to]) => {
+  let place = 0;
+  while (shelves[place]?.some(([a, b]) => from < b && a < to)) place += 1;
+  (shelves[place] ||= []).push([from, to]);
+  return place;
+};

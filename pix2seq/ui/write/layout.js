@@ -5,6 +5,8 @@ import { hero } from "#write/hero.js";
 
 /** @import {Stage} from "#write/stage.js" */
 
+const NARROW = "(min-width: 761px) and (max-width: 1199px)";
+
 /**
  * Place the parts; returns the column of panels, which scrolls on its own.
  * @param {Stage} stage
@@ -31,11 +33,18 @@ export const layOut = (stage) => {
     stage.timeline.node,
     stage.branches.node,
   ];
-  stage.root.replaceChildren(
+  const [left, right] = [
     h("div", { class: "p2s-main" }, ...main),
     h("div", { class: "p2s-side" }, stage.sentence.frame(stage.toolbar.units), aside, stage.presenter.hint),
-    stage.toast.node,
-    stage.objects.live
-  );
+  ];
+  stage.root.replaceChildren(left, right, stage.toast.node, stage.objects.live);
+  const narrow = window.matchMedia(NARROW);
+  // On a low, narrow window the lines under the photo would take its height.
+  const placeTools = () => {
+    if (narrow.matches) right.insertBefore(stage.toolbar.node, aside);
+    else left.insertBefore(stage.toolbar.node, stage.timeline.node);
+  };
+  narrow.addEventListener("change", placeTools);
+  placeTools();
   return aside;
 };

@@ -47,7 +47,7 @@ def build_write_tab(context: AppContext) -> None:
             gallery = gr.Gallery(
                 [(str(photo.path), photo.title) for photo in PHOTOS],
                 show_label=False,
-                columns=4,
+                columns=6,
                 height=64,
                 object_fit="cover",
                 allow_preview=False,
@@ -61,22 +61,23 @@ def build_write_tab(context: AppContext) -> None:
                 stop = gr.Button("Stop", elem_id="stop", min_width=64)
                 step = gr.Button("Step", elem_id="step", min_width=64)
                 sheet = gr.Button("Settings", elem_id="sheet", min_width=64)
-            speed = gr.Dropdown(
-                SPEED_CHOICES,
-                value=DEFAULT_SPEED,
-                label="Speed",
-                elem_id="speed",
-                filterable=False,
-            )
-            if predictor is None:
-                usual = SamplingOptions().resolve(SamplingOptions(), _NO_MODEL)
-                controls = build_sampling_controls(usual, _NO_MODEL)
-            else:
-                controls = build_sampling_controls(
-                    resolved_defaults(predictor),
-                    predictor.tokenizer.config,
-                    class_choices(predictor),
+            with gr.Column(elem_id="settings", elem_classes="p2s-settings", min_width=0):
+                speed = gr.Dropdown(
+                    SPEED_CHOICES,
+                    value=DEFAULT_SPEED,
+                    label="Speed",
+                    elem_id="speed",
+                    filterable=False,
                 )
+                if predictor is None:
+                    usual = SamplingOptions().resolve(SamplingOptions(), _NO_MODEL)
+                    controls = build_sampling_controls(usual, _NO_MODEL)
+                else:
+                    controls = build_sampling_controls(
+                        resolved_defaults(predictor),
+                        predictor.tokenizer.config,
+                        class_choices(predictor),
+                    )
         opening = handlers.opening_record()
         context.stage = build_stage(opening, Answers(context).functions())
     context.controls = controls

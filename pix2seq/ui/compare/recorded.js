@@ -120,7 +120,9 @@ export class Recorded {
       h("strong", {}, "Recorded"),
       ` with ${recorded.checkpoint} on ${recorded.example}, seed ${header.options?.seed}. `,
       other ? "Your settings differ from it. " : "",
-      ...(here ? ["Write both writes it again, now."] : ["Write both writes about ", pictureOfWrite(), "."])
+      ...(here
+        ? [`Write both writes ${other ? "with them" : "it again"}, now.`]
+        : ["Write both writes about ", pictureOfWrite(), "."])
     );
   }
 

@@ -101,9 +101,12 @@ class CompareHandlers:
     def wish(self, wanted: object, path: str | None, example: str | None) -> list:
         """The pair that a link names: its values for the menu, both sides and the view; no other
         name changes anything."""
-        if not isinstance(wanted, str) or wanted not in PRESETS:
+        try:
+            if not isinstance(wanted, str) or wanted not in PRESETS:
+                raise ConfigError(f"there is no pair {wanted!r}")
+            widgets = self._widgets(wanted, self.context.default_checkpoint)
+        except ConfigError:
             return [gr.skip()] * (2 + 2 * len(Side.NAMES))
-        widgets = self._widgets(wanted, self.context.default_checkpoint)
         return [wanted, *widgets, self.look(wanted, path, example)]
 
     def choose_preset(

@@ -42,6 +42,7 @@ def memories(model: Pix2Seq, count: int = 2) -> torch.Tensor:
 
 @pytest.fixture(params=VARIANTS.values(), ids=VARIANTS)
 def model(request) -> Pix2Seq:
+    """Written with as it is by default; ``test_native`` compares with PyTorch's operations."""
     return fakes.tiny_model(spread=4.0, **request.param)
 
 

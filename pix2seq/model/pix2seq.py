@@ -10,6 +10,7 @@ from pix2seq.model.bridge import build_bridge
 from pix2seq.model.cache import KVCache
 from pix2seq.model.decoder import Decoder
 from pix2seq.model.encoders import build_encoder
+from pix2seq.model.native import NativeDecoder, prepared
 from pix2seq.model.packed import PackedDecoder, takes_one_thread
 
 
@@ -26,7 +27,7 @@ class Pix2Seq(nn.Module):
         self.encoder = build_encoder(config)
         self.bridge = build_bridge(config, self.encoder.grid(*config.image_size))
         self.decoder = Decoder(config)
-        self._packed: PackedDecoder | None = None
+        self._packed: NativeDecoder | PackedDecoder | None = None
         if config.encoder.kind in ("resnet", "vit"):
             init_official(self)
 
@@ -76,7 +77,7 @@ class Pix2Seq(nn.Module):
             batch_size: sequences to write; a single memory is shared by all of them.
         """
         if self._packed is None or not self._packed.is_current(self.decoder):
-            self._packed = PackedDecoder(self.decoder)
+            self._packed = prepared(self.decoder)
         images = [self._packed.look(memory[i : i + 1]) for i in range(memory.shape[0])]
         if batch_size is not None and len(images) == 1:
             images *= batch_size

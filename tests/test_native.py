@@ -1,0 +1,128 @@
+"""The compiled step: the same function as PyTorch's operations, row by row the same bits."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+import pytest
+import torch
+
+from pix2seq.config import SamplingOptions
+from pix2seq.data import make_scene
+from pix2seq.model import kernels, native
+from pix2seq.model.native import NATIVE_VARIABLE, NativeDecoder, compile_ahead, prepared
+from pix2seq.model.packed import PackedDecoder
+from pix2seq.predictor import load
+from tests import fakes
+from tests.test_model import VARIANTS, memories, sentences
+
+SUITED = {name: changes for name, changes in VARIANTS.items() if "masked_key_id" not in changes}
+
+
+@pytest.fixture(params=SUITED.values(), ids=SUITED)
+def model(request):
+    return fakes.tiny_model(spread=4.0, **request.param)
+
+
+def decoded(decoder, model, ids, memory, chunk):
+    """Logits of every position, written ``chunk`` positions at a time."""
+    model._packed = decoder
+    cache = model.new_cache(memory)
+    return torch.cat([model.decode(part, cache=cache) for part in ids.split(chunk, 1)], dim=1)
+
+
+@pytest.mark.parametrize("chunk", [1, 5, 24])
+@torch.inference_mode()
+def test_it_computes_what_pytorchs_operations_compute(model, chunk):
+    ids, memory = sentences(5, 24), memories(model, 5)
+    ours = decoded(NativeDecoder(model.decoder), model, ids, memory, chunk)
+    theirs = decoded(PackedDecoder(model.decoder), model, ids, memory, chunk)
+    torch.testing.assert_close(ours, theirs, atol=2e-5 * float(theirs.std()), rtol=2e-5)
+
+
+@pytest.mark.parametrize("rows", [1, 2, 3, 4, 5, 8, 9])
+@torch.inference_mode()
+def test_a_rows_bits_do_not_depend_on_how_many_there_are(model, rows):
+    ids, memory = sentences(9, 12), memories(model, 9)
+    decoder = NativeDecoder(model.decoder)
+    everybody = decoded(decoder, model, ids, memory, 1)
+    some = slice(9 - rows, 9)
+    for chunk in (1, 12):
+        assert torch.equal(decoded(decoder, model, ids[some], memory[some], chunk), everybody[some])
+
+
+def test_activations_are_exact_to_the_last_digits():
+    x = torch.cat([torch.linspace(-12, 12, 4001), torch.tensor([0.0, -0.0, 1e-20, 60.0])])
+    ours = x[None].clone().numpy()
+    kernels._gelu(ours)
+    expected = torch.nn.functional.gelu(x.double())
+    np.testing.assert_allclose(ours[0], expected.numpy(), atol=1e-6, rtol=3e-6)
+
+
+@pytest.mark.parametrize("reach", [0.0, 1.0, 30.0, 300.0, 1e30])
+def test_weights_of_attention_are_exact_to_the_last_digits(reach):
+    x = reach * torch.randn(333, generator=torch.Generator().manual_seed(0))
+    ours, bits = x.clone().numpy(), np.zeros(333, np.int32)
+    kernels._softmax(ours, 300, bits, bits.view(np.float32))
+    np.testing.assert_allclose(ours[:300], x[:300].double().softmax(0), atol=1e-30, rtol=3e-6)
+    assert math.isclose(ours[:300].sum(), 1, rel_tol=1e-5)
+
+
+def test_weights_that_are_not_numbers_are_still_noticed():
+    model = fakes.tiny_model()
+    with torch.no_grad():
+        model.decoder.layers[0].mlp.up.weight[0, 0] = math.nan
+    logits = decoded(NativeDecoder(model.decoder), model, sentences(1, 2), memories(model, 1), 1)
+    assert logits.isnan().any()
+
+
+def test_it_is_taken_where_it_can_be(monkeypatch):
+    decoder = fakes.tiny_model().decoder
+    assert isinstance(prepared(decoder), NativeDecoder)
+    assert isinstance(prepared(fakes.tiny_model(masked_key_id=0).decoder), PackedDecoder)
+    monkeypatch.setenv(NATIVE_VARIABLE, "0")
+    assert isinstance(prepared(decoder), PackedDecoder)
+
+
+def test_compiling_ahead_compiles_what_every_decoder_runs():
+    compile_ahead()
+    compiled = list(kernels.run_step.signatures)
+    model = fakes.tiny_model(**VARIANTS["post-norm"])
+    for chunk in (1, 2):  # a column of ids is not one piece of memory
+        decoded(NativeDecoder(model.decoder), model, sentences(3, 2), memories(model, 3), chunk)
+    assert kernels.run_step.signatures == compiled and compiled
+
+
+def test_without_numba_pytorch_takes_its_place(monkeypatch):
+    decoder = fakes.tiny_model().decoder
+    monkeypatch.setattr(native.importlib.util, "find_spec", lambda name: None)
+    assert isinstance(prepared(decoder), PackedDecoder)
+    monkeypatch.undo()
+    monkeypatch.setitem(__import__("sys").modules, "pix2seq.model.kernels", None)
+    with pytest.warns(UserWarning, match="Numba cannot be used"):
+        assert isinstance(prepared(decoder), PackedDecoder)
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(600)
+def test_ten_thousand_tokens_of_mini_are_those_that_pytorch_writes(monkeypatch):
+    changes = [{}, {"temperature": 0.0}, {"top_p": 1.0, "grammar": False}, {"num_bins": 32}]
+    changes += [{"top_k": 5, "eos": "delay"}, {"temperature": 1.5, "eos": "delay"}]
+
+    def written(kind):
+        predictor = load("mini", "cpu")
+        encodings = [predictor.encode(make_scene(seed=seed).image) for seed in range(22)]
+        sentences = {}
+        for number, change in enumerate(changes):
+            for one in predictor.write_many(
+                encodings, lambda seed, change=change: SamplingOptions(**change, seed=seed)
+            ):
+                sentences[number, one.index] = [step.token_id for step in one.steps]
+        assert isinstance(predictor.model._packed, kind)
+        return sentences
+
+    ours = written(NativeDecoder)
+    monkeypatch.setenv(NATIVE_VARIABLE, "0")
+    assert ours == written(PackedDecoder)
+    assert sum(map(len, ours.values())) > 10_000

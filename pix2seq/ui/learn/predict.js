@@ -138,7 +138,7 @@ export class Predict {
     this.node = h(
       "section",
       { class: "learn-predict", "aria-label": "Predict, then look" },
-      h("h3", {}, "Predict, then look"),
+      h("h2", {}, "Predict, then look"),
       this.question,
       this.line.node,
       this.slider.node,

@@ -42,6 +42,7 @@ def places(page: Page) -> Iterator[str]:
     yield "Many samples"
     open_tab(page, "Experiments")
     page.wait_for_selector("[data-doubles=photos]")
+    page.wait_for_selector("#lab-curves .js-plotly-plot")
     yield "Experiments"
     open_tab(page, "Learn")
     page.wait_for_function("P2S.lesson && P2S.lesson.state.picture")

@@ -116,7 +116,7 @@ class Quantize {
       ),
       h(
         "div",
-        { class: "p2s-table-scroll" },
+        { class: "p2s-table-scroll", tabindex: 0, role: "region", "aria-label": "The boxes in bins" },
         h(
           "table",
           { class: "p2s-table" },

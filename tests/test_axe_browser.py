@@ -38,7 +38,7 @@ def places(page: Page) -> Iterator[str]:
     yield "Compare"
     page.get_by_role("tab", name="Many samples").click()
     page.click("#samples-run")
-    page.wait_for_selector("[data-samples][data-state='done']")
+    page.wait_for_selector("[data-samples][data-state='done']:not([data-recorded])")
     yield "Many samples"
     open_tab(page, "Experiments")
     page.wait_for_selector("[data-doubles=photos]")

@@ -107,7 +107,7 @@ def test_samples_and_the_likeliest_tokens_are_told_apart_by_their_sums(page):
     open_tab(page, "Compare")
     page.get_by_role("tab", name="Many samples").click()
     page.click("#samples-run")
-    page.wait_for_selector("[data-samples][data-state='done']")
+    page.wait_for_selector("[data-samples][data-state='done']:not([data-recorded])")
     page.wait_for_selector("[data-cost=argmax]")
     rows = page.locator("[data-cost]").evaluate_all(
         """all => all.map(({ dataset, cells }) =>

@@ -94,7 +94,7 @@ def walk(page: Page) -> Film:
     page.get_by_role("tab", name="Many samples").click()
     page.wait_for_selector("[data-samples] .p2s-photo-image[src^='data:image/']")
     page.click("#samples-run")
-    page.wait_for_selector("[data-samples][data-state='done']")
+    page.wait_for_selector("[data-samples][data-state='done']:not([data-recorded])")
     page.wait_for_selector("[data-clusters] tbody tr")
     film.keep(4.5)
 

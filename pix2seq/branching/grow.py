@@ -113,7 +113,6 @@ class _Growth:
         self.leaves, self.share = leaves, share
         self.chain = build_chain(self.tokenizer, options, torch.device("cpu"))
         slots = range(len(self.tokenizer.slots))
-        slots = range(len(self.tokenizer.slots))
         self.open = [allowed_ids(self.chain, slot, self.tokenizer.vocab_size) for slot in slots]
         self.paths = [Path()]
         self.told = Told()

@@ -34,7 +34,7 @@ def places(page: Page) -> Iterator[str]:
     page.keyboard.press("Escape")
     open_tab(page, "Compare")
     page.click("#compare-run")
-    page.wait_for_function("document.querySelector('[data-compare]').dataset.verdict === 'true'")
+    page.wait_for_selector("[data-compare][data-verdict='true']:not([data-recorded])")
     yield "Compare"
     page.get_by_role("tab", name="Many samples").click()
     page.click("#samples-run")

@@ -77,7 +77,7 @@ def test_a_class_keeps_its_colour_from_page_to_page(page):
         page.keyboard.press("Escape")
     open_tab(page, "Compare")
     page.click("#compare-run")
-    page.wait_for_function("document.querySelector('[data-compare]').dataset.verdict === 'true'")
+    page.wait_for_selector("[data-compare][data-verdict='true']:not([data-recorded])")
     assert check(page, "Compare") & written
     page.get_by_role("tab", name="Many samples").click()
     page.click("#samples-run")

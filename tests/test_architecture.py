@@ -102,6 +102,7 @@ ONLY_IN = {
     "gdown": ("checkpoints", "convert"),
     "playwright": ("bench",),
     "timm": ("model", "space"),
+    "numba": ("model",),
 }
 
 

@@ -42,6 +42,7 @@ from pix2seq.device import pick_device
 from pix2seq.files import cannot_write, replacing
 from pix2seq.model import Pix2Seq
 from pix2seq.model.claims import claimed_state
+from pix2seq.model.native import compile_ahead
 from pix2seq.tokenizer import Tokenizer
 
 FORMAT = "pix2seq-explorer/1"
@@ -135,6 +136,8 @@ def load(name_or_path: str | Path = "mini", device: str | torch.device = "auto")
     _check_claims(config.model, weights)
     model = Pix2Seq(config.model)
     _fill(model, _read_weights(weights), weights)
+    if target.type == "cpu":
+        compile_ahead()  # part of loading, not of the first sentence
     return Checkpoint(
         model=model.eval().requires_grad_(False).to(target),
         tokenizer=Tokenizer(config.tokenizer, config.label_space()),

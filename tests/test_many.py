@@ -23,7 +23,6 @@ from pix2seq.many import (
     printable,
     read_ahead,
     seed_of,
-    taken_ahead,
 )
 from pix2seq.many.writing import looking_threads
 from pix2seq.predictor import Predictor
@@ -192,49 +191,6 @@ class TestReaders:
 
         with pytest.raises(RuntimeError, match="broken"):
             list(read_ahead([1, 2], read, threads=1))
-
-
-class TestTakenAhead:
-    def test_items_come_in_order_and_a_few_are_taken_before(self):
-        taken = []
-
-        def items() -> Iterator[int]:
-            for i in range(100):
-                taken.append(i)
-                yield i
-
-        ahead = taken_ahead(items(), 4)
-        assert next(ahead) == 0
-        deadline = time.monotonic() + 30
-        while len(taken) < 4 and time.monotonic() < deadline:
-            time.sleep(0.01)
-        assert 4 <= len(taken) <= 5
-        assert list(ahead) == list(range(1, 100))
-
-    def test_closing_it_closes_what_it_takes_from(self):
-        closed = threading.Event()
-
-        def items() -> Iterator[int]:
-            try:
-                while True:
-                    yield 0
-            finally:
-                closed.set()
-
-        ahead = taken_ahead(items(), 2)
-        next(ahead)
-        ahead.close()
-        assert closed.wait(30)
-
-    def test_what_goes_wrong_reaches_whoever_reads_behind_what_went_well(self):
-        def items() -> Iterator[int]:
-            yield 1
-            raise ConfigError("broken")
-
-        ahead = taken_ahead(items(), 3)
-        assert next(ahead) == 1
-        with pytest.raises(ConfigError, match="broken"):
-            next(ahead)
 
 
 def test_looking_leaves_a_core_to_those_who_write(predictor, threads, monkeypatch):

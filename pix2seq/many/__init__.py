@@ -11,7 +11,7 @@ a run was cut.
 ``Predictor.detect_many`` is the front door.
 """
 
-from pix2seq.many.ahead import read_ahead, taken_ahead
+from pix2seq.many.ahead import read_ahead
 from pix2seq.many.detecting import Picture, detect_many
 from pix2seq.many.frames import Failure, Frame, Span, read_frame
 from pix2seq.many.names import image_id_of, printable, seed_of
@@ -41,7 +41,6 @@ __all__ = [
     "read_frame",
     "rows_at_once",
     "seed_of",
-    "taken_ahead",
     "write_encoded",
     "write_many",
 ]

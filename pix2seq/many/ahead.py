@@ -1,10 +1,8 @@
-"""Results that threads work out before somebody asks for them."""
+"""``read_ahead``: results that threads work out before somebody asks for them."""
 
 from __future__ import annotations
 
-import queue
-import threading
-from collections.abc import Callable, Generator, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from typing import TypeVar
 
@@ -50,36 +48,3 @@ def _done(waiting: dict[Future, _Item], ordered: bool) -> Iterator[tuple[_Item, 
         done = [future for future in waiting if future in ready]
     for future in done:
         yield waiting.pop(future), future.result()
-
-
-def taken_ahead(items: Generator[_Item], most: int) -> Iterator[_Item]:
-    """The items of a generator, of which a thread takes up to ``most`` before they are asked for;
-    closing this one closes that one."""
-    taken: queue.SimpleQueue[tuple[bool, _Item | BaseException | None]] = queue.SimpleQueue()
-    room = threading.Semaphore(most)
-    gone = threading.Event()
-
-    def take() -> None:
-        ended = None
-        try:
-            for item in items:
-                taken.put((True, item))
-                room.acquire()
-                if gone.is_set():
-                    break
-        except BaseException as error:  # is raised where the items are used
-            ended = error
-        finally:
-            items.close()
-        taken.put((False, ended))
-
-    threading.Thread(target=take, name="ahead", daemon=True).start()
-    try:
-        while (one := taken.get())[0]:
-            yield one[1]
-            room.release()
-    finally:
-        gone.set()
-        room.release()
-    if one[1] is not None:
-        raise one[1]

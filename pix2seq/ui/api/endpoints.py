@@ -19,7 +19,6 @@ import gradio as gr
 from pix2seq.asking import Answer, ask, box_tokens
 from pix2seq.branching import LEAVES, grow_tree, with_rivals, write_rivals
 from pix2seq.config import ConfigError, require_number, require_whole, short
-from pix2seq.many import taken_ahead
 from pix2seq.predictor import Predictor
 from pix2seq.render import (
     RunRecord,
@@ -37,8 +36,6 @@ from pix2seq.ui.kit.controls import (
 )
 from pix2seq.ui.kit.upload import photo_input
 from pix2seq.ui.visit.context import MODEL_QUEUE, AppContext
-
-_AHEAD = 16  # tokens that are written before a program has the one before them
 
 
 def signature_of(returns: object, **more: object) -> inspect.Signature:
@@ -90,8 +87,7 @@ def build_api(context: AppContext) -> None:
         reader = predictor.reader(encoding, options)
         written: list[SamplingStep] = []
         detections: list[dict] = []
-        # What Gradio does with a message takes as long as a token: meanwhile the next is written.
-        for step in taken_ahead(predictor.stream(encoding, options), _AHEAD):
+        for step in predictor.stream(encoding, options):
             written.append(step)
             finished = reader.add([step])
             if len(finished):

@@ -218,7 +218,7 @@ def test_what_mini_sees_does_not_depend_on_the_number_of_threads(threads):
     picture = fakes.draw_picture(300, 200)
     threads(1)
     alone = mini.encode(picture).memory
-    for count in (2, 3, 8):
+    for count in (2, 4):
         threads(count)
         assert torch.equal(mini.encode(picture).memory, alone), count
 

@@ -276,8 +276,9 @@ export const vocabularyBar = (record, token, width) => {
       })
     );
     if (written) {
-      const at = Math.min(Math.max(x(one.id), 12), width - 40);
-      chart.append(svg("text", { class: "written", x: at, y: BAR.floor - tall - 4, "text-anchor": "middle" }, record.text_of(one.id)));
+      const name = record.text_of(one.id);
+      const at = Math.min(Math.max(x(one.id), 4.5 * name.length), width - 40); // all of it is on the bar
+      chart.append(svg("text", { class: "written", x: at, y: BAR.floor - tall - 4, "text-anchor": "middle" }, name));
     }
   }
   return chart;

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import math
 
 import numpy as np
@@ -10,7 +11,7 @@ import torch
 
 from pix2seq.config import SamplingOptions
 from pix2seq.data import make_scene
-from pix2seq.model import kernels, native
+from pix2seq.model import KVCache, kernels, native
 from pix2seq.model.native import NATIVE_VARIABLE, NativeDecoder, compile_ahead, prepared
 from pix2seq.model.packed import PackedDecoder
 from pix2seq.predictor import load
@@ -75,6 +76,25 @@ def test_weights_that_are_not_numbers_are_still_noticed():
         model.decoder.layers[0].mlp.up.weight[0, 0] = math.nan
     logits = decoded(NativeDecoder(model.decoder), model, sentences(1, 2), memories(model, 1), 1)
     assert logits.isnan().any()
+
+
+@pytest.mark.parametrize("wrong", [-1, 10_000])
+def test_an_id_that_is_no_token_is_refused_before_memory_is_read(wrong):
+    model = fakes.tiny_model()
+    with pytest.raises(IndexError, match="not one of"):
+        decoded(NativeDecoder(model.decoder), model, torch.tensor([[wrong]]), memories(model, 1), 1)
+
+
+@torch.inference_mode()
+def test_a_copied_cache_and_a_smaller_one_are_written_in_where_they_lie():
+    model = fakes.tiny_model(spread=4.0)
+    decoder, ids = NativeDecoder(model.decoder), sentences(1, 3)
+    seen = decoder.look(memories(model, 1))
+    caches = [KVCache([seen], 41), KVCache([copy.deepcopy(seen)], 41), KVCache([seen], 5)]
+    assert (caches[1].cross[0].addresses != seen.addresses).all()
+    del seen
+    first, *others = [decoder(ids, cache) for cache in caches]
+    assert all(torch.equal(other, first) for other in others)
 
 
 def test_it_is_taken_where_it_can_be(monkeypatch):

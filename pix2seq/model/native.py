@@ -78,6 +78,10 @@ class Seen(list):
         super().__init__(cross)
         self.addresses = _addresses(cross)
 
+    def __reduce__(self) -> tuple:
+        """A copy lies elsewhere."""
+        return Seen, (list(self),)
+
 
 def prepared(decoder: Decoder) -> NativeDecoder | PackedDecoder:
     """The decoder, ready for writing in the fastest way that there is here."""
@@ -133,7 +137,7 @@ class NativeDecoder:
         self.max_tokens = decoder.max_tokens
         self.stack = Stack(
             first.self_attention.heads,
-            decoder.max_tokens,
+            decoder.max_tokens,  # or less, in a cache that holds less
             np.float32(first.self_residual.norm.eps),
             decoder.activation == "gelu",
             first.self_residual.norm_first,
@@ -195,6 +199,9 @@ class NativeDecoder:
         rows, length = ids.shape
         if cache.length + length > self.max_tokens:
             raise ValueError(f"the model writes {self.max_tokens} tokens at most, prompt included")
+        told = ids.reshape(-1).numpy()
+        if told.size and not 0 <= told.min() <= told.max() < len(self.tables.embedding):
+            raise IndexError(f"an id is not one of the {len(self.tables.embedding)} tokens")
         cache.reserve(length)
         slots = np.arange(rows).repeat(length)
         places = np.repeat(cache.lengths, length) + np.tile(np.arange(length), rows)
@@ -205,10 +212,10 @@ class NativeDecoder:
         bits = np.empty(longest, np.int32)
         logits = np.empty((rows * length, len(self.tables.output_bias)), np.float32)
         self._run(
-            self.stack,
+            self.stack._replace(capacity=cache.capacity),
             self.tables,
             self.maps,
-            np.ascontiguousarray(ids.reshape(-1).numpy(), np.int64),
+            np.ascontiguousarray(told, np.int64),
             slots,
             places,
             _addresses(zip(cache.keys, cache.values, strict=True)),

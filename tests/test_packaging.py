@@ -24,17 +24,22 @@ from tests.test_architecture import PACKAGE, ROOT
 PATIENCE = 90.0  # seconds that a busy machine may take to start the app
 
 
-@pytest.fixture(scope="module")
-def wheel(tmp_path_factory) -> Path:
-    """Built from a copy, so that no checkout is near."""
-    folder = tmp_path_factory.mktemp("wheel")
-    source = folder / "source"
+def checkout(source: Path) -> Path:
+    """A copy of what is installed from, so that nothing is written into this checkout."""
     source.mkdir()
     for name in ("pyproject.toml", "setup.py", "README.md", "LICENSE", "requirements.txt"):
         shutil.copy(ROOT / name, source)
     for name in ("pix2seq", "assets", "checkpoints"):
         ignored = shutil.ignore_patterns("__pycache__", "*.pyi")
         shutil.copytree(ROOT / name, source / name, ignore=ignored)
+    return source
+
+
+@pytest.fixture(scope="module")
+def wheel(tmp_path_factory) -> Path:
+    """Built from a copy, so that no checkout is near."""
+    folder = tmp_path_factory.mktemp("wheel")
+    source = checkout(folder / "source")
     build = [sys.executable, "-m", "pip", "wheel", "-q", "--no-deps", "--no-build-isolation"]
     subprocess.run([*build, "-w", folder, source], check=True, capture_output=True)
     [built] = folder.glob("*.whl")
@@ -44,14 +49,17 @@ def wheel(tmp_path_factory) -> Path:
 @pytest.fixture(scope="module")
 def installed(wheel, tmp_path_factory) -> Path:
     """The ``pix2seq`` command of an environment with the wheel and this one's libraries."""
-    folder = tmp_path_factory.mktemp("environment")
+    return with_libraries(tmp_path_factory.mktemp("environment"), wheel) / "pix2seq"
+
+
+def with_libraries(folder: Path, *what: str | Path) -> Path:
+    """Install into a new environment that finds this one's libraries; returns its ``bin``."""
     venv.create(folder, with_pip=False)
-    python = folder / "bin" / "python"
-    pip = [sys.executable, "-m", "pip", "--python", python, "install", "-q", "--no-deps", wheel]
-    subprocess.run(pip, check=True, capture_output=True)
     [packages] = folder.glob("lib/*/site-packages")
     (packages / "libraries.pth").write_text(sysconfig.get_path("purelib") + "\n")
-    return folder / "bin" / "pix2seq"
+    pip = [sys.executable, "-m", "pip", "--python", folder / "bin" / "python", "install", "-q"]
+    subprocess.run([*pip, "--no-deps", *what], check=True, capture_output=True)
+    return folder / "bin"
 
 
 def environment(folder: Path) -> dict[str, str]:
@@ -63,6 +71,32 @@ def run(installed: Path, folder: Path, *words: str) -> subprocess.CompletedProce
     return subprocess.run(
         [installed, *words], cwd=folder, env=environment(folder), capture_output=True, text=True
     )
+
+
+_SCRIPT = """
+import pix2seq
+from pix2seq.examples import PHOTOS
+
+found = pix2seq.load("mini").detect(PHOTOS[0].path)
+print(pix2seq.__file__, len(found))
+"""
+
+
+def test_a_script_runs_in_the_checkout_and_anywhere_else_after_make_setup(tmp_path):
+    """``make setup`` installs the checkout as a link: what is changed there is what is imported."""
+    assert "pip install -q -e ." in (ROOT / "Makefile").read_text()
+    source = checkout(tmp_path / "checkout")
+    binaries = with_libraries(tmp_path / "venv", "--no-build-isolation", "-e", source)
+    places = (source, source / "assets", tmp_path)
+    for place in places:
+        (place / "script.py").write_text(_SCRIPT)
+        line = [binaries / "python", "script.py"]
+        done = subprocess.run(
+            line, cwd=place, env=environment(tmp_path), capture_output=True, text=True
+        )
+        assert done.returncode == 0, done.stderr
+        file, count = done.stdout.split()
+        assert Path(file) == source / "pix2seq" / "__init__.py" and int(count) > 0
 
 
 def test_it_carries_what_its_commands_need(wheel):

@@ -49,7 +49,7 @@ def read_google(
         model = infer_model(shapes, size, official)
         tokenizer = tokenizer_config(model, official)
         sampling = sampling_defaults(official, tokenizer)
-    except (TypeError, ValueError) as error:  # also what a config.json of odd types leads to
+    except (TypeError, ValueError, OverflowError) as error:  # odd types, too
         raise ConfigError(f"{bundle.prefix}: {error}") from error
     weights, mapped = _convert_weights(bundle, keys, model)
     report = ConversionReport(

@@ -213,10 +213,13 @@ def test_scripts_load_in_an_order_without_a_circle():
     from pix2seq.ui.page.assets import imported_scripts, modules
 
     seen: set[str] = set()
-    for name, source in modules():
+    first, later = modules()
+    for name, source in first + later:
         assert set(imported_scripts(source)) <= seen
         seen.add(name)
     assert seen == {f"{path.parent.name}/{path.name}" for path in SCRIPTS} - {"page/loader.js"}
+    lessons = {name for name in seen if name.startswith("learn/")}
+    assert lessons and lessons <= {name for name, _ in later}, "Write opens without them"
 
 
 @pytest.mark.parametrize("path", SCRIPTS, ids=relative)

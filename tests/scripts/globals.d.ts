@@ -5,5 +5,5 @@ interface Window {
   gradio_config?: { root?: string; api_prefix?: string };
 }
 
-/** Every module of the page, (name, text): `assets.py` puts them here. */
-declare const MODULES: [string, string][];
+/** The page's modules, (name, text), those that it opens with and the others: `assets.py` puts them here. */
+declare const MODULES: [[string, string][], [string, string][]];

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import json
 import re
+from collections.abc import Iterable
 from functools import cache
 from graphlib import TopologicalSorter
 from pathlib import Path
@@ -21,6 +22,7 @@ FAVICON = Path(__file__).with_name("favicon.svg")
 EXAMPLES = FOLDER
 
 _LOADER = "page/loader.js"
+_ENTRIES = "page/hooks.js", "page/later.js"  # what the opening page needs, and the rest
 _IMPORT = re.compile(r'^(?:import|export|\}) .*?from "#([^"]+)";$', re.MULTILINE)
 
 
@@ -49,11 +51,33 @@ def imported_scripts(source: str) -> list[str]:
     return _IMPORT.findall(source)
 
 
-def modules() -> list[tuple[str, str]]:
-    """(name, text) of every module, each behind those that it imports; raises ``CycleError``."""
+def _with_imports(names: Iterable[str], texts: dict[str, str]) -> set[str]:
+    found: set[str] = set()
+    queue = [*names]
+    while queue:
+        if (name := queue.pop()) not in found:
+            found.add(name)
+            queue += imported_scripts(texts[name])
+    return found
+
+
+def modules() -> tuple[list[tuple[str, str]], list[tuple[str, str]]]:
+    """(name, text) of the modules that the opening page needs, and of the others: each behind those
+    that it imports, the one that offers the hooks last.
+
+    Raises:
+        CycleError: scripts import one another in a circle.
+    """
     texts = {name: text for name, text in _files("js").items() if name != _LOADER}
     order = TopologicalSorter({name: imported_scripts(text) for name, text in texts.items()})
-    return [(name, texts[name]) for name in order.static_order()]
+    names = [name for name in order.static_order() if name not in _ENTRIES]
+    opening = _with_imports(_ENTRIES[:1], texts)
+    first = [name for name in names if name in opening]
+    later = [name for name in names if name not in opening]
+    return tuple(
+        [(name, texts[name]) for name in [*part, entry]]
+        for part, entry in zip((first, later), _ENTRIES, strict=True)
+    )
 
 
 def scripts() -> str:

@@ -7,8 +7,8 @@ import { svg } from "#kit/elements.js";
 /** @typedef {[x: number, y: number]} At a place on the chart */
 
 const W = 520;
-const H = 400;
-const PAD = { left: 52, right: 14, top: 36, bottom: 46 };
+const H = 408;
+const PAD = { left: 52, right: 14, top: 36, bottom: 54 };
 
 /** @type {(width: number, value: number, most?: number) => number} */
 const scaleX = (width, value, most = 1) => PAD.left + (value / most) * (width - PAD.left - PAD.right);

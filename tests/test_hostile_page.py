@@ -241,7 +241,7 @@ def test_questions_of_every_kind(page, data):
     json.dumps(answer, allow_nan=False)
 
 
-NOBODYS = ("loading", "argument_recorded", "learn_history")
+NOBODYS = ("loading", "argument_recorded", "learn_history", "thumbnails")
 """Questions that are about no picture and no run."""
 
 

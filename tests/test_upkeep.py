@@ -141,7 +141,7 @@ libc.malloc.restype = ctypes.c_void_p
 libc.malloc.argtypes = [ctypes.c_size_t]
 libc.free.argtypes = libc.memset.argtypes = None
 
-def work(gate):
+def work(done, gate):
     libc.memset.argtypes = [ctypes.c_void_p, ctypes.c_int, ctypes.c_size_t]
     libc.free.argtypes = [ctypes.c_void_p]
     blocks = [libc.malloc(100_000) for _ in range(100)]
@@ -150,14 +150,15 @@ def work(gate):
     pin = libc.malloc(1000)  # what lies above the free blocks keeps them
     for block in blocks:
         libc.free(block)
+    done.set()
     gate.wait()
 
 base = held()
 gate = threading.Event()
 for _ in range(16):
-    thread = threading.Thread(target=work, args=(gate,))
-    thread.start()
-    thread.join(0.2)
+    done = threading.Event()
+    threading.Thread(target=work, args=(done, gate)).start()
+    done.wait()
 before = held() - base
 allocator.give_back()
 print(before, held() - base)

@@ -22,13 +22,7 @@ from torch import Tensor
 
 from pix2seq.categories import LABEL_SPACES, Categories
 from pix2seq.checkpoints.info import CheckpointInfo
-from pix2seq.checkpoints.registry import (
-    CARD_FILE,
-    CHECKPOINTS,
-    CONFIG_FILE,
-    WEIGHTS_FILE,
-    locate,
-)
+from pix2seq.checkpoints.registry import CARD_FILE, CHECKPOINTS, CONFIG_FILE, WEIGHTS_FILE, locate
 from pix2seq.config import (
     Config,
     ConfigError,

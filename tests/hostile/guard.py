@@ -15,6 +15,7 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from importlib import import_module
 from pathlib import Path
 from typing import Any
 
@@ -22,6 +23,7 @@ import gradio as gr
 from hypothesis import HealthCheck, Phase, seed, settings
 
 from pix2seq.config import ConfigError
+from pix2seq.model.native import compile_ahead
 
 SEED = int(os.environ.get("PIX2SEQ_FUZZ_SEED", "14"))
 """Same seed, same cases."""
@@ -124,6 +126,8 @@ def watched(*folders: Path | str, ports: tuple[int, ...] = ()) -> Iterator[Watch
     """Watch the whole process; what it must not do fails the test at the end."""
     global _watch, _hooked
     if not _hooked:
+        import_module("matplotlib.pyplot")  # this and Numba read caches of their own, once
+        compile_ahead()
         sys.addaudithook(_hear)  # for good: hooks cannot be taken off
         _hooked = True
     watch = Watch(tuple(os.path.realpath(one) for one in folders), frozenset(ports))

@@ -9,7 +9,7 @@ import torch
 
 from pix2seq.config import ConfigError, SamplingOptions
 from pix2seq.device import inference, pick_device
-from pix2seq.model import packed
+from pix2seq.model import native, packed
 from pix2seq.sampling import batch, stream
 from tests.fakes import tiny_model, tiny_tokenizer
 
@@ -69,6 +69,7 @@ def test_half_precision_only_changes_the_network(monkeypatch):
 
     monkeypatch.setattr(batch, "inference", half)
     monkeypatch.setattr(packed, "HAS_ONEDNN", False)  # as on CUDA: PyTorch's own kernels
+    monkeypatch.setenv(native.NATIVE_VARIABLE, "0")
     model, tokenizer = tiny_model(spread=4.0), tiny_tokenizer()
     memory = torch.randn(2, 16, 32, generator=torch.Generator().manual_seed(0))
     options = SamplingOptions(temperature=0, eos="delay", max_objects=2)

@@ -53,6 +53,15 @@ def test_a_rows_bits_do_not_depend_on_how_many_there_are(model, rows):
         assert torch.equal(decoded(decoder, model, ids[some], memory[some], chunk), everybody[some])
 
 
+@torch.inference_mode()
+def test_an_autocast_around_it_changes_no_bit(model):
+    ids, memory = sentences(2, 6), memories(model, 2)
+    decoder = NativeDecoder(model.decoder)
+    plain = decoded(decoder, model, ids, memory, 1)
+    with torch.autocast("cpu", torch.bfloat16):
+        assert torch.equal(decoded(decoder, model, ids, memory, 1), plain)
+
+
 def test_activations_are_exact_to_the_last_digits():
     x = torch.cat([torch.linspace(-12, 12, 4001), torch.tensor([0.0, -0.0, 1e-20, 60.0])])
     ours = x[None].clone().numpy()

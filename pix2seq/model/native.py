@@ -186,7 +186,8 @@ class NativeDecoder:
         """What the cross-attention needs of one memory (1, N, D)."""
         x, heads = memory[0].float(), self.stack.heads
         seen = []
-        with one_thread():  # how many there are must not change a bit
+        # Neither the number of threads nor somebody's autocast may change a bit.
+        with one_thread(), torch.autocast("cpu", enabled=False):
             for key, value, key_bias, value_bias in self._memory:
                 keys = (key @ x.T + key_bias[:, None]).unflatten(0, (heads, -1))  # (H, d, N)
                 values = nn.functional.linear(x, value, value_bias).unflatten(-1, (heads, -1))

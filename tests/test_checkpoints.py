@@ -225,6 +225,17 @@ def test_truncated_weights_are_named(folder: Path, keep: float):
     assert str(path) in message and "damaged or incomplete" in message
 
 
+@pytest.mark.parametrize("name", ["mini", "mini-plain", "mini-control"])
+def test_a_bit_that_flipped_in_bundled_weights_is_noticed(tmp_path, name: str):
+    copy = Path(shutil.copytree(locate(name), tmp_path / name))
+    load(copy)
+    path = copy / WEIGHTS_FILE
+    content = bytearray(path.read_bytes())
+    content[-1000] ^= 1
+    path.write_bytes(content)
+    assert "its values have changed since they were written" in refusal(copy)
+
+
 def test_weights_that_are_another_format_are_named(folder: Path):
     (folder / WEIGHTS_FILE).write_text("<html>404</html>")
     assert "damaged or incomplete" in refusal(folder)

@@ -44,7 +44,8 @@ _LONGEST_HEAD = 100 << 20  # bytes; as safetensors itself
 _parsed = lru_cache(1)(json.loads)  # every tensor of a file asks for the same text
 
 SUMS = "crc32"
-"""Where a file of weights keeps its tensors' checksums, as JSON by name; older files have none."""
+"""Where a file of weights keeps its tensors' checksums, as JSON by name. Older files have none, or
+``crc32.json`` beside them (the bundled ones, whose bytes recordings are bound to)."""
 
 
 @dataclass(frozen=True)
@@ -259,10 +260,12 @@ def _read_shapes(path: Path) -> dict[str, Tensor]:
 
 def _read_weights(path: Path) -> dict[str, Tensor]:
     """The tensors, compared with their checksums."""
+    beside = path.with_name(f"{SUMS}.json")
+    known = beside.read_text("utf-8") if beside.is_file() else "{}"
 
     def checked(file: Any, name: str) -> Tensor:
         tensor = file.get_tensor(name)
-        sums = _parsed((file.metadata() or {}).get(SUMS, "{}"))
+        sums = _parsed((file.metadata() or {}).get(SUMS, known))
         if isinstance(sums, dict) and name in sums and sums[name] != _sum(tensor):
             raise ValueError("its values have changed since they were written")
         return tensor

@@ -87,7 +87,7 @@ def test_two_settings_are_compared_and_samples_agree(page):
 
 def test_the_lab_opens_with_its_recorded_sweep(page):
     open_tab(page, "Experiments")
-    page.get_by_text("Recorded with mini on").first.wait_for()
+    page.get_by_text("true objects), at the settings that it recommends").first.wait_for()
     page.get_by_text("keep going, as in the paper").first.wait_for()
 
 

@@ -139,10 +139,10 @@ def test_a_load_is_told_while_it_lasts(answers):
 
     shelf._load = load
     shelf.get("blind")
-    assert told[0] == {"loading": True, "done": 0, "total": None}
-    assert told[1] == {"loading": True, "done": 31_000_000, "total": 147_000_000}
-    assert answers.loading({"checkpoint": "blind"}) == {"loading": False}
-    assert answers.loading({"checkpoint": "../../etc"}) == {"loading": False}
+    assert told[0] == {"loading": True, "done": 0, "total": None, "looking": 0}
+    assert told[1] == {"loading": True, "done": 31_000_000, "total": 147_000_000, "looking": 0}
+    assert answers.loading({"checkpoint": "blind"}) == {"loading": False, "looking": 0}
+    assert answers.loading({"checkpoint": "../../etc"}) == {"loading": False, "looking": 0}
 
 
 def test_attention_is_a_grid_by_layer_and_head(answers, run):

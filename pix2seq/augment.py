@@ -16,11 +16,9 @@ from dataclasses import dataclass
 import torch
 from torch import Generator, Tensor
 
-from pix2seq.boxes import box_area, intersection_area
+from pix2seq.boxes import lies_in
 from pix2seq.config import AugmentConfig
 from pix2seq.tokenizer import ObjectOrder, Tokenizer, object_order
-
-_INSIDE = 0.5  # share of a noise box from which on it lies in an ignored region
 
 
 @dataclass(frozen=True, eq=False)
@@ -181,7 +179,7 @@ def build_training_sequence(
     token_weights[:real_end] = 1.0
     token_weights[class_at[num_real:]] = config.noise_class_weight
     if ignored_norm is not None:
-        token_weights[class_at[num_real:][_inside(noise, ignored_norm)]] = 0.0
+        token_weights[class_at[num_real:][lies_in(noise, ignored_norm).any(1)]] = 0.0
     if written < length:
         target_ids[written] = tokenizer.eos_id
         token_weights[written] = config.eos_weight
@@ -201,9 +199,3 @@ def build_training_sequence(
     if written + 1 < length:
         input_ids[written + 1] = tokenizer.eos_id
     return TrainingSequence(input_ids, target_ids, token_weights, num_real, keep)
-
-
-def _inside(boxes: Tensor, regions: Tensor) -> Tensor:
-    """Which boxes lie in one of the regions by half or more: (N, 4), (M, 4) -> bool (N,)."""
-    shared = intersection_area(boxes, regions)
-    return ((shared > 0) & (shared >= _INSIDE * box_area(boxes)[:, None])).any(1)

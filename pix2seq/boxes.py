@@ -83,6 +83,13 @@ def box_iou(boxes_a: Tensor, boxes_b: Tensor) -> Tensor:
     return torch.where(union > 0, intersection / union.clamp(min=1e-12), torch.zeros_like(union))
 
 
+def lies_in(boxes: Tensor, regions: Tensor, share: float = 0.5) -> Tensor:
+    """Which boxes lie in which regions by a share of their area or more: (..., A, 4), (..., B, 4)
+    -> bool (..., A, B). A box without area lies in none."""
+    shared = intersection_area(boxes, regions)
+    return (shared > 0) & (shared >= share * box_area(boxes)[..., None])
+
+
 def is_degenerate(boxes: Tensor, min_size: float = 0.0) -> Tensor:
     """Which ``xyxy`` boxes are inverted or not larger than ``min_size`` on a side: bool (...,)."""
     return ((boxes[..., 2:] - boxes[..., :2]) <= min_size).any(dim=-1)

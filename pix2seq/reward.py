@@ -14,14 +14,13 @@ from collections.abc import Mapping, Sequence
 import torch
 from torch import Tensor
 
-from pix2seq.boxes import box_area, box_iou, intersection_area
+from pix2seq.boxes import box_iou, lies_in
 from pix2seq.config import SLOTS_PER_OBJECT
 from pix2seq.model import Pix2Seq
 from pix2seq.tokenizer import Tokenizer
 
 THRESHOLDS = (0.5, 0.6, 0.7, 0.8, 0.9)
 _COST = 0.3  # of a box that is wrong or says an object twice; one that is right everywhere earns 1
-_INSIDE = 0.5  # share of a box from which on it lies where nobody is asked
 
 
 class WordRules:
@@ -84,8 +83,7 @@ def sentence_reward(
     real = true_labels >= 0
     regions, true_boxes = true_boxes[~real], true_boxes[real]
     true_labels = true_labels[real]
-    shared = intersection_area(boxes, regions)
-    hidden = ((shared > 0) & (shared >= _INSIDE * box_area(boxes)[:, None])).any(1)
+    hidden = lies_in(boxes, regions).any(1)
     overlap = box_iou(boxes, true_boxes)
     overlap = torch.where(torch.as_tensor(labels)[:, None] == true_labels, overlap, 0.0)
     total = 0.0

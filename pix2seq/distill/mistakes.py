@@ -11,12 +11,11 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from pix2seq.boxes import box_area, box_iou, intersection_area, swap_xy
+from pix2seq.boxes import box_area, box_iou, lies_in, swap_xy
 from pix2seq.config import SLOTS_PER_OBJECT, AugmentConfig
 from pix2seq.tokenizer import Tokenizer
 
 _MISSES = 0.5  # the overlap with every object below which a draft is wrong
-_INSIDE = 0.5  # the share of a draft from which on it lies in a region nobody is asked about
 _TAKES_PART = 0.02  # how often a draft that is sure of nothing is taken, beside its probability
 
 
@@ -32,8 +31,7 @@ def wrong_drafts(drafts: Tensor, boxes: Tensor, labels: Tensor) -> Tensor:
         return box_area(drafts) > 0
     real = (labels >= 0)[:, None]
     found = (box_iou(drafts, boxes) >= _MISSES) & real
-    shared = intersection_area(drafts, boxes)
-    hidden = (shared > 0) & (shared >= _INSIDE * box_area(drafts)[..., None]) & ~real
+    hidden = lies_in(drafts, boxes) & ~real
     return (box_area(drafts) > 0) & ~found.any(-1) & ~hidden.any(-1)
 
 

@@ -16,7 +16,7 @@ from torch import Tensor, nn
 
 from pix2seq.boxes import box_iou
 from pix2seq.config import SLOTS_PER_OBJECT
-from pix2seq.model.places import Places, home_tokens
+from pix2seq.model.places import Places, home_tokens, relative_edges
 from pix2seq.model.positions import line_codes
 
 EDGE_CODE = 48  # numbers per guessed edge
@@ -99,7 +99,7 @@ class Drafts(nn.Module):
         """The drafts' boxes (B, K, 4) ``xyxy`` in [0, 1] and how sure each is (B, K)."""
         picked = surest(places.class_logits, places.boxes, self.count)
         sure = places.class_logits.amax(-1).gather(1, picked).sigmoid()
-        return _relative(places.boxes.take_along_dim(picked[..., None], 1), size), sure
+        return relative_edges(places.boxes.take_along_dim(picked[..., None], 1), size), sure
 
     def forward(self, grid: Tensor, places: Places, size: tuple[int, int]) -> Tensor:
         """The tokens of an image's drafts, (B, count * 5, D).
@@ -112,7 +112,7 @@ class Drafts(nn.Module):
         home = home_tokens(size).to(picked.device)[picked][..., None]  # (B, K, 1)
         picked = picked[..., None]
         probability = places.class_logits.take_along_dim(picked, 1).sigmoid()  # (B, K, classes)
-        edges = _relative(places.boxes.detach().take_along_dim(picked, 1), size)
+        edges = relative_edges(places.boxes.detach().take_along_dim(picked, 1), size)
         features = torch.cat([m.flatten(2) for m in places.maps], dim=2).transpose(1, 2)
         features = features.take_along_dim(picked, 1)
         told = told_edges(edges, probability.detach().amax(-1))
@@ -123,8 +123,3 @@ class Drafts(nn.Module):
         own = torch.cat([self.from_edge(codes), self.from_class(probability)[:, :, None]], dim=2)
         token = self.norm(whole[:, :, None] + own + self.slot)
         return (grid.take_along_dim(home, 1)[:, :, None] + token).flatten(1, 2)
-
-
-def _relative(boxes: Tensor, size: tuple[int, int]) -> Tensor:
-    height, width = size
-    return (boxes / boxes.new_tensor([width, height] * 2)).clamp(0, 1)

@@ -39,6 +39,12 @@ class Places:
         return Places(maps, self.class_logits.detach(), self.boxes.detach())
 
 
+def relative_edges(boxes: Tensor, size: tuple[int, int]) -> Tensor:
+    """Pixels of an input of ``size`` (height, width) to [0, 1], (..., 4) ``xyxy``."""
+    height, width = size
+    return (boxes / boxes.new_tensor([width, height] * 2)).clamp(0, 1)
+
+
 def place_grids(height: int, width: int) -> list[tuple[int, int]]:
     """Rows and columns of each stride's map for an input of that size."""
     return [(-(-height // stride), -(-width // stride)) for stride in STRIDES]

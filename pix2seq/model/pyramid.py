@@ -23,7 +23,7 @@ from pix2seq.model.depthwise import DepthwiseConv, depthwise
 from pix2seq.model.drafts import EDGE_CODE, Drafts, told_edges
 from pix2seq.model.fused import pad_same
 from pix2seq.model.layers import TransformerEncoder
-from pix2seq.model.places import MEMORY_LEVEL, STRIDES, Places, token_places
+from pix2seq.model.places import MEMORY_LEVEL, STRIDES, Places, relative_edges, token_places
 from pix2seq.model.positions import line_codes_2d
 
 _BACKBONE_STRIDES = [8, 16, 32]
@@ -186,8 +186,7 @@ class PyramidEncoder(nn.Module):
         best = (sure[:, index] - (~there).float()).argmax(1)  # (B, N)
         best = index.expand(len(best), -1, -1).gather(1, best[:, None])[:, 0]
         picked = best[..., None]
-        edges = places.boxes.detach().take_along_dim(picked, 1)
-        edges = (edges / edges.new_tensor([size[1], size[0]] * 2)).clamp(0, 1)
+        edges = relative_edges(places.boxes.detach().take_along_dim(picked, 1), size)
         told = told_edges(edges, sure.take_along_dim(best, 1))
         return torch.cat([probability.take_along_dim(picked, 1), told], dim=-1)
 

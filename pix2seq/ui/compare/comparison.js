@@ -1,7 +1,6 @@
 // Two settings, one picture, one seed. Each side is a photo with its own record; between them stand
 // the two sentences, token beside token, and the reason why they part: one random number, read off
-// two distributions. (The text format is in
-// runs.py.)
+// two distributions. (The text format is in runs.py.)
 
 import { decoratePairs, Recorded } from "#compare/recorded.js";
 import { AlignedSentences } from "#compare/sentences.js";

@@ -2,7 +2,6 @@
 // the same is quiet, the first divergence is framed, what follows is plain.
 
 import { clear, h } from "#kit/elements.js";
-import { inHue } from "#kit/hues.js";
 import { probability } from "#kit/numbers.js";
 
 /** @import {Comparison, Side, SideName} from "#compare/comparison.js" */
@@ -127,17 +126,12 @@ export class AlignedSentences {
   add(side, token) {
     const { record, name } = side;
     const end = token.slot === "eos";
-    const noise = record.kind(token.id) === "noise";
-    const fill = { "--fill": `${Math.round(6 + 34 * token.raw)}%` };
     const chip = h(
       "span",
       {
         class: "p2s-chip",
         "data-side-token": `${name}${token.index}`,
-        "data-slot": token.slot,
-        "data-role": noise ? "noise" : null,
-        title: record.describe(token),
-        ...(record.kind(token.id) === "class" ? inHue(record.text_of(token.id), fill) : { style: fill }),
+        ...record.chip(token),
       },
       h("span", { class: "p2s-chip-text" }, record.text_of(token.id)),
       token.slot === "class" || end

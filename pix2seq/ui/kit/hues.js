@@ -49,6 +49,12 @@ export function classColour(name) {
 }
 
 /**
+ * How full a chip's colour is: its token's probability.
+ * @param {number} share
+ */
+export const filled = (share) => ({ "--fill": `${Math.round(6 + 34 * share)}%` });
+
+/**
  * What marks an element as one of a class: `--class` on a photo, `--hue` beside it (lighter on a dark
  * page). What is called noise gets neither, and so stays grey.
  * @param {string} name

@@ -1,7 +1,7 @@
 // Small parts that the Learn pages share: sliders, choices, chips, readouts, training pairs as tables.
 
 import { h } from "#kit/elements.js";
-import { inHue } from "#kit/hues.js";
+import { filled, inHue } from "#kit/hues.js";
 
 /** @import {Attributes} from "#kit/elements.js" */
 /** @import {Frame} from "#kit/photo.js" */
@@ -149,7 +149,7 @@ export const chip = (token, slot, fill = 0.55) =>
       class: "p2s-chip learn-chip",
       "data-slot": slot,
       "data-role": token.kind === "noise" ? "noise" : null,
-      ...inHue(slot === "class" ? token.text : "noise", { "--fill": `${Math.round(6 + 34 * fill)}%` }),
+      ...inHue(slot === "class" ? token.text : "noise", filled(fill)),
     },
     h("span", { class: "p2s-chip-text" }, token.text)
   );

@@ -1,10 +1,12 @@
 // Reading the record (`lines.js` reads a line of it). A record only grows, so `feed` parses the new
 // tail; a text that does not continue the old one starts over.
 
+import { filled, inHue } from "#kit/hues.js";
 import { isVertical, SLOTS } from "#kit/roles.js";
 import { json, parseObject, parseToken } from "#visit/lines.js";
 
 /** @import {Found} from "#kit/boxes.js" */
+/** @import {Attributes} from "#kit/elements.js" */
 /** @import {Frame, Picture} from "#kit/photo.js" */
 /** @import {Token, TokensBySlot, Vocabulary} from "#kit/roles.js" */
 
@@ -257,5 +259,21 @@ export class Record {
       `token ${token.index + 1}: ${what}${given}, probability ${token.raw.toFixed(4)}, ` +
       `surprise ${surprise} nats`
     );
+  }
+
+  /**
+   * What a token's chip looks like wherever it stands, and what a pointer is told.
+   * @param {Token} token
+   * @returns {Attributes}
+   */
+  chip(token) {
+    const kind = this.kind(token.id);
+    const fill = filled(token.raw);
+    return {
+      "data-slot": token.slot,
+      "data-role": kind === "noise" ? "noise" : null,
+      title: this.describe(token),
+      ...(kind === "class" ? inHue(this.text_of(token.id), fill) : { style: fill }),
+    };
   }
 }

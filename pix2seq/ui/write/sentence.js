@@ -2,7 +2,6 @@
 // the box that it names, its fill strength is the token's probability. Arrow keys walk the tokens.
 
 import { h, set } from "#kit/elements.js";
-import { inHue } from "#kit/hues.js";
 import { plural, probability } from "#kit/numbers.js";
 import { ROLE_MEANING } from "#kit/roles.js";
 import { goTo } from "#kit/tabs.js";
@@ -181,8 +180,6 @@ export class Sentence {
     const { row, nats } = this.row(token.object);
     const end = token.slot === "eos";
     if (end) row.classList.add("end");
-    const isNoise = record.kind(token.id) === "noise";
-    const fill = { "--fill": `${Math.round(6 + 34 * token.raw)}%` };
     const chip = h(
       "button",
       {
@@ -191,11 +188,8 @@ export class Sentence {
         role: "gridcell",
         "data-token": token.index,
         "data-id": token.id,
-        "data-slot": token.slot,
-        "data-role": isNoise ? "noise" : null,
         "aria-label": this.spoken(token),
-        title: record.describe(token),
-        ...(record.kind(token.id) === "class" ? inHue(record.text_of(token.id), fill) : { style: fill }),
+        ...record.chip(token),
         onclick: () => this.stage.select(token.index),
         onfocus: () => this.stage.hover(end ? null : token.object),
         onmouseenter: () => this.stage.hover(end ? null : token.object),

@@ -11,6 +11,7 @@ import torch
 from hypothesis import settings
 from PIL import Image
 
+import pix2seq
 from pix2seq.categories import COCO_80
 from pix2seq.model import Pix2Seq
 from pix2seq.tokenizer import Tokenizer
@@ -88,4 +89,13 @@ def replay() -> Iterator[str]:
     from tests.browser import running_app
 
     with running_app(fakes.no_model, "mini") as address:
+        yield address
+
+
+@pytest.fixture(scope="module")
+def mini_app() -> Iterator[str]:
+    """Address of the page over the bundled checkpoint."""
+    from tests.browser import running_app
+
+    with running_app(lambda name: pix2seq.load(name, "cpu"), "mini") as address:
         yield address

@@ -7,20 +7,13 @@ from collections.abc import Iterator
 import pytest
 from playwright.sync_api import Page
 
-import pix2seq
 from tests.axe import serious_problems
-from tests.browser import browser_page, open_tab, running_app
+from tests.browser import browser_page, open_tab
 
 pytestmark = [pytest.mark.browser, pytest.mark.timeout(600)]
 
 PANELS = ("tree", "memory", "bet", "way", "dialects")
 LESSONS = ("quantize", "sentence", "augment", "objective", "infer", "training")
-
-
-@pytest.fixture(scope="module")
-def url():
-    with running_app(lambda name: pix2seq.load(name, "cpu"), "mini") as address:
-        yield address
 
 
 def places(page: Page) -> Iterator[str]:
@@ -56,9 +49,9 @@ def places(page: Page) -> Iterator[str]:
 
 
 @pytest.mark.parametrize(("colours", "width"), [("light", 1440), ("dark", 1440), ("light", 390)])
-def test_axe_finds_nothing_serious_anywhere(chromium, url, colours, width):
+def test_axe_finds_nothing_serious_anywhere(chromium, mini_app, colours, width):
     found = {}
-    with browser_page(chromium, url, width, 900) as page:
+    with browser_page(chromium, mini_app, width, 900) as page:
         page.evaluate("(dark) => document.body.classList.toggle('dark', dark)", colours == "dark")
         for place in places(page):
             page.mouse.move(0, 0)

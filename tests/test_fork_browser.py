@@ -4,19 +4,11 @@ from __future__ import annotations
 
 import pytest
 
-import pix2seq
 from tests.axe import serious_problems
-from tests.browser import browser_page, running_app
+from tests.browser import browser_page
 
 # A machine that trains at the same time takes its time.
 pytestmark = [pytest.mark.browser, pytest.mark.timeout(600)]
-
-
-@pytest.fixture(scope="module")
-def live():
-    """The page over the bundled checkpoint."""
-    with running_app(lambda name: pix2seq.load(name, "cpu"), "mini") as address:
-        yield address
 
 
 PANELS = ("tree", "memory", "bet", "way", "dialects")
@@ -103,8 +95,10 @@ def test_a_ghost_on_the_photo_and_the_keys_lead_along_the_tree(chromium, replay)
 
 
 @pytest.mark.slow
-def test_an_object_is_dragged_through_its_sentence_and_returns_when_it_is_blanked(chromium, live):
-    with browser_page(chromium, live) as page:
+def test_an_object_is_dragged_through_its_sentence_and_returns_when_it_is_blanked(
+    chromium, mini_app
+):
+    with browser_page(chromium, mini_app) as page:
         open_panel(page, "memory")
         page.evaluate("P2S.stage().select(9)")  # the donut's name: as a click on its box does
         page.wait_for_selector("[data-memory-headline]:has-text('donut: 0.')")
@@ -128,8 +122,8 @@ def test_an_object_is_dragged_through_its_sentence_and_returns_when_it_is_blanke
 
 
 @pytest.mark.slow
-def test_one_round_of_the_bet_by_pointer_and_one_by_keyboard(chromium, live):
-    with browser_page(chromium, live) as page:
+def test_one_round_of_the_bet_by_pointer_and_one_by_keyboard(chromium, mini_app):
+    with browser_page(chromium, mini_app) as page:
         open_panel(page, "bet")
         page.wait_for_selector("[data-bet-headline]:has-text('Round 1 of 5: token 1 is ymin')")
         assert page.evaluate("P2S.stage().shown") == 0, "what is bet on is not on view"
@@ -168,8 +162,8 @@ def test_one_round_of_the_bet_by_pointer_and_one_by_keyboard(chromium, live):
 
 
 @pytest.mark.slow
-def test_a_link_to_a_game_opens_it(chromium, live):
-    with browser_page(chromium, f"{live}?ex=scene-26&seed=0&n=8&bet=12") as page:
+def test_a_link_to_a_game_opens_it(chromium, mini_app):
+    with browser_page(chromium, f"{mini_app}?ex=scene-26&seed=0&n=8&bet=12") as page:
         page.wait_for_selector("[data-bet-headline]:has-text('Round 1 of 5')")
         assert page.input_value("[data-bet-seed]") == "12"
         assert serious_problems(page) == []
@@ -193,8 +187,8 @@ def test_another_models_output_is_drawn_and_checked_in_words(chromium, replay):
 
 @pytest.mark.slow
 @pytest.mark.parametrize("width", [1440, 1280, 390])
-def test_no_panel_has_a_text_below_12_px_or_more_width_than_the_window(chromium, live, width):
-    with browser_page(chromium, f"{live}?ex=scene-26", width, 844) as page:
+def test_no_panel_has_a_text_below_12_px_or_more_width_than_the_window(chromium, mini_app, width):
+    with browser_page(chromium, f"{mini_app}?ex=scene-26", width, 844) as page:
         for name in PANELS:
             open_panel(page, name)
             page.wait_for_timeout(1500)  # what it asks for has come
@@ -206,9 +200,9 @@ def test_no_panel_has_a_text_below_12_px_or_more_width_than_the_window(chromium,
 @pytest.mark.slow
 @pytest.mark.parametrize("window", [(1440, 900), (1920, 1080)])
 def test_on_a_beamer_every_panel_is_read_beside_the_stage_and_keys_go_where_the_focus_is(
-    chromium, live, window
+    chromium, mini_app, window
 ):
-    with browser_page(chromium, f"{live}?ex=scene-26&present=1", *window) as page:
+    with browser_page(chromium, f"{mini_app}?ex=scene-26&present=1", *window) as page:
         page.wait_for_function("P2S.stage().record.state === 'done'")
         for number, name in enumerate(PANELS, start=1):
             page.keyboard.press(str(number))

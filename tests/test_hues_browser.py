@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-import pix2seq
 from pix2seq.render.palette import class_color, rgb
-from tests.browser import browser_page, open_tab, running_app
+from tests.browser import browser_page, open_tab
 
 pytestmark = [pytest.mark.browser, pytest.mark.timeout(600)]
 
@@ -37,11 +36,8 @@ def is_grey(color: str) -> bool:
 
 
 @pytest.fixture(scope="module")
-def page(chromium):
-    with (
-        running_app(lambda name: pix2seq.load(name, "cpu"), "mini") as url,
-        browser_page(chromium, url) as opened,
-    ):
+def page(chromium, mini_app):
+    with browser_page(chromium, mini_app) as opened:
         opened.wait_for_function("P2S.stage().record.state === 'done' && !P2S.stage().playing")
         yield opened
 

@@ -6,14 +6,12 @@ import json
 
 import pytest
 
-import pix2seq
 from tests.browser import (
     browser_page,
     choose_speed,
     finished,
     offer_alternatives,
     open_tab,
-    running_app,
     set_number,
     write_sentence,
 )
@@ -23,14 +21,8 @@ pytestmark = [pytest.mark.browser, pytest.mark.slow, pytest.mark.timeout(600)]
 
 
 @pytest.fixture(scope="module")
-def url():
-    with running_app(lambda name: pix2seq.load(name, "cpu"), "mini") as address:
-        yield address
-
-
-@pytest.fixture(scope="module")
-def page(chromium, url):
-    with browser_page(chromium, url) as opened:
+def page(chromium, mini_app):
+    with browser_page(chromium, mini_app) as opened:
         choose_speed(opened, "as fast as it samples")
         write_sentence(opened)
         yield opened

@@ -6,7 +6,6 @@ import re
 
 import pytest
 
-import pix2seq
 from tests import fakes
 from tests.browser import (
     browser_page,
@@ -14,7 +13,6 @@ from tests.browser import (
     finished,
     offer_alternatives,
     open_tab,
-    running_app,
     write_sentence,
 )
 
@@ -22,11 +20,8 @@ pytestmark = [pytest.mark.browser, pytest.mark.timeout(600)]
 
 
 @pytest.fixture(scope="module")
-def page(chromium):
-    with (
-        running_app(lambda name: pix2seq.load(name, "cpu"), "mini") as url,
-        browser_page(chromium, url) as opened,
-    ):
+def page(chromium, mini_app):
+    with browser_page(chromium, mini_app) as opened:
         yield opened
 
 

@@ -19,8 +19,8 @@ class ImageEncoding:
         memory: (1, N, D) on the model's device.
         letterbox: the frame that leads back to the original image.
         orig_size: (height, width) of the original image in pixels.
-        grid: rows and columns of the memory's image tokens, N = rows * columns (and a class token
-            before them in some models).
+        grid: rows and columns of the memory's image tokens, its last rows * columns (some models
+            have a class token before them, or drafts).
         seconds: what encoding took, resizing included.
     """
 
@@ -29,6 +29,21 @@ class ImageEncoding:
     orig_size: tuple[int, int]
     grid: tuple[int, int]
     seconds: float
+
+
+@dataclass(frozen=True, eq=False)
+class Looked:
+    """Where each token of a sentence looked when it was written.
+
+    Attributes:
+        cells: (layers, heads, L, rows * columns) of the encoding's ``grid``, row by row.
+        drafts: (layers, heads, L, K), how much each of the encoder's drafts got, its five tokens
+            together; K is 0 without drafts. Beside ``cells`` all sums to 1, or to less in a model
+            whose class token takes its share.
+    """
+
+    cells: Tensor
+    drafts: Tensor
 
 
 @dataclass(frozen=True, eq=False)

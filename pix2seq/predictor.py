@@ -15,15 +15,14 @@ from pathlib import Path
 import numpy as np
 import torch
 from PIL import Image
-from torch import Tensor
 
 from pix2seq import checkpoints
 from pix2seq.categories import Categories
 from pix2seq.checkpoints import CheckpointInfo, Progress
-from pix2seq.config import ConfigError, PreprocessConfig, SamplingOptions
+from pix2seq.config import SLOTS_PER_OBJECT, ConfigError, PreprocessConfig, SamplingOptions
 from pix2seq.detections import Detections
 from pix2seq.device import at_most, inference
-from pix2seq.encoding import ImageEncoding, Written
+from pix2seq.encoding import ImageEncoding, Looked, Written
 from pix2seq.hub import repo_of
 from pix2seq.hub.fetch import fetch, folder_of
 from pix2seq.hub.publish import publish
@@ -213,19 +212,18 @@ class Predictor:
         sentences = [encoding] * len(seeds)
         return self._read_all(self.write_many(sentences, lambda i: resolved.replace(seed=seeds[i])))
 
-    def cross_attention(self, encoding: ImageEncoding, token_ids: Sequence[int]) -> Tensor:
-        """Where the model looked when it wrote each of ``token_ids`` (ids after the prompt).
-
-        Returns:
-            (layers, heads, L, N) float32 on the CPU, N = rows * columns of ``encoding.grid``, row
-            by row. Rows sum to 1, or to less in a model whose class token takes its share.
-        """
-        rows, columns = encoding.grid
+    def cross_attention(self, encoding: ImageEncoding, token_ids: Sequence[int]) -> Looked:
+        """Where the model looked when it wrote each of ``token_ids`` (ids after the prompt), on the
+        CPU in float32."""
+        cells = encoding.grid[0] * encoding.grid[1]
         # Token i is written at the position that reads token i - 1; the prompt comes first.
         ids = torch.tensor([[self.tokenizer.bos_id, *token_ids][: max(len(token_ids), 1)]])
         with inference(self.device):
             weights = self.model.cross_attention(ids.to(self.device), encoding.memory)[0]
-        return weights[:, :, : len(token_ids), -rows * columns :].float().cpu().clone()
+        weights = weights[:, :, : len(token_ids)].float().cpu().clone()
+        drafts = self.model.drafts, SLOTS_PER_OBJECT
+        ahead = weights[..., : drafts[0] * drafts[1]].unflatten(-1, drafts).sum(-1)
+        return Looked(weights[..., -cells:], ahead)
 
     def encode_batch(self, images: Sequence[ImageSource]) -> list[ImageEncoding]:
         """Look at several images (at least one) in one pass; ``seconds`` is each one's share."""

@@ -116,6 +116,7 @@ class ScriptedModel(nn.Module):
     """
 
     writes_on_one_core = True
+    drafts = 0
 
     def __init__(
         self, table: Tensor, max_tokens: int = 41, grid: tuple[int, int] = (4, 4), dim: int = 8

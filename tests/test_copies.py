@@ -48,7 +48,8 @@ def runs(context, mini) -> dict[str, Run]:
     """One run of every kind that the page can make."""
     scene, cat = context.example_picture("scene-26"), context.example_picture("chelsea")
     plain = written(context, mini, scene)
-    label = mini.tokenizer.describe(plain.token_ids[4]).value
+    words = (mini.tokenizer.describe(id) for id in plain.token_ids[4::5])
+    label = next(word.value for word in words if word.kind == "class")
     class_edit = edited_prompt(plain, plain.token_ids, {"index": 9, "label": 3})
     drawn = edited_prompt(plain, plain.token_ids[:5], {"box": {"ymin": 40, "xmin": 60}})
     return {

@@ -87,6 +87,19 @@ def test_a_drafts_boxes_are_relative_to_the_input_and_inside_it():
     assert torch.allclose(sure, torch.tensor(-3.0).sigmoid().expand(1, 6))
 
 
+def test_what_drafts_say_is_what_their_places_guessed():
+    model = drafting_model()
+    pixels = torch.randn(1, 3, *SIZE)
+    with torch.no_grad():
+        places, said = model.encoder.look(pixels), model.encoder.drafted(pixels)
+    picked = surest(places.class_logits, places.boxes, 6)[0]
+    assert said.classes[0].tolist() == places.class_logits[0, picked].argmax(-1).tolist()
+    torch.testing.assert_close(said.sure[0], places.class_logits[0, picked].amax(-1).sigmoid())
+    torch.testing.assert_close(said.boxes[0] * 64, places.boxes[0, picked].clamp(0, 64))
+    model.encoder.drafts = None
+    assert model.drafts == 0 and model.encoder.drafted(pixels) is None
+
+
 def test_a_model_with_drafts_starts_from_one_without(tokenizer, tmp_path):
     torch.manual_seed(1)
     old = Pix2Seq(fakes.pyramid_config()).eval()
@@ -113,9 +126,10 @@ def test_a_saved_model_with_drafts_detects_and_shows_where_it_looked(tmp_path, p
     rows, columns = encoding.grid
     run = predictor.detect(picture)
     assert len(run.boxes) >= 0
-    weights = predictor.cross_attention(encoding, [5, 6, 7])
-    assert weights.shape[-2:] == (3, rows * columns)
-    assert (weights.sum(-1) < 1).all()  # the drafts have the rest
+    looked = predictor.cross_attention(encoding, [5, 6, 7])
+    assert looked.cells.shape[-2:] == (3, rows * columns)
+    assert looked.drafts.shape[-2:] == (3, 6) and (looked.drafts > 0).all()
+    torch.testing.assert_close(looked.cells.sum(-1) + looked.drafts.sum(-1), torch.ones(2, 2, 3))
     asked = slice(-1, None)
     with torch.no_grad():
         seen = predictor.model.encoder.attention_weights(torch.randn(1, 3, 64, 64), asked)

@@ -14,9 +14,10 @@ from hypothesis import strategies as st
 import pix2seq
 from pix2seq.boxes import box_iou
 from pix2seq.categories import COCO_80, VOC_20
-from pix2seq.config import AugmentConfig, ConfigError, PreprocessConfig
+from pix2seq.config import AugmentConfig, ConfigError, PreprocessConfig, PyramidConfig
 from pix2seq.detections import Detections
 from pix2seq.examples import PHOTOS
+from pix2seq.model import Pix2Seq
 from pix2seq.predictor import Predictor
 from pix2seq.tokenizer import Tokenizer
 from pix2seq.transforms import Letterbox
@@ -448,6 +449,13 @@ def test_the_network_is_told_in_numbers_that_add_up(tiny_model):
     assert network["parts"]["encoder"] + network["parts"]["decoder"] <= network["weights"]
     assert network["longest"] == 5 * network["objects"]
     assert network["layers"] == tiny_model.config.decoder.layers
+
+
+def test_a_memory_of_cells_and_drafts_is_counted_as_both():
+    config = fakes.pyramid_config(pyramid=PyramidConfig(8, 80, drafts=6))
+    network = make_teacher(Pix2Seq(config).eval()).training(ask())["network"]
+    assert network["drafts"] == 6
+    assert network["cells"] == network["grid"][0] * network["grid"][1] == 16
 
 
 def test_a_training_record_counts_steps_on_and_keeps_the_last_report_of_a_step():

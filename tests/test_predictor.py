@@ -321,13 +321,15 @@ def test_many_images_are_written_as_they_are_alone(real: Predictor):
 def test_cross_attention_tells_where_each_token_came_from(real: Predictor):
     encoding = real.encode(PICTURES[0])
     ids = [step.token_id for step in real.stream(encoding, LOUD)]
-    weights = real.cross_attention(encoding, ids)
+    weights = real.cross_attention(encoding, ids).cells
     assert weights.shape == (2, 2, len(ids), 16)
     torch.testing.assert_close(weights.sum(-1), torch.ones(2, 2, len(ids)))
     # A token's row depends on the tokens before it, not on itself.
-    torch.testing.assert_close(real.cross_attention(encoding, ids[:3]), weights[:, :, :3])
-    torch.testing.assert_close(real.cross_attention(encoding, [*ids[:2], 9]), weights[:, :, :3])
-    assert real.cross_attention(encoding, []).shape == (2, 2, 0, 16)
+    for same in (ids[:3], [*ids[:2], 9]):
+        looked = real.cross_attention(encoding, same)
+        torch.testing.assert_close(looked.cells, weights[:, :, :3])
+        assert looked.drafts.shape == (2, 2, 3, 0)
+    assert real.cross_attention(encoding, []).cells.shape == (2, 2, 0, 16)
 
 
 def test_the_memory_can_be_used_outside_of_inference(real: Predictor):

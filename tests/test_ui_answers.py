@@ -12,11 +12,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 from PIL import Image
 
-from pix2seq.config import SamplingOptions
+from pix2seq.config import PyramidConfig, SamplingOptions
+from pix2seq.model import Pix2Seq
 from pix2seq.predictor import Predictor
 from pix2seq.ui.visit.runs import Picture, Run
 from pix2seq.ui.visit.writer import write
-from pix2seq.ui.write.answers import Answers, inside_share
+from pix2seq.ui.write.answers import Answers
+from pix2seq.ui.write.attention import inside_share
 from tests import fakes
 from tests.served import SENTENCE, app_context, scripted_predictor, settings_on_view
 
@@ -151,6 +153,51 @@ def test_attention_is_a_grid_by_layer_and_head(answers, run):
     assert (answer["rows"], answer["columns"], answer["layers"]) == (4, 4, 2)
     assert len(cells) == 16
     assert cells.index(255) == 5  # the scripted model's token 5 looks at cell 5
+    assert "drafts" not in answer
+
+
+@pytest.fixture
+def drafting(answers) -> Run:
+    """A finished run of a network whose encoder drafts six objects."""
+    config = fakes.pyramid_config(pyramid=PyramidConfig(8, 80, drafts=6))
+    torch.manual_seed(0)
+    predictor = Predictor(Pix2Seq(config).eval(), fakes.tiny_tokenizer(), fakes.TINY_PREPROCESS)
+    run = Run(Picture(fakes.draw_picture()), predictor, predictor.resolve(SamplingOptions()))
+    list(write(run, limit=10))
+    return answers.context.runs.add(run)
+
+
+def test_attention_to_drafts_goes_to_the_boxes_that_they_speak_of(answers, drafting):
+    everything = [0, 0, 120, 160]  # the padding below the picture, too
+    asked = {"run": drafting.id, "index": 7, "layer": 1, "head": 0}
+    answer = answers.attention(asked | {"box": everything})
+    looked = drafting.predictor.cross_attention(
+        drafting.picture.encoded_by(drafting.predictor), drafting.token_ids[:8]
+    )
+    shares = looked.drafts[1, 0, 7]
+    drafts = answer["drafts"]
+    assert drafts["count"] == 6 and drafts["share"] == pytest.approx(float(shares.sum()))
+    told = [one["share"] for one in drafts["most"]]
+    assert told == sorted(told, reverse=True) and told[0] == pytest.approx(float(shares.max()))
+    for one in drafts["most"]:
+        x0, y0, x1, y1 = one["box"]
+        assert 0 <= x0 <= x1 <= 120 and 0 <= y0 <= y1 <= 90
+        assert one["name"] in drafting.predictor.categories.names and 0 < one["sure"] < 1
+    cells = looked.cells[1, 0, 7]
+    assert answer["peak"] == pytest.approx(float(cells.max()))
+    assert answer["inside"] == pytest.approx(1, abs=1e-4)
+    nowhere = answers.attention(asked | {"box": [0, 0, 0, 0]})
+    assert nowhere["inside"] == pytest.approx(0, abs=1e-4)
+
+
+def test_a_draft_has_no_name_where_the_checkpoint_has_other_classes(answers, drafting):
+    config = fakes.pyramid_config(pyramid=PyramidConfig(8, 7, drafts=6))
+    predictor = Predictor(Pix2Seq(config).eval(), fakes.tiny_tokenizer(), fakes.TINY_PREPROCESS)
+    run = Run(drafting.picture, predictor, predictor.resolve(SamplingOptions()))
+    list(write(run, limit=2))
+    answer = answers.attention({"run": answers.context.runs.add(run).id, "index": 1})
+    assert {one["name"] for one in answer["drafts"]["most"]} == {None}
+    assert "inside" not in answer
 
 
 def test_the_encoder_can_be_asked_where_it_looks_from_a_place(answers):
@@ -232,15 +279,20 @@ def test_every_server_function_has_its_name(answers):
 @given(
     st.tuples(st.integers(1, 6), st.integers(1, 6)),
     st.lists(st.floats(0, 1), min_size=4, max_size=4),
+    st.integers(0, 4),
     st.integers(0, 10_000),
 )
-def test_attention_is_shared_between_a_box_and_what_is_around_it(grid, edges, seed):
-    weights = torch.rand(grid[0] * grid[1], generator=torch.Generator().manual_seed(seed)) + 0.01
+def test_attention_is_shared_between_a_box_and_what_is_around_it(grid, edges, drafts, seed):
+    generator = torch.Generator().manual_seed(seed)
+    weights = torch.rand(grid[0] * grid[1], generator=generator) + 0.01
+    corner, sides = torch.rand(2, drafts, 2, generator=generator) * 0.5
+    spoken = torch.cat([corner, corner + sides + 0.01], 1).clamp(max=1)
+    told = torch.rand(drafts, generator=generator), spoken
     x0, x1 = sorted(edges[:2])
     y0, y1 = sorted(edges[2:])
-    inside = inside_share(weights, grid, torch.tensor([x0, y0, x1, y1]))
+    inside = inside_share(weights, grid, torch.tensor([x0, y0, x1, y1]), *told)
     around = [(0, 0, 1, y0), (0, y1, 1, 1), (0, y0, x0, y1), (x1, y0, 1, y1)]
-    outside = sum(inside_share(weights, grid, torch.tensor(box)) for box in around)
+    outside = sum(inside_share(weights, grid, torch.tensor(box), *told) for box in around)
     assert inside + outside == pytest.approx(1, abs=1e-4)
     even = inside_share(torch.ones(grid[0] * grid[1]), grid, torch.tensor([x0, y0, x1, y1]))
     assert even == pytest.approx((x1 - x0) * (y1 - y0), abs=1e-4), "even attention: the box's area"

@@ -11,6 +11,8 @@ first step on.
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 import torch
 from torch import Tensor, nn
 
@@ -23,6 +25,21 @@ EDGE_CODE = 48  # numbers per guessed edge
 _CANDIDATES = 128  # the surest places, among which doubles are looked for
 _DOUBLE = 0.5  # the overlap from which on two guesses are one
 _YXYX = [1, 0, 3, 2]  # edges in the order of a sentence
+
+
+@dataclass(frozen=True, eq=False)
+class Drafted:
+    """What the drafts of some images say, surest first.
+
+    Attributes:
+        boxes: (B, K, 4) ``xyxy`` in [0, 1] of the input.
+        sure: (B, K) the probability of the likeliest class.
+        classes: (B, K) that class, counted in the pyramid's classes.
+    """
+
+    boxes: Tensor
+    sure: Tensor
+    classes: Tensor
 
 
 def told_edges(edges: Tensor, sure: Tensor) -> Tensor:
@@ -100,6 +117,12 @@ class Drafts(nn.Module):
         picked = surest(places.class_logits, places.boxes, self.count)
         sure = places.class_logits.amax(-1).gather(1, picked).sigmoid()
         return relative_edges(places.boxes.take_along_dim(picked[..., None], 1), size), sure
+
+    @torch.no_grad()
+    def classes(self, places: Places) -> Tensor:
+        """What each draft is surest of, (B, K) indices among the pyramid's classes."""
+        picked = surest(places.class_logits, places.boxes, self.count)
+        return places.class_logits.argmax(-1).gather(1, picked)
 
     def forward(self, grid: Tensor, places: Places, size: tuple[int, int]) -> Tensor:
         """The tokens of an image's drafts, (B, count * 5, D).

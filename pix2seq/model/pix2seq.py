@@ -51,7 +51,7 @@ class Pix2Seq(nn.Module):
             pixels: (B, 3, H, W) float, already preprocessed.
 
         Returns:
-            ``memory`` (B, N, D).
+            ``memory`` (B, N, D): the tokens of drafts, if the model has any, then the grid's.
         """
         if pixels.device.type == "cpu" and not torch.is_grad_enabled():
             # The maps of one image fit a CPU's caches, those of eight do not: one by one is twice
@@ -66,9 +66,16 @@ class Pix2Seq(nn.Module):
         return self.bridge(tokens, self.memory_grid(*pixels.shape[-2:]))
 
     def memory_grid(self, height: int, width: int) -> tuple[int, int]:
-        """Rows and columns that the memory of an (H, W) input has, N = rows * columns (a class
-        token, where there is one, comes first and is not counted)."""
+        """Rows and columns of the cells that end the memory of an (H, W) input (a class token and
+        drafts, where there are any, come first and are not counted)."""
         return self.encoder.grid(height, width)
+
+    @property
+    def drafts(self) -> int:
+        """How many guesses of the encoder stand ahead of the grid in its memory, five tokens each
+        (``model.drafts``); most encoders have none."""
+        drafts = getattr(self.encoder, "drafts", None)
+        return 0 if drafts is None else drafts.count
 
     def new_cache(self, memory: Tensor, batch_size: int | None = None) -> KVCache:
         """An empty cache for writing about ``memory`` (1 or B, N, D).

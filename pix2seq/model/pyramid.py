@@ -20,7 +20,7 @@ from torch import Tensor, nn
 from pix2seq.config import ConfigError, EncoderConfig
 from pix2seq.model.backbones import create_backbone
 from pix2seq.model.depthwise import DepthwiseConv, depthwise
-from pix2seq.model.drafts import EDGE_CODE, Drafts, told_edges
+from pix2seq.model.drafts import EDGE_CODE, Drafted, Drafts, told_edges
 from pix2seq.model.fused import pad_same
 from pix2seq.model.layers import TransformerEncoder
 from pix2seq.model.places import MEMORY_LEVEL, STRIDES, Places, relative_edges, token_places
@@ -201,6 +201,14 @@ class PyramidEncoder(nn.Module):
 
     def forward(self, pixels: Tensor) -> Tensor:
         return self.remember(self.look(pixels), tuple(pixels.shape[-2:]))
+
+    def drafted(self, pixels: Tensor) -> Drafted | None:
+        """What the drafts in the memory of these pixels say; ``None`` without any."""
+        if self.drafts is None:
+            return None
+        places = self.look(pixels)
+        boxes, sure = self.drafts.boxes(places, tuple(pixels.shape[-2:]))
+        return Drafted(boxes, sure, self.drafts.classes(places))
 
     def attention_weights(self, pixels: Tensor, rows: slice = slice(None)) -> Tensor:
         """The transformer layers' self-attention, (B, layers, H, rows, N)."""

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 
-import { fixed, nats, percent, plural, probability } from "#kit/numbers.js";
+import { fixed, memorySaid, nats, percent, plural, probability } from "#kit/numbers.js";
 
 test("a probability keeps its meaning at both ends", () => {
   const shown = [0, 0.004, 0.005, 0.934, 0.995, 0.9951, 1, NaN].map(probability);
@@ -17,4 +17,9 @@ test("a noun follows its number", () => {
 test("what was not measured is a dash", () => {
   assert.deepEqual([fixed(null), fixed(undefined), fixed(Infinity), nats(NaN)], ["–", "–", "–", "–"]);
   assert.deepEqual([fixed(1.005, 1), percent(0.5), nats(1)], ["1.0", "50 %", "1.00 nats"]);
+});
+
+test("a memory is its cells, and five vectors for each draft", () => {
+  assert.equal(memorySaid({ cells: 1024, drafts: 0 }), "1024 vectors");
+  assert.equal(memorySaid({ cells: 676, drafts: 32 }), "836 vectors (676 cells, 32 drafts of 5)");
 });

@@ -5,6 +5,7 @@ import { classColour, inHue } from "#kit/hues.js";
 import { labelAmong } from "#kit/labels.js";
 import { edgeText, placeText } from "#kit/units.js";
 import { Record } from "#visit/record.js";
+import { draftSaid, lookedSaid } from "#write/attention.js";
 import { branchNames } from "#write/branchnames.js";
 import { shelfFor } from "#write/distribution.js";
 import { leftInWords } from "#write/inspector.js";
@@ -112,4 +113,13 @@ test("names of peaks that would lie on each other stand on shelves", () => {
   assert.equal(shelfFor(shelves, [40, 90]), 1);
   assert.equal(shelfFor(shelves, [50, 80]), 2);
   assert.equal(shelfFor(shelves, [60, 70]), 0, "beside the first one there is room");
+});
+
+test("attention is said by what it went to: cells alone, or drafts as well", () => {
+  assert.match(lookedSaid({ inside: 0.341 }), /token\. 34 % of it fell inside the object's box\.$/);
+  assert.doesNotMatch(lookedSaid({}), /inside|draft/);
+  const drafts = { count: 32, share: 0.62, most: [] };
+  assert.match(lookedSaid({ inside: 0.5, drafts }), / 62 % of the attention went to 32 drafts: .* 50 % of all of it .*spread/);
+  assert.equal(draftSaid({ name: "dog", share: 0.304, sure: 0.9, box: [0, 0, 1, 1] }), "dog 30 %");
+  assert.equal(draftSaid({ name: null, share: 0.05, sure: 0.9, box: [0, 0, 1, 1] }), "5 %");
 });

@@ -4,7 +4,7 @@
 import { on } from "#kit/bus.js";
 import { clear, h, set, svg } from "#kit/elements.js";
 import { inHue } from "#kit/hues.js";
-import { plural, probability } from "#kit/numbers.js";
+import { memorySaid, plural, probability } from "#kit/numbers.js";
 import { glossary } from "#fork/card.js";
 
 /** @import {Dock} from "#fork/dock.js" */
@@ -18,6 +18,7 @@ import { glossary } from "#fork/card.js";
  * @property {[number, number]} [size]
  * @property {[number, number]} [share]
  * @property {number} [dim]
+ * @property {number} [drafts] ahead of the cells
  * @property {string} [cells]
  * @property {string} [backbone]
  * @property {{layers: number, heads: number}} [encoder]
@@ -204,7 +205,7 @@ export class WayPanel {
         );
       case "memory":
         return (
-          `${rows * columns} vectors` +
+          memorySaid({ cells: rows * columns, drafts: facts?.drafts || 0 }) +
           (facts?.dim ? ` of ${facts.dim} numbers, after the encoder’s attention${layers(facts.encoder)}` : "") +
           ". They are made once; every word is written from them. Bright: a long vector."
         );

@@ -14,13 +14,14 @@ def way(run: Run) -> dict:
 
     Returns:
         ``size`` of the input, ``share`` (y, x) of it that the picture covers, ``grid`` of cells,
-        ``dim`` numbers per cell, ``encoder`` and ``decoder`` (kind, layers, heads), ``vocab``, and
+        ``dim`` numbers per cell, ``drafts`` (guesses of the encoder that stand ahead of the grid),
+        ``encoder`` and ``decoder`` (kind, layers, heads), ``vocab``, and
         ``cells``, the norms of the memory's vectors as grey levels, row by row, in base64.
     """
     predictor = run.predictor
     encoding = run.picture.encoded_by(predictor)
     rows, columns = encoding.grid
-    vectors = encoding.memory[0, -rows * columns :].float().cpu()  # behind a class token, if any
+    vectors = encoding.memory[0, -rows * columns :].float().cpu()  # behind what is no cell
     norms = vectors.norm(dim=1)
     low, high = norms.min(), norms.max()
     grey = ((norms - low) / (high - low).clamp(min=1e-9) * 255).round().to(torch.uint8)
@@ -31,6 +32,7 @@ def way(run: Run) -> dict:
         "share": [float(inside[3]), float(inside[2])],
         "grid": [rows, columns],
         "dim": vectors.shape[1],
+        "drafts": predictor.model.drafts,
         "vocab": predictor.tokenizer.vocab_size,
         "cells": base64.b64encode(bytes(grey.tolist())).decode("ascii"),
     }

@@ -23,6 +23,15 @@ export const nats = (value) => (Number.isFinite(value) ? `${value.toFixed(2)} na
 export const plural = (n, one, many = `${one}s`) => `${n} ${n === 1 ? one : many}`;
 
 /**
+ * What the decoder looks into: a vector per cell, and five per draft of an encoder that has them.
+ * @type {(memory: {cells: number, drafts: number}) => string}
+ */
+export const memorySaid = ({ cells, drafts }) =>
+  drafts
+    ? `${cells + 5 * drafts} vectors (${plural(cells, "cell")}, ${plural(drafts, "draft")} of 5)`
+    : plural(cells, "vector");
+
+/**
  * A place in a line.
  * @param {number} n
  */

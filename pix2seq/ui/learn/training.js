@@ -2,7 +2,7 @@
 // detectors do in its place.
 
 import { clear, h, svg } from "#kit/elements.js";
-import { fixed } from "#kit/numbers.js";
+import { fixed, memorySaid, plural } from "#kit/numbers.js";
 import { lossSaid } from "#learn/captions.js";
 import { trainingExercises } from "#learn/exercises.js";
 import * as widgets from "#learn/widgets.js";
@@ -14,7 +14,9 @@ import * as widgets from "#learn/widgets.js";
 /**
  * @typedef {object} Network in numbers
  * @property {[width: number, height: number]} input
- * @property {number} cells of the memory
+ * @property {[rows: number, columns: number]} grid of the memory
+ * @property {number} cells in it
+ * @property {number} drafts ahead of them
  * @property {number} dim numbers per cell
  * @property {number} vocabulary
  * @property {number} longest sentence, tokens
@@ -129,15 +131,14 @@ class Training {
   }
 
   /** @param {Network} network */
-  fill({ input, cells, dim, vocabulary, longest, objects, weights, parts, layers, heads }) {
-    const side = Math.round(Math.sqrt(cells));
-    const grid = side * side === cells ? `${side} × ${side}` : `${cells}`;
+  fill({ input, grid, cells, drafts, dim, vocabulary, longest, objects, weights, parts, layers, heads }) {
+    const drafted = drafts ? `, and ${plural(drafts, "draft")}, guesses of objects that the decoder may copy` : "";
     const step = (/** @type {string} */ name, /** @type {string} */ text) =>
       h("li", {}, h("strong", {}, name), h("span", {}, text));
     clear(this.way).append(
       step("photo", `scaled into a square of ${input[0]} × ${input[1]} pixels, the rest padded`),
-      step("encoder", `looks once: ${grid} cells`),
-      step("memory", `${cells} vectors of ${dim} numbers`),
+      step("encoder", `looks once: ${grid.join(" × ")} cells${drafted}`),
+      step("memory", `${memorySaid({ cells, drafts })} of ${dim} numbers`),
       step("decoder", layers === null ? "reads memory and words" : `${layers} layers, ${heads} heads: reads memory and words`),
       step("bar", `a probability for each of ${vocabulary} words`),
       step("token", `one is drawn; up to ${longest} of them, ${objects} objects`)

@@ -26,13 +26,15 @@ def architecture(predictor: Predictor, encoding: ImageEncoding) -> dict:
     """The network in numbers: what is seen, remembered and written, and where the weights are."""
     model, config = predictor.model, predictor.tokenizer.config
     height, width = predictor.preprocess.image_size
-    cells, dim = encoding.memory.shape[1:]
+    rows, columns = encoding.grid
     parts = {name: _weights(getattr(model, name, None)) for name in ("encoder", "decoder")}
     stack = getattr(getattr(model, "config", None), "decoder", None)
     return {
         "input": [width, height],
-        "cells": cells,
-        "dim": dim,
+        "grid": [rows, columns],
+        "cells": rows * columns,
+        "drafts": model.drafts,
+        "dim": encoding.memory.shape[2],
         "vocabulary": config.vocab_size,
         "longest": predictor.tokenizer.sequence_length(config.max_objects),
         "objects": config.max_objects,

@@ -7,7 +7,6 @@ unguessable id is what entitles a caller to its data.
 
 from __future__ import annotations
 
-import base64
 from collections.abc import Callable
 from dataclasses import asdict
 
@@ -16,7 +15,6 @@ from torch import Tensor
 
 from pix2seq.asking import Answer, ask
 from pix2seq.config import SLOTS_PER_OBJECT, ConfigError, SamplingOptions
-from pix2seq.device import inference
 from pix2seq.sampling import drawn_token, explain_step
 from pix2seq.ui.kit.controls import NAMES, READING_OPTIONS, SETTINGS, options_from_values
 from pix2seq.ui.visit import record
@@ -24,6 +22,7 @@ from pix2seq.ui.visit.pictures import PictureAnswers
 from pix2seq.ui.visit.questions import answering, server_function
 from pix2seq.ui.visit.runs import LOOKS, Run
 from pix2seq.ui.write import exports
+from pix2seq.ui.write.attention import decoder_looked, encoder_looks
 
 _ALTERNATIVES = 12
 _LEAST_MODE = 0.02  # a peak with less probability is not worth drawing
@@ -111,45 +110,15 @@ class Answers(PictureAnswers):
 
     @answering
     def attention(self, question: dict) -> dict:
-        """Where the decoder looked when it wrote a token: a grid over the model's input.
-
-        ``layer`` and ``head`` are numbers, or ``None`` for the mean; ``box`` (xyxy in pixels of the
-        picture) asks for the share of the attention that falls inside it.
-        """
+        """Where the decoder looked when it wrote a token; see ``attention.decoder_looked``."""
         run = self.context.runs.get(question.get("run")).restore()
-        index = int(question["index"])
-        run.step_at(index)
-        encoding = run.picture.encoded_by(run.predictor)
-        weights = run.predictor.cross_attention(encoding, run.token_ids[: index + 1])
-        # (layers, heads, N): the position that predicts the token
-        answer = _attention_map(weights[:, :, index], encoding.grid, question)
-        if question.get("box") is None:
-            return answer
-        pixels = torch.tensor([[float(edge) for edge in question["box"]]])
-        box = encoding.letterbox.apply_boxes(pixels)[0]
-        picked = _picked(weights[:, :, index], question)
-        return answer | {"inside": inside_share(picked, encoding.grid, box)}
+        run.step_at(int(question["index"]))
+        return decoder_looked(run, question)
 
     @answering
     def look_around(self, question: dict) -> dict:
         """Where the encoder looks from the image cell under pixel (``x``, ``y``)."""
-        run = self.context.runs.get(question.get("run"))
-        x, y = float(question["x"]), float(question["y"])
-        encoding = run.picture.encoded_by(run.predictor)
-        rows, columns = encoding.grid
-        encoder = getattr(run.predictor.model, "encoder", None)
-        if not hasattr(encoder, "attention_weights"):
-            raise ConfigError("this checkpoint's encoder has no attention to show")
-        letterbox = encoding.letterbox
-        place = letterbox.apply_boxes(torch.tensor([[x, y, x, y]]))[0].clamp(0, 1 - 1e-6)
-        cell = int(place[1] * rows) * columns + int(place[0] * columns)
-        pixels = letterbox.apply_image(run.picture.image)[None].to(run.predictor.device)
-        with inference(run.predictor.device):
-            row = cell - rows * columns  # from the end: a class token may stand before the cells
-            asked = slice(row, row + 1 or None)
-            weights = encoder.attention_weights(pixels, asked)[0]  # (layers, heads, 1, N)
-        picked = weights[:, :, 0, -rows * columns :].float().cpu()
-        return _attention_map(picked, encoding.grid, question)
+        return encoder_looks(self.context.runs.get(question.get("run")), question)
 
     @answering
     def asked(self, question: dict) -> dict:
@@ -226,45 +195,6 @@ def _by_name(values: object) -> dict:
     if not isinstance(values, dict) or set(values) != set(NAMES):
         raise ConfigError("settings must be the values of all controls by name")
     return values
-
-
-def _attention_map(weights: Tensor, grid: tuple[int, int], question: dict) -> dict:
-    """Weights (layers, heads, N) as grey levels, for one layer and head or their means."""
-    layers, heads = weights.shape[:2]
-    picked = _picked(weights, question)
-    peak = float(picked.max().clamp(min=1e-12))
-    grey = (picked / peak * 255).round().to(torch.uint8)
-    return {
-        "rows": grid[0],
-        "columns": grid[1],
-        "layers": layers,
-        "heads": heads,
-        "peak": peak,
-        "cells": base64.b64encode(bytes(grey.tolist())).decode("ascii"),
-    }
-
-
-def _picked(weights: Tensor, question: dict) -> Tensor:
-    """Of weights (layers, heads, N) those of one layer and head, or their means: (N,)."""
-    layer, head = question.get("layer"), question.get("head")
-    picked = weights.mean(0) if layer is None else weights[int(layer)]  # (heads, N)
-    return picked.mean(0) if head is None else picked[int(head)]
-
-
-def inside_share(weights: Tensor, grid: tuple[int, int], box: Tensor) -> float:
-    """Share of ``weights`` (rows x columns, flat) inside ``box`` (xyxy in [0, 1] of the grid); a
-    cell that the box cuts counts by the part of it that is inside."""
-    rows, columns = grid
-
-    def covered(low: float, high: float, count: int) -> Tensor:
-        cells = torch.arange(count, device=weights.device, dtype=weights.dtype)
-        ends = (cells + 1).clamp(max=high * count)
-        return (ends - cells.clamp(min=low * count)).clamp(min=0)
-
-    x0, y0, x1, y1 = box.tolist()
-    parts = covered(y0, y1, rows)[:, None] * covered(x0, x1, columns)
-    cells = weights[-rows * columns :].view(rows, columns)  # a class token may stand before them
-    return float((cells * parts).sum() / cells.sum().clamp(min=1e-12))
 
 
 def _alternatives(

@@ -1,8 +1,10 @@
 // Where the decoder looked when it wrote the inspected token: a tint over the photo, which stays
-// visible. Or, from a place that is clicked on the photo, where the encoder looks. Fetched only while switched on;
-// the mean over layers and heads, or any one of them.
+// visible, and outlines of the encoder's drafts that it looked at, if the network has any. Or, from a place that is
+// clicked on the photo, where the encoder looks. Fetched only while switched on; the mean over layers and heads, or any
+// one of them.
 
 import { clear, h, set, svg } from "#kit/elements.js";
+import { percent, plural } from "#kit/numbers.js";
 
 /** @import {Point} from "#kit/photo.js" */
 /** @import {Token} from "#kit/roles.js" */
@@ -12,7 +14,9 @@ import { clear, h, set, svg } from "#kit/elements.js";
 const ALPHA = 125; // of the tint, from black (nothing) to yellow (the brightest cell): the photo stays
 const STEP = 0.04; // of the picture, per key press
 /** @typedef {{layers: number, heads: number, rows: number, columns: number, peak: number, cells: string}} Map */
-/** @typedef {Map & {inside?: number, error?: string}} Answer the cells are grey values, base64 */
+/** @typedef {{box: [number, number, number, number], name: string | null, sure: number, share: number}} Draft */
+/** @typedef {{count: number, share: number, most: Draft[]}} Drafts */
+/** @typedef {Map & {inside?: number, drafts?: Drafts, error?: string}} Answer the cells are grey values, base64 */
 
 /** @type {{[key: string]: [right: number, down: number]}} */
 const MOVES = { ArrowLeft: [-1, 0], ArrowRight: [1, 0], ArrowUp: [0, -1], ArrowDown: [0, 1] };
@@ -82,7 +86,10 @@ export class Attention {
       this.note
     );
     this.mark = svg("circle", { class: "p2s-place", r: 6, visibility: "hidden", "data-place": "" });
-    stage.photo.layers.prompt.append(this.mark);
+    this.outlines = svg("g", { class: "p2s-drafts", "data-drafts": "" });
+    /** @type {Draft[]} on view */
+    this.drafts = [];
+    stage.photo.layers.prompt.append(this.mark, this.outlines);
     this.options(this.layer, "all layers", 0);
     this.options(this.head, "all heads", 0);
   }
@@ -157,7 +164,9 @@ export class Attention {
     if (this.picking && this.place) set(this.mark, { cx: photo.x(this.place.x), cy: photo.y(this.place.y) });
     set(this.mark, { visibility: this.picking ? "visible" : "hidden" });
     this.stage.photo.node.classList.toggle("picking", Boolean(this.picking));
+    this.outline();
     if (!token || !this.on) {
+      this.show([]);
       this.note.textContent = "";
       this.scale.hidden = true;
       canvas.style.opacity = "0";
@@ -168,6 +177,7 @@ export class Attention {
     const question = [record.run, subject, this.layer.value, this.head.value].join();
     if (question === this.asked) return;
     this.asked = question;
+    this.show([]);
     this.fetch(question, record, token);
   }
 
@@ -186,8 +196,7 @@ export class Attention {
       head: number(this.head),
     });
     if (this.asked !== question) return;
-    const share = answer.inside === undefined ? "" : ` ${(100 * answer.inside).toFixed(0)} % of it fell inside the object's box.`;
-    this.note.textContent = answer.error || (this.picking ? FROM_PLACE : FROM_TOKEN + share);
+    this.note.textContent = answer.error || (this.picking ? FROM_PLACE : lookedSaid(answer));
     this.scale.hidden = Boolean(answer.error);
     this.most.textContent = answer.error ? "" : `${(100 * answer.peak).toFixed(1)} % of the attention`;
     if (answer.error) {
@@ -197,6 +206,32 @@ export class Attention {
     this.options(this.layer, "all layers", answer.layers);
     this.options(this.head, "all heads", answer.heads);
     this.paint(record, answer);
+    this.show(answer.drafts?.most ?? []);
+  }
+
+  /** @param {Draft[]} drafts */
+  show(drafts) {
+    if (drafts === this.drafts || !(drafts.length || this.drafts.length)) return;
+    this.drafts = drafts;
+    clear(this.outlines).append(
+      ...drafts.flatMap((draft) => {
+        const strength = { opacity: 0.35 + 0.65 * Math.sqrt(draft.share / drafts[0].share) };
+        return [svg("rect", { class: "halo", ...strength }), svg("rect", strength), svg("text", strength, draftSaid(draft))];
+      })
+    );
+    this.outline();
+  }
+
+  /** Where the drafts' outlines lie, now that the photo may have another size. */
+  outline() {
+    const { photo } = this.stage;
+    const marks = [...this.outlines.children];
+    this.drafts.forEach(({ box: [x0, y0, x1, y1] }, i) => {
+      const [left, top] = [photo.x(x0), photo.y(y0)];
+      const [halo, line, text] = marks.slice(3 * i);
+      for (const rect of [halo, line]) set(rect, { x: left, y: top, width: photo.x(x1) - left, height: photo.y(y1) - top });
+      set(text, { x: left + 4, y: top + photo.text + 2 });
+    });
   }
 
   /** @type {(record: Record, answer: Map) => void} */
@@ -226,3 +261,23 @@ export class Attention {
     canvas.style.opacity = "1";
   }
 }
+
+/**
+ * A draft in a few words: what the encoder took it for and what it got of the attention.
+ * @type {(draft: Draft) => string}
+ */
+export const draftSaid = ({ name, share }) => (name ? `${name} ${percent(share)}` : percent(share));
+
+/**
+ * What the decoder's attention went to.
+ * @type {(answer: Pick<Answer, "inside" | "drafts">) => string}
+ */
+export const lookedSaid = ({ inside, drafts }) => {
+  const copied = drafts
+    ? ` ${percent(drafts.share)} of the attention went to ${plural(drafts.count, "draft")}: what the encoder took for objects stands ` +
+      "in the memory, too, and can be copied. Those looked at most are outlined. The rest went to the cells."
+    : "";
+  if (inside === undefined) return FROM_TOKEN + copied;
+  const [all, counted] = drafts ? ["all of it", " (a draft counts as spread over its own)"] : ["it", ""];
+  return `${FROM_TOKEN}${copied} ${percent(inside)} of ${all} fell inside the object's box${counted}.`;
+};

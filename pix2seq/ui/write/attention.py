@@ -139,7 +139,8 @@ def _map(weights: Tensor, grid: tuple[int, int], question: dict) -> dict:
     """Weights (layers, heads, N) of cells as grey levels, for one layer and head or their means."""
     layers, heads = weights.shape[:2]
     picked = _picked(weights, question)
-    peak = float(picked.max().clamp(min=1e-12))
+    # Where others got it all, the cell that got most of nearly nothing is not to shine.
+    peak = max(float(picked.max()), 1 / len(picked))
     grey = (picked / peak * 255).round().to(torch.uint8)
     return {
         "rows": grid[0],

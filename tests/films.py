@@ -1,7 +1,8 @@
 """Record the first minute and the four panels in use: ``python -m tests.films assets`` writes a GIF
-of each.
+of each, and the picture that a Space is known by.
 
-It drives the real page over the bundled checkpoint, like ``tests.walkthrough``.
+It drives the real page over the bundled checkpoint, like ``tests.walkthrough``. What is pressed is
+read off the page, since other weights write another sentence.
 """
 
 from __future__ import annotations
@@ -20,10 +21,23 @@ from tests.browser import browser_page, open_tab, running_app
 from tests.walkthrough import Film
 
 SIZE = (1280, 800)
+CARD = (1200, 630)  # of a link's preview
 
 
 def written(page: Page) -> None:
     page.wait_for_function("P2S.stage().record.state === 'done'")
+
+
+FOLLOWED = """document.querySelectorAll('.fork-box').length
+    === P2S.dock().shown.tree.branches[P2S.dock().shown.chosen].objects.length"""
+"""Whether the chosen path has been drawn to its end."""
+
+
+def name_of(page: Page, number: int) -> str:
+    """What the sentence calls one of its objects."""
+    return page.evaluate(
+        "(index) => P2S.stage().record.text_of(P2S.stage().record.tokens[index].id)", 5 * number + 4
+    )
 
 
 def minute(page: Page) -> Film:
@@ -66,27 +80,29 @@ def tree(page: Page) -> Film:
     page.click("[data-fork-tab=tree]")
     page.wait_for_selector(".fork-way")
     film.keep(3.5)
-    for path in ("knife", "donut"):
-        page.evaluate("P2S.dock().shown.look(0, 6)")
-        page.locator(".fork-way text", has_text=path).click()
-        film.keep_while("document.querySelectorAll('.fork-box').length < 6", 0.25, most=16)
+    hesitation = page.evaluate("P2S.dock().shown.at")
+    for way in (1, 0):
+        page.evaluate("(token) => P2S.dock().shown.look(0, token)", hesitation)
+        page.locator(".fork-way text").nth(way).click()
+        film.keep_while(f"!({FOLLOWED})", 0.25, most=16)
         film.keep(2)
-    page.click("[data-path='5']")
-    page.wait_for_function("document.querySelectorAll('.fork-box').length === 6")
+    page.locator("[data-path]").nth(5).click()
+    page.wait_for_function(FOLLOWED)
     film.keep(2.5)
     return film
 
 
 def memory(page: Page) -> Film:
-    """The donut, dragged through the sentence and blanked out of it."""
+    """The second object, dragged through the sentence and blanked out of it."""
     film = Film(page)
     written(page)
     page.click("[data-fork-tab=memory]")
-    page.click("[data-memory-object]:has-text('donut')")
-    page.wait_for_selector("[data-memory-headline]:has-text('donut')")
+    name = name_of(page, 1)
+    page.click(f"[data-memory-object]:has-text('{name}')")
+    page.wait_for_selector(f"[data-memory-headline]:has-text('{name}')")
     film.keep(2.5)
     page.locator("[data-memory-place]").focus()
-    for _ in range(6):
+    for _ in range(page.locator("[data-memory-object]").count()):
         page.keyboard.press("ArrowRight")
         film.keep(0.9)
     film.keep(1.5)
@@ -107,8 +123,10 @@ def bet(page: Page) -> Film:
     x, y = photo["x"] + photo["width"] / 2, photo["y"]
     page.mouse.move(x, y + photo["height"] / 2)
     page.mouse.down()
+    record = "P2S.stage().record"
+    edge = page.evaluate(f"{record}.tokenPixel({record}.tokens[0]) / {record}.image.h")
     for step in range(8):
-        page.mouse.move(x - 5 * step, y + photo["height"] * (0.5 + 0.175 * step / 7))
+        page.mouse.move(x - 5 * step, y + photo["height"] * (0.5 + (edge - 0.5) * step / 7))
         film.keep(0.25)
     page.mouse.up()
     page.click("[data-bet-go]")
@@ -116,7 +134,7 @@ def bet(page: Page) -> Film:
     film.keep(4)
     page.click("[data-bet-go]")
     page.wait_for_selector("[data-bet-headline]:has-text('Round 2')")
-    page.fill("[data-chip-search]", "donut")
+    page.fill("[data-chip-search]", name_of(page, 1))
     for _ in range(6):
         page.click(".fork-name:visible")
     film.keep(1.5)
@@ -155,11 +173,19 @@ FILMS: dict[str, Callable[[Page], Film]] = {
 def main(argv: Sequence[str] | None = None) -> int:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("folder", type=Path)
-    parser.add_argument("--only", choices=FILMS, nargs="+", default=list(FILMS))
+    known = [*FILMS, "thumbnail"]
+    parser.add_argument("--only", choices=known, nargs="+", default=known)
     parser.add_argument("--chromium", default=shutil.which("chromium"))
     arguments = parser.parse_args(argv)
     with running_app(lambda name: pix2seq.load(name, "cpu"), "mini") as url:
         for name in arguments.only:
+            if name == "thumbnail":
+                with browser_page(arguments.chromium, url, *CARD) as page:
+                    written(page)
+                    path = arguments.folder / "thumbnail.jpg"
+                    page.screenshot(path=str(path), type="jpeg", quality=85)
+                print(path)
+                continue
             with browser_page(arguments.chromium, url, *SIZE) as page:
                 film = FILMS[name](page)
             path = arguments.folder / f"{name}.gif"

@@ -466,6 +466,11 @@ def test_a_training_record_counts_steps_on_and_keeps_the_last_report_of_a_step()
     record = training.training_record("abc", [("one", first), ("two", [row(10, 3.0)])])
     assert record["runs"][0]["curve"] == [[20, 5.0, 2.5], [40, 4.0, 2.0]]
     assert record["runs"][1]["curve"] == [[50, 3.0, 1.5]]
+    places = [{"step": 20, "maps": 0.7}, {"step": 40, "maps": 0.6}]
+    mixed = [*places, row(60, 2.0)]
+    runs = [("places alone", places), ("places, then sentences", mixed)]
+    (alone,) = training.training_record("abc", runs)["runs"]
+    assert (alone["name"], alone["curve"]) == ("places, then sentences", [[60, 2.0, 1.0]])
 
 
 def test_the_bundled_training_record_is_of_the_bundled_weights(tmp_path):

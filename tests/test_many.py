@@ -14,7 +14,7 @@ import torch
 from PIL import Image
 
 import pix2seq
-from pix2seq.config import ConfigError, SamplingOptions
+from pix2seq.config import ConfigError, PyramidConfig, SamplingOptions
 from pix2seq.many import (
     Failure,
     Frame,
@@ -25,6 +25,7 @@ from pix2seq.many import (
     seed_of,
 )
 from pix2seq.many.writing import looking_threads
+from pix2seq.model import Pix2Seq
 from pix2seq.predictor import Predictor
 from tests import fakes
 
@@ -212,15 +213,24 @@ def test_looking_leaves_a_core_to_those_who_write(predictor, threads, monkeypatc
     torch.testing.assert_close(second.memory, first.memory)
 
 
-def test_what_mini_sees_does_not_depend_on_the_number_of_threads(threads):
+@pytest.mark.parametrize("kind", ["mini", "features", "pyramid"])
+def test_what_is_seen_does_not_depend_on_the_number_of_threads(kind, threads):
     """Or one process, two of them and Ray would not find the same."""
-    mini = pix2seq.load("mini", "cpu")
-    picture = fakes.draw_picture(300, 200)
+    if kind == "mini":
+        model = pix2seq.load("mini", "cpu").model
+    else:
+        config = fakes.tiny_config() if kind == "features" else fakes.pyramid_config()
+        backbone = {"backbone": "tf_efficientnet_lite0", "pyramid": PyramidConfig(96, 80)}
+        config = config.replace(encoder=config.encoder.replace(**backbone), image_size=(416, 416))
+        torch.manual_seed(0)
+        model = Pix2Seq(config).eval()
+    pixels = torch.rand(1, 3, *model.config.image_size)
     threads(1)
-    alone = mini.encode(picture).memory
-    for count in (2, 4):
-        threads(count)
-        assert torch.equal(mini.encode(picture).memory, alone), count
+    with torch.inference_mode():
+        alone = model.encode_image(pixels)
+        for count in (2, 4):
+            threads(count)
+            assert torch.equal(model.encode_image(pixels), alone), count
 
 
 class TestNames:

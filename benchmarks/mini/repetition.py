@@ -1,11 +1,11 @@
 """Doubles, in numbers: how many are shown, does a blanked object come back, is a written one
 written again?
 
-    PYTHONPATH=. python benchmarks/mini/repetition.py CHECKPOINT ANNOTATIONS IMAGES OUT.json
+    PYTHONPATH=. python benchmarks/mini/repetition.py CHECKPOINT ANNOTATIONS IMAGES OUT.json ...
 
 on 100 labelled photos and 100 generated scenes of an unseen seed. ``before the end`` is what the
 model says before it would have stopped; ``late`` is what it says when EOS is forbidden.
-The lab shows the result: ``assets/lab/mini-doubles.json`` is a copy of it.
+The lab shows the result where it lies as ``assets/lab/mini-doubles.json``.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ _IMAGES = 100
 _SEED = 4321
 
 
-def main(checkpoint: str, annotations: str, images: str, out: str) -> None:
+def main(checkpoint: str, annotations: str, images: str, *outs: str) -> None:
     predictor = pix2seq.load(checkpoint, device="cpu")
     sources = {
         "photos": CocoDetection(annotations, images),
@@ -35,7 +35,8 @@ def main(checkpoint: str, annotations: str, images: str, out: str) -> None:
         shown = doubles_table(list(count_doubles(Bench(predictor, samples, _IMAGES))))
         trials = measure_repetition(predictor, samples, _IMAGES).to_dict()
         result[name] = {"shown": shown, **trials}
-    Path(out).write_text(json.dumps(result, indent=1) + "\n")
+    for out in outs:
+        Path(out).write_text(json.dumps(result, indent=1) + "\n")
 
 
 if __name__ == "__main__":

@@ -2,16 +2,13 @@
 
 from __future__ import annotations
 
-import contextlib
-from collections.abc import Sequence
-
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
 from pix2seq.config import ConfigError, EncoderConfig, ModelConfig
-from pix2seq.device import one_thread
 from pix2seq.model.backbones import create_backbone
+from pix2seq.model.fused import joined_alone
 from pix2seq.model.layers import TransformerEncoder
 from pix2seq.model.positions import GridPositions, line_codes_2d
 from pix2seq.model.pyramid import PyramidEncoder
@@ -76,7 +73,7 @@ class FeatureEncoder(nn.Module):
         maps = self.backbone(pixels)
         fine, maps = maps[: len(self.fine)], maps[len(self.fine) :]
         rows, columns = maps[0].shape[-2:]
-        fused, *others = self._projected(maps)
+        fused, *others = joined_alone(self.project, maps)
         for other in others:
             fused = fused + F.interpolate(other, size=(rows, columns))
         for patches, features in zip(self.fine, fine, strict=True):
@@ -88,14 +85,6 @@ class FeatureEncoder(nn.Module):
         codes = line_codes_2d(rows, columns, fused.shape[1]).to(fused)
         tokens = self.norm(fused.flatten(2).transpose(1, 2))  # (B, N, D)
         return tokens + self.from_code(codes), codes
-
-    def _projected(self, maps: Sequence[Tensor]) -> list[Tensor]:
-        """The maps at the model's width. In one thread of a CPU where nothing is learnt: oneDNN
-        splits these sums of many channels among its threads, and what an image looks like must not
-        depend on how many cores a machine has."""
-        alone = maps[0].device.type == "cpu" and not torch.is_grad_enabled()
-        with one_thread() if alone else contextlib.nullcontext():
-            return [project(features) for project, features in zip(self.project, maps, strict=True)]
 
     def forward(self, pixels: Tensor) -> Tensor:
         tokens, codes = self.embed(pixels)

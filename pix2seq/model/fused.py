@@ -7,11 +7,15 @@ the last bits of the result, and nothing else; the tests hold both ways together
 
 from __future__ import annotations
 
+import contextlib
 import platform
+from collections.abc import Iterable, Sequence
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
+
+from pix2seq.device import one_thread
 
 HAS_ONEDNN = (
     torch.backends.mkldnn.is_available()
@@ -31,6 +35,15 @@ def can_fuse(x: Tensor) -> bool:
         and not torch.is_grad_enabled()
         and not torch.is_autocast_enabled("cpu")
     )
+
+
+def joined_alone(convs: Iterable[nn.Module], maps: Sequence[Tensor]) -> list[Tensor]:
+    """Maps of a backbone through 1 x 1 convolutions, one for each. In one thread of a CPU where
+    nothing is learnt: oneDNN splits these sums of many channels among its threads, and what an
+    image looks like must not depend on how many cores a machine has."""
+    alone = maps[0].device.type == "cpu" and not torch.is_grad_enabled()
+    with one_thread() if alone else contextlib.nullcontext():
+        return [conv(features) for conv, features in zip(convs, maps, strict=True)]
 
 
 def pad_same(x: Tensor, kernel: int, stride: int) -> Tensor:

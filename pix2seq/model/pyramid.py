@@ -21,7 +21,7 @@ from pix2seq.config import ConfigError, EncoderConfig
 from pix2seq.model.backbones import create_backbone
 from pix2seq.model.depthwise import DepthwiseConv, depthwise
 from pix2seq.model.drafts import EDGE_CODE, Drafted, Drafts, told_edges
-from pix2seq.model.fused import pad_same
+from pix2seq.model.fused import joined_alone, pad_same
 from pix2seq.model.layers import TransformerEncoder
 from pix2seq.model.places import MEMORY_LEVEL, STRIDES, Places, relative_edges, token_places
 from pix2seq.model.positions import line_codes_2d
@@ -70,7 +70,7 @@ class Pyramid(nn.Module):
             nn.init.zeros_(conv.bias)
 
     def forward(self, features: list[Tensor]) -> list[Tensor]:
-        maps = [lateral(x) for lateral, x in zip(self.lateral, features, strict=True)]
+        maps = joined_alone(self.lateral, features)
         maps.append(self.coarsest(maps[-1]))
         for i in reversed(range(len(maps) - 1)):
             above = F.interpolate(maps[i + 1], size=maps[i].shape[-2:])

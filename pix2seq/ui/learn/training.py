@@ -19,6 +19,7 @@ from pix2seq.predictor import ImageEncoding, Predictor
 from pix2seq.ui.visit.evidence import load_recording, recording_path
 
 _KIND = "training"
+_LOSSES = {"coord_loss", "class_loss"}
 _POINTS = 40  # of each run's curve
 
 
@@ -58,10 +59,14 @@ def load_training(name: str, folder: Path | None = None) -> list[dict] | None:
 
 
 def training_record(checksum: str, runs: Sequence[tuple[str, Sequence[dict]]]) -> dict:
-    """A recording of runs, each a name and the rows of its ``metrics.jsonl``."""
+    """A recording of runs, each a name and the rows of its ``metrics.jsonl``. Steps that taught no
+    sentences, such as those of an encoder alone, have no place on its curve."""
     start, told = 0, []
     for name, rows in runs:
-        ordered = [row for _, row in sorted({row["step"]: row for row in rows}.items())]
+        last = {row["step"]: row for row in rows if _LOSSES <= row.keys()}
+        if not last:
+            continue
+        ordered = [row for _, row in sorted(last.items())]
         size = -(-len(ordered) // _POINTS)
         groups = [ordered[i : i + size] for i in range(0, len(ordered), size)]
         told.append({"name": name, "curve": [_point(group, start) for group in groups]})

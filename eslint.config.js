@@ -18,7 +18,7 @@ export default [
   },
   {
     files: ["pix2seq/ui/page/loader.js"],
-    languageOptions: { sourceType: "script", globals: { MODULES: "readonly" } },
+    languageOptions: { sourceType: "script" },
   },
   {
     files: ["*.js", "tests/scripts/*.js"],

@@ -197,29 +197,26 @@ def test_a_script_too_imports_from_shared_rooms_and_never_from_a_neighbour(path)
 
 @pytest.mark.parametrize("path", SCRIPTS, ids=relative)
 def test_a_script_says_what_it_needs_where_the_page_reads_it(path):
-    from pix2seq.ui.page.assets import imported_scripts
+    from pix2seq.ui.page.scripts import imported, linked
 
     source = path.read_text()
-    assert imported_scripts(source) == SCRIPT_IMPORT.findall(source)
-    statements = re.findall(
-        r"^(?:import|export)\b[^(]*?\bfrom\b|^import [\"']", source, re.MULTILINE
-    )
-    assert len(statements) == len(imported_scripts(source)), 'import … from "#room/file.js";'
+    assert imported(source) == SCRIPT_IMPORT.findall(source)
     if path.name != "loader.js":
+        linked(path.name, source)  # or it says what it cannot link
         assert "window.P2S" not in source and "import(" not in source, "nothing is global"
 
 
 def test_scripts_load_in_an_order_without_a_circle():
-    from pix2seq.ui.page.assets import imported_scripts, modules
+    from pix2seq.ui.page.scripts import imported, modules
 
     seen: set[str] = set()
     first, later = modules()
-    for name, source in first + later:
-        assert set(imported_scripts(source)) <= seen
+    for name in first + later:
+        assert set(imported((UI / name).read_text())) <= seen
         seen.add(name)
     assert seen == {f"{path.parent.name}/{path.name}" for path in SCRIPTS} - {"page/loader.js"}
     lessons = {name for name in seen if name.startswith("learn/")}
-    assert lessons and lessons <= {name for name, _ in later}, "Write opens without them"
+    assert lessons and lessons <= set(later), "Write opens without them"
 
 
 @pytest.mark.parametrize("path", SCRIPTS, ids=relative)
@@ -240,19 +237,47 @@ def test_a_style_sheet_states_its_idea_and_stays_readable(path):
 
 
 def test_style_sheets_stand_in_an_order_that_rooms_can_lean_on():
-    from pix2seq.ui.page.assets import style
+    from pix2seq.ui.page.styles import TOKENS, sheets
 
-    joined = style()
-    at = {relative(path): joined.index(path.read_text()) for path in SHEETS}
-    ordered = [name.removeprefix("pix2seq/ui/") for name in sorted(at, key=at.__getitem__)]
-    assert ordered[:2] == ["page/theme.css", "kit/photo.css"]
-    assert ordered[-1] == "page/responsive.css"
-    rooms = [name.split("/")[0] for name in ordered[1:-1]]
+    opening, later = sheets()
+    assert opening[:2] == ["page/theme.css", "kit/photo.css"]
+    assert opening[-1] == "page/responsive.css"
+    ordered = opening + later
+    assert {*ordered, TOKENS} == {relative(path).removeprefix("pix2seq/ui/") for path in SHEETS}
+    rooms = [name.split("/")[0] for name in ordered if name not in (opening[0], opening[-1])]
     assert rooms == sorted(rooms, key=rooms.index), "each room in one piece"
     for room in set(rooms):
         own = [name for name in ordered if name.startswith(f"{room}/")]
         if f"{room}/{room}.css" in own:
             assert own[0] == f"{room}/{room}.css", "before those of its parts"
+
+
+@pytest.mark.parametrize("path", SHEETS, ids=relative)
+def test_what_cannot_stand_under_a_selector_stands_with_the_tokens(path):
+    from pix2seq.ui.page.styles import TOKENS
+
+    if not relative(path).endswith(TOKENS):
+        found = re.findall(r"@(?!media|container|supports)[\w-]+|:root|\bhtml\b", path.read_text())
+        assert not found, "`styles.py` puts the sheet under :root, where these say nothing"
+
+
+def selectors(sheet: str) -> list[str]:
+    plain = re.sub(r"/\*.*?\*/", "", sheet, flags=re.DOTALL)
+    heads = [head.strip() for head in re.findall(r"([^{};]+)\{", plain)]
+    lists = [re.split(r",(?![^(]*\))", head) for head in heads if not head.startswith("@")]
+    return [" ".join(selector.split()) for listed in lists for selector in listed]
+
+
+def test_a_style_that_comes_later_changes_nothing_that_is_on_view():
+    from pix2seq.ui.page.styles import sheets
+
+    def named(selector: str) -> set[str]:
+        return set(re.findall(r"[.#][\w-]+", selector))
+
+    opening, later = ([(UI / name).read_text() for name in names] for names in sheets())
+    taken = {".dark"}.union(*(named(one) for sheet in opening for one in selectors(sheet)))
+    strangers = [one for sheet in later for one in selectors(sheet) if named(one) <= taken]
+    assert strangers == [], "each rule names something of its own room"
 
 
 def test_every_lesson_has_its_style_beside_what_it_draws():

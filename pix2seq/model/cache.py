@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from typing import Any
 
 import torch
 from torch import Tensor
@@ -35,12 +34,7 @@ class KVCache:
         self.keys: list[Tensor] = []
         self.values: list[Tensor] = []
         self.hidden: Tensor | None = None
-        self.plan: Any = None  # what a decoder notes about these rows, in this memory
         self._slots = 0
-
-    def __getstate__(self) -> dict:
-        """A copy lies elsewhere."""
-        return {**self.__dict__, "plan": None}
 
     @property
     def rows(self) -> int:
@@ -49,11 +43,6 @@ class KVCache:
     @property
     def device(self) -> torch.device:
         return self.cross[0][0][0].device
-
-    @property
-    def compiled(self) -> bool:
-        """Whether compiled code writes in it (``native``), which knows of no mode of PyTorch's."""
-        return hasattr(self.cross[0], "addresses")
 
     @property
     def length(self) -> int:
@@ -98,7 +87,6 @@ class KVCache:
     @torch.inference_mode()  # what a forward pass stored can only be moved in its mode
     def join(self, other: KVCache) -> None:
         """Take over all rows of another cache of the same model; they come last."""
-        self.plan = None
         first = self.rows
         self.cross += other.cross
         self.lengths += other.lengths
@@ -113,7 +101,6 @@ class KVCache:
     @torch.inference_mode()
     def leave(self, row: int) -> None:
         """Take a row out; the last row moves to its place."""
-        self.plan = None
         last = self.rows - 1
         end = self.lengths[last]
         if row != last and end:
@@ -142,7 +129,6 @@ class KVCache:
 
     def _grow(self, slots: int) -> None:
         """Room for so many rows; what is stored stays."""
-        self.plan = None
         key = self.cross[0][0][0]
         shape = (slots, key.shape[1], self.capacity, key.shape[3])
         old = self._stored(), self._slots

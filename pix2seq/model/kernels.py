@@ -18,8 +18,8 @@ from numba import types
 from numba.extending import intrinsic
 
 _F = np.float32
-EXACT = {"contract"}  # fused multiply-add, and no other order of additions
-ANY_ORDER = {"contract", "reassoc", "nsz", "arcp"}
+_EXACT = {"contract"}  # fused multiply-add, and no other order of additions
+_ANY_ORDER = {"contract", "reassoc", "nsz", "arcp"}
 
 
 @intrinsic
@@ -32,7 +32,7 @@ def _pointer(typing, address):
     return types.CPointer(types.float32)(types.intp), generate
 
 
-def compiled(order: set[str]) -> Callable[[Callable], Callable]:
+def _compiled(order: set[str]) -> Callable[[Callable], Callable]:
     """Compile when first called, and keep the result beside this file or in the user's cache."""
 
     def compiled(function: Callable) -> Callable:
@@ -45,20 +45,14 @@ def compiled(order: set[str]) -> Callable[[Callable], Callable]:
     return compiled
 
 
-@compiled(EXACT)
+@_compiled(_EXACT)
 def _linear(x, weight, bias, y):
-    """``y = x @ weight + bias`` for x (M, K), weight (K, N), y (M, N)."""
-    _product(x, weight, y)
-    for m in range(y.shape[0]):
-        for n in range(y.shape[1]):
-            y[m, n] += bias[n]
+    """``y = x @ weight + bias`` for x (M, K), weight (K, N), y (M, N).
 
-
-@compiled(EXACT)
-def _product(x, weight, y):
-    """``y = x @ weight``; y may be larger. Four rows at a time use a weight that has been
-    read; each row's sum runs over K in order."""
-    (rows, inner), outer = x.shape, weight.shape[1]
+    Four rows at a time use a weight that has been read; each row's sum runs over K in order.
+    """
+    rows, inner = x.shape
+    outer = weight.shape[1]
     whole, fours = inner - inner % 4, rows // 4
     for m in range(rows):
         for n in range(outer):
@@ -90,9 +84,12 @@ def _product(x, weight, y):
             a = x[m, k]
             for n in range(outer):
                 y[m, n] += a * weight[k, n]
+    for m in range(rows):
+        for n in range(outer):
+            y[m, n] += bias[n]
 
 
-@compiled(ANY_ORDER)
+@_compiled(_ANY_ORDER)
 def _norm(x, norm, eps, y):
     """Layer norm of every row; ``norm`` (2, D) has its weight and its bias."""
     rows, width = x.shape
@@ -110,7 +107,7 @@ def _norm(x, norm, eps, y):
             y[m, i] = (x[m, i] - mean) * scale * weight[i] + bias[i]
 
 
-@compiled(EXACT)
+@_compiled(_EXACT)
 def _gelu(x):
     """In place, with the error function as a fraction of polynomials (Eigen's, 1e-7)."""
     rows, width = x.shape
@@ -132,7 +129,7 @@ def _gelu(x):
             x[m, i] = _F(0.5) * v * (_F(1) + top / low)
 
 
-@compiled(EXACT)
+@_compiled(_EXACT)
 def _relu(x):
     rows, width = x.shape
     for m in range(rows):
@@ -140,7 +137,7 @@ def _relu(x):
             x[m, i] = max(x[m, i], _F(0))
 
 
-@compiled(ANY_ORDER)
+@_compiled(_ANY_ORDER)
 def _softmax(x, count, bits, powers):
     """In place, of the first ``count`` numbers. ``bits`` and ``powers`` are the same memory."""
     top = x[0]
@@ -167,7 +164,7 @@ def _softmax(x, count, bits, powers):
         x[t] *= total
 
 
-@compiled(ANY_ORDER)
+@_compiled(_ANY_ORDER)
 def _scores_by_row(query, keys, count, scores):
     """Products of a query (d,) with keys (T, d)."""
     width = query.shape[0]
@@ -178,36 +175,60 @@ def _scores_by_row(query, keys, count, scores):
         scores[t] = s
 
 
-@compiled(EXACT)
+@_compiled(_EXACT)
+def _scores_by_column(query, keys, scores):
+    """Products of a query (d,) with keys (d, N)."""
+    width, count = keys.shape
+    for t in range(count):
+        scores[t] = 0
+    whole = width - width % 8
+    for k in range(0, whole, 8):
+        a, b, c, d = query[k], query[k + 1], query[k + 2], query[k + 3]
+        e, f, g, h = query[k + 4], query[k + 5], query[k + 6], query[k + 7]
+        for t in range(count):
+            s = scores[t]
+            s += a * keys[k, t]
+            s += b * keys[k + 1, t]
+            s += c * keys[k + 2, t]
+            s += d * keys[k + 3, t]
+            s += e * keys[k + 4, t]
+            s += f * keys[k + 5, t]
+            s += g * keys[k + 6, t]
+            s += h * keys[k + 7, t]
+            scores[t] = s
+    for k in range(whole, width):
+        a = query[k]
+        for t in range(count):
+            scores[t] += a * keys[k, t]
+
+
+@_compiled(_EXACT)
 def _weigh(weights, values, count, out):
-    """For every row, the sum of values (T, d), each times its weight: weights (M, T), out (M, d).
-    A value that has been read is used for all rows."""
-    rows, width = out.shape
-    for m in range(rows):
-        for i in range(width):
-            out[m, i] = 0
+    """The sum of values (T, d), each times its weight."""
+    width = out.shape[0]
+    for i in range(width):
+        out[i] = 0
     whole = count - count % 8
     for t in range(0, whole, 8):
-        for m in range(rows):
-            a, b, c, d = weights[m, t], weights[m, t + 1], weights[m, t + 2], weights[m, t + 3]
-            e, f, g, h = weights[m, t + 4], weights[m, t + 5], weights[m, t + 6], weights[m, t + 7]
-            for i in range(width):
-                s = a * values[t, i]
-                s += b * values[t + 1, i]
-                s += c * values[t + 2, i]
-                s += d * values[t + 3, i]
-                u = e * values[t + 4, i]
-                u += f * values[t + 5, i]
-                u += g * values[t + 6, i]
-                u += h * values[t + 7, i]
-                out[m, i] += s + u
+        a, b, c, d = weights[t], weights[t + 1], weights[t + 2], weights[t + 3]
+        e, f, g, h = weights[t + 4], weights[t + 5], weights[t + 6], weights[t + 7]
+        for i in range(width):
+            s = a * values[t, i]
+            s += b * values[t + 1, i]
+            s += c * values[t + 2, i]
+            s += d * values[t + 3, i]
+            u = e * values[t + 4, i]
+            u += f * values[t + 5, i]
+            u += g * values[t + 6, i]
+            u += h * values[t + 7, i]
+            out[i] += s + u
     for t in range(whole, count):
-        for m in range(rows):
-            for i in range(width):
-                out[m, i] += weights[m, t] * values[t, i]
+        a = weights[t]
+        for i in range(width):
+            out[i] += a * values[t, i]
 
 
-@compiled(EXACT)
+@_compiled(_EXACT)
 def _join(x, branch, after, before, eps, norm_first):
     """Add a branch to the stream ``x``: with norms first, ``branch`` becomes what the next branch
     reads (``before`` is its norm); with norms last, ``after`` is the sum's."""
@@ -221,7 +242,7 @@ def _join(x, branch, after, before, eps, norm_first):
         _norm(x, after, eps, x)
 
 
-@compiled(EXACT)
+@_compiled(_EXACT)
 def _stored(own, slot, shape):
     """A slot's keys and values of one layer, (H, T, d) each."""
     at = 4 * slot * shape[0] * shape[1] * shape[2]
@@ -231,104 +252,67 @@ def _stored(own, slot, shape):
     )
 
 
-@compiled(EXACT)
-def _look(z, keys, values, scores, bits, powers):
-    """Attention of the queries ``z`` (M, H d) to an image; they become what was seen.
+@_compiled(_EXACT)
+def run_step(
+    stack, tables, maps, ids, slots, places, own, cross, counts, work, bits, powers, logits
+):
+    """Logits (M, V) after the tokens ``ids`` (M,), which stand at ``places`` of the rows ``slots``.
 
     Args:
-        keys, values: (H, d, N) and (H, N, d).
-        scores: scratch for four rows of N.
-        bits, powers: see ``_softmax``.
-    """
-    rows, (heads, head, count) = z.shape[0], keys.shape
-    few = np.empty((4, head), _F)
-    for h in range(heads):
-        for first in range(0, rows, 4):
-            some = min(4, rows - first)
-            for m in range(some):
-                for i in range(head):
-                    few[m, i] = z[first + m, h * head + i]
-            _product(few[:some], keys[h], scores)
-            for m in range(some):
-                _softmax(scores[m], count, bits, powers)
-            _weigh(scores, values[h], count, few[:some])
-            for m in range(some):
-                for i in range(head):
-                    z[first + m, h * head + i] = few[m, i]
-
-
-@compiled(EXACT)
-def run_step(stack, tables, maps, plan, ids, lengths, work, bits, powers, logits):
-    """Logits (R L, V) after the next L tokens of every row; says whether all of them are tokens.
-
-    Args:
-        stack, tables, maps, plan: the decoder, and where its cache lies (``native``).
-        ids: (R L,), row by row.
-        lengths: (R,), what the rows hold already.
-        work: scratch, 6 D + (MLP's width) per token, and four times the longest of all keys.
+        stack, tables, maps: the decoder (``native``).
+        own: (layers, 2) addresses of the cache's keys and values, (slots, H, T, d) each.
+        cross: (M, layers, 2) addresses of an image's keys (H, d, N) and values (H, N, d).
+        counts: (M,) what N is.
+        work: scratch, 6 D + (MLP's width) per row, and as long as the longest of all keys.
         bits, powers: more of it, the same memory as int32 and as float32, as long as those keys.
     """
-    many, width, heads = ids.shape[0], tables.embedding.shape[1], stack.heads
-    for m in range(many):
-        if not 0 <= ids[m] < len(tables.embedding):
-            return False
-    rows = lengths.shape[0]
-    length, head = many // rows, width // heads
+    rows, width, heads = ids.shape[0], tables.embedding.shape[1], stack.heads
+    head = width // heads
     scale = _F(1) / np.sqrt(_F(head))
-    hidden, one = maps.up.shape[2], many * width
-    x = work[:one].reshape(many, width)
-    y = work[one : 2 * one].reshape(many, width)
-    z = work[2 * one : 3 * one].reshape(many, width)
-    qkv = work[3 * one : 6 * one].reshape(many, 3 * width)
-    up = work[6 * one : 6 * one + many * hidden].reshape(many, hidden)
-    scores = work[6 * one + many * hidden :].reshape(4, -1)
-    shape = heads, plan.capacity, head
-    for m in range(many):
-        place = lengths[m // length] + m % length
+    hidden, one = maps.up.shape[2], rows * width
+    x = work[:one].reshape(rows, width)
+    y = work[one : 2 * one].reshape(rows, width)
+    z = work[2 * one : 3 * one].reshape(rows, width)
+    qkv = work[3 * one : 6 * one].reshape(rows, 3 * width)
+    up = work[6 * one : 6 * one + rows * hidden].reshape(rows, hidden)
+    scores = work[6 * one + rows * hidden :]
+    for m in range(rows):
         for i in range(width):
-            x[m, i] = tables.embedding[ids[m], i] + tables.positions[place, i]
-    for layer in range(plan.own.shape[0]):
+            x[m, i] = tables.embedding[ids[m], i] + tables.positions[places[m], i]
+    for layer in range(own.shape[0]):
         norms = maps.norms[layer]
         if stack.norm_first:
             _norm(x, norms[0], stack.eps, y)
         _linear(y if stack.norm_first else x, maps.qkv[layer], maps.qkv_bias[layer], qkv)
-        for m in range(many):  # all are stored before one of them looks back
-            keys, values = _stored(plan.own[layer], m // length, shape)
-            place = lengths[m // length] + m % length
+        for m in range(rows):  # all are stored before one of them looks back
+            keys, values = _stored(own[layer], slots[m], (heads, stack.capacity, head))
             for h in range(heads):
                 for i in range(head):
                     qkv[m, h * head + i] *= scale
-                    keys[h, place, i] = qkv[m, width + h * head + i]
-                    values[h, place, i] = qkv[m, 2 * width + h * head + i]
-        for m in range(many):
-            keys, values = _stored(plan.own[layer], m // length, shape)
-            count = lengths[m // length] + m % length + 1
+                    keys[h, places[m], i] = qkv[m, width + h * head + i]
+                    values[h, places[m], i] = qkv[m, 2 * width + h * head + i]
+        for m in range(rows):
+            keys, values = _stored(own[layer], slots[m], (heads, stack.capacity, head))
+            count = places[m] + 1
             for h in range(heads):
                 some = slice(h * head, (h + 1) * head)
-                _scores_by_row(qkv[m, some], keys[h], count, scores[0])
-                _softmax(scores[0], count, bits, powers)
-                _weigh(scores[:1], values[h], count, z[m, some].reshape(1, head))
+                _scores_by_row(qkv[m, some], keys[h], count, scores)
+                _softmax(scores, count, bits, powers)
+                _weigh(scores, values[h], count, z[m, some])
         _linear(z, maps.out[layer], maps.out_bias[layer], y)
         _join(x, y, norms[0], norms[1], stack.eps, stack.norm_first)
         _linear(y if stack.norm_first else x, maps.query[layer], maps.query_bias[layer], z)
-        for m in range(many):
+        for m in range(rows):
+            count = counts[m]
+            keys = numba.carray(_pointer(cross[m, layer, 0]), (heads, head, count))
+            values = numba.carray(_pointer(cross[m, layer, 1]), (heads, count, head))
             for i in range(width):
                 z[m, i] *= scale
-        first = 0
-        while first < rows:  # neighbours about one image look at it together
-            at, last = plan.cross[first, layer], first + 1
-            while last < rows and plan.cross[last, layer, 0] == at[0]:
-                last += 1
-            count = plan.counts[first]
-            _look(
-                z[first * length : last * length],
-                numba.carray(_pointer(at[0]), (heads, head, count)),
-                numba.carray(_pointer(at[1]), (heads, count, head)),
-                scores,
-                bits,
-                powers,
-            )
-            first = last
+            for h in range(heads):
+                some = slice(h * head, (h + 1) * head)
+                _scores_by_column(z[m, some], keys[h], scores)
+                _softmax(scores, count, bits, powers)
+                _weigh(scores, values[h], count, z[m, some])
         _linear(z, maps.cross[layer], maps.cross_bias[layer], y)
         _join(x, y, norms[1], norms[2], stack.eps, stack.norm_first)
         _linear(y if stack.norm_first else x, maps.up[layer], maps.up_bias[layer], up)
@@ -339,4 +323,3 @@ def run_step(stack, tables, maps, plan, ids, lengths, work, bits, powers, logits
         _linear(up, maps.down[layer], maps.down_bias[layer], y)
         _join(x, y, norms[2], tables.norm, stack.eps, stack.norm_first)
     _linear(y if stack.norm_first else x, tables.output, tables.output_bias, logits)
-    return True

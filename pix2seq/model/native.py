@@ -31,6 +31,7 @@ class Stack(NamedTuple):
     """What the step must know of a decoder beside its weights."""
 
     heads: int
+    capacity: int
     eps: np.float32
     gelu: bool
     norm_first: bool
@@ -64,22 +65,6 @@ class Maps(NamedTuple):
     up_bias: np.ndarray
     down: np.ndarray
     down_bias: np.ndarray
-
-
-class Plan(NamedTuple):
-    """Where a cache lies, as long as its rows stay.
-
-    Attributes:
-        capacity: T, tokens that a row holds at most.
-        own: (layers, 2) addresses of the rows' keys and values, (slots, H, T, d) each.
-        cross: (R, layers, 2) addresses of each row's image: keys (H, d, N), values (H, N, d).
-        counts: (R,), what N is.
-    """
-
-    capacity: int
-    own: np.ndarray
-    cross: np.ndarray
-    counts: np.ndarray
 
 
 class Seen(list):
@@ -119,12 +104,6 @@ def compile_ahead() -> None:
         native(torch.zeros(1, 1, dtype=torch.int64), cache)
 
 
-def is_wanted() -> bool:
-    """Whether Numba is there, and nobody has asked for PyTorch's operations."""
-    variable = os.environ.get(NATIVE_VARIABLE)
-    return variable != "0" and importlib.util.find_spec("numba") is not None
-
-
 def _suits(decoder: Decoder) -> bool:
     rows = decoder.embedding.rows
     return (
@@ -133,7 +112,8 @@ def _suits(decoder: Decoder) -> bool:
         and decoder.masked_key_id is None
         and len(decoder.layers) > 0
         and takes_one_thread(decoder)
-        and is_wanted()
+        and os.environ.get(NATIVE_VARIABLE) != "0"
+        and importlib.util.find_spec("numba") is not None
     )
 
 
@@ -157,6 +137,7 @@ class NativeDecoder:
         self.max_tokens = decoder.max_tokens
         self.stack = Stack(
             first.self_attention.heads,
+            decoder.max_tokens,  # or less, in a cache that holds less
             np.float32(first.self_residual.norm.eps),
             decoder.activation == "gelu",
             first.self_residual.norm_first,
@@ -223,36 +204,31 @@ class NativeDecoder:
         if told.size and not 0 <= told.min() <= told.max() < len(self.tables.embedding):
             raise IndexError(f"an id is not one of the {len(self.tables.embedding)} tokens")
         cache.reserve(length)
-        plan = cache.plan = cache.plan or _plan(cache)
-        longest = max(int(plan.counts.max()), self.max_tokens)
+        slots = np.arange(rows).repeat(length)
+        places = np.repeat(cache.lengths, length) + np.tile(np.arange(length), rows)
+        cross = np.array([image.addresses for image in cache.cross]).repeat(length, axis=0)
+        counts = np.array([image[0][0].shape[2] for image in cache.cross]).repeat(length)
+        longest = max(int(counts.max()), self.max_tokens)
         width, hidden = self.maps.up.shape[1:]
         bits = np.empty(longest, np.int32)
         logits = np.empty((rows * length, len(self.tables.output_bias)), np.float32)
-        told = self._run(
-            self.stack,
+        self._run(
+            self.stack._replace(capacity=cache.capacity),
             self.tables,
             self.maps,
-            plan,
-            np.ascontiguousarray(ids.numpy()).reshape(-1),
-            np.array(cache.lengths),
-            np.empty(rows * length * (6 * width + hidden) + 4 * longest, np.float32),
+            np.ascontiguousarray(told, np.int64),
+            slots,
+            places,
+            _addresses(zip(cache.keys, cache.values, strict=True)),
+            cross,
+            counts,
+            np.empty(rows * length * (6 * width + hidden) + longest, np.float32),
             bits,
             bits.view(np.float32),
             logits,
         )
-        if not told:
-            raise IndexError(f"an id is not one of the {len(self.tables.embedding)} tokens")
         cache.advance(length)
         return torch.from_numpy(logits).view(rows, length, -1)
-
-
-def _plan(cache: KVCache) -> Plan:
-    return Plan(
-        cache.capacity,
-        _addresses(zip(cache.keys, cache.values, strict=True)),
-        np.array([image.addresses for image in cache.cross]),
-        np.array([image[0][0].shape[2] for image in cache.cross]),
-    )
 
 
 def _qkv(attention: nn.Module) -> list[nn.Linear]:

@@ -4,6 +4,3 @@ interface Window {
   P2S: { call: (hook: string, ...given: unknown[]) => Promise<unknown> };
   gradio_config?: { root?: string; api_prefix?: string };
 }
-
-/** The page's modules, (name, text), those that it opens with and the others: `assets.py` puts them here. */
-declare const MODULES: [[string, string][], [string, string][]];

@@ -77,7 +77,7 @@ export class Argument {
     this.gallery = new Gallery();
     this.trust = h("div", { class: "p2s-argument-trust" });
     this.note = h("p", { class: "p2s-small", role: "status" });
-    this.legend = h("p", { class: "p2s-legend" });
+    this.legend = h("p", { class: "p2s-sides" });
     root.replaceChildren(
       h("h2", {}, "Why a detector is taught to write noise"),
       this.about,

@@ -21,6 +21,7 @@ from pix2seq.ui.learn.tab import build_learn_tab
 from pix2seq.ui.page import assets
 from pix2seq.ui.page.footer import build_footer
 from pix2seq.ui.page.gate import Gate
+from pix2seq.ui.page.head import head
 from pix2seq.ui.page.header import build_header
 from pix2seq.ui.page.theme import explorer_theme
 from pix2seq.ui.page.uploads import own_uploads
@@ -99,12 +100,11 @@ def build_demo(
 
 
 def launch_options() -> dict:
-    """Arguments for ``launch`` that belong to the page: theme, style, scripts, limits."""
+    """Arguments for ``launch`` that belong to the page: theme, head (style and scripts), limits."""
     limits = Limits.of_this_server()
     return {
         "theme": explorer_theme(),
-        "css": assets.style(),
-        "head": assets.head(),
+        "head": head(),
         "app_kwargs": {"middleware": [Middleware(Gate, limits)]},
         "state_session_capacity": limits.tabs,
         "max_file_size": limits.upload_mb << 20,

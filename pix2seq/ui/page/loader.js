@@ -1,46 +1,32 @@
-// Starts the page's modules, and offers `window.P2S`. The modules come with the page, so nothing is
-// fetched, whatever path or frame the page is in: each becomes a blob, after those that it imports.
-// Those that the opening page does without are read afterwards. Gradio puts the head into the page
-// twice; the second time there is nothing to do.
+// Starts the page's modules, and offers `window.P2S`. Modules and styles come with the page, so nothing
+// is fetched, whatever path or frame the page is in: each module is the body of a function that gets
+// what it imports (`scripts.py`). Those that the opening page does without are read afterwards, with
+// their styles. Gradio puts the head into the page twice; the second time there is nothing to do.
 
-(([first, later]) => {
-  if (window.P2S) return;
-  /** @type {Map<string, string>} */
-  const urls = new Map();
-  /** @type {(entry: any) => any} */
-  const offer = (entry) => {
+if (!window.P2S) {
+  /** @type {Map<string, any>} what each module exports */
+  const read = new Map();
+  /** @type {(id: string) => any} what the last of an element's modules exports, which it offers */
+  const start = (id) => {
+    /** @type {[[string, string][], string]} */
+    const [modules, style] = JSON.parse(/** @type {Element} */ (document.getElementById(id)).textContent ?? "");
+    if (style) document.head.append(Object.assign(document.createElement("style"), { textContent: style }));
+    for (const [name, body] of modules) {
+      const source = `(_from) => {"use strict"; ${body}\n}\n//# sourceURL=pix2seq/ui/${name}`; // for people who debug
+      read.set(name, (0, eval)(source)((/** @type {string} */ other) => read.get(other)));
+    }
+    const entry = read.get(modules[modules.length - 1][0]);
     Object.defineProperties(window.P2S, Object.getOwnPropertyDescriptors(entry.windows));
     return entry;
   };
-  /** @type {(modules: [string, string][]) => Promise<any>} what the last one exports */
-  const read = (modules) => {
-    /** @type {Promise<any>} */
-    let last = Promise.resolve();
-    for (const [name, text] of modules) {
-      const bound = text.replace(/ from "#([^"]+)";$/gm, (_, other) => ` from "${urls.get(other)}";`);
-      const source = `${bound}\n//# sourceURL=pix2seq/ui/${name}`; // its name for people who debug
-      const url = URL.createObjectURL(new Blob([source], { type: "text/javascript" }));
-      urls.set(name, url);
-      last = import(url); // read now, not when what needs it has been read
-    }
-    return last.then(offer);
-  };
-  /** @type {Promise<any> | undefined} */
+  /** @type {any} */
   let rest;
-  const others = () => (rest ??= page.then(() => read(later)));
-  /**
-   * Call one of the hooks; those that come early wait for the modules.
-   * @type {Window["P2S"]["call"]}
-   */
-  const call = async (hook, ...given) => {
-    const { hooks } = await page;
-    return hook in hooks ? hooks[hook](...given) : (await others()).hooks[hook](...given);
+  const others = () => (rest ??= start("p2s-later"));
+  window.P2S = {
+    call: async (hook, ...given) => (hook in page.hooks ? page : others()).hooks[hook](...given),
   };
-  window.P2S = { call };
-  const page = read(first);
+  const page = start("p2s-opening");
   const idle = window.requestIdleCallback ?? ((/** @type {() => void} */ work) => setTimeout(work, 2000));
-  page.then(({ windows }) => {
-    windows.on("tour", () => call("openTour"));
-    const shown = windows.on("drawn", () => shown() && idle(others));
-  });
-})(MODULES);
+  page.windows.on("tour", () => window.P2S.call("openTour"));
+  const shown = page.windows.on("drawn", () => shown() && idle(others));
+}

@@ -1,6 +1,6 @@
 """Gradio's own widgets in the page's clothes: system fonts, ink accent, hairline borders.
 
-Colours refer to the custom properties of ``theme.css``, which switches them between light and dark,
+Colours refer to the properties of ``tokens.css``, which switches them between light and dark,
 so that both halves of the page stay in step.
 """
 

@@ -10,10 +10,11 @@ from urllib.parse import parse_qs, urlparse
 
 import pytest
 
-from pix2seq.render.handout import draw_handout, main, questions_of
+from pix2seq.render.handout import TOP_EDGE, draw_handout, main, questions_of
 from pix2seq.ui.lab.argument import RECORDED
 from pix2seq.ui.write.recordings import load_recording
 from tests.browser import browser_page
+from tests.story import OBJECT, STORY, fork, names, tokens
 from tests.test_architecture import ROOT
 
 PLAN = ROOT / "docs" / "lesson-plan.md"
@@ -59,13 +60,49 @@ def test_every_link_of_the_plan_opens_what_it_names(chromium, replay):
 
 
 def test_the_plans_numbers_are_those_of_the_recordings():
-    lines = [line[1:].split() for line in load_recording("scene-26")["lines"] if line[0] == "T"]
-    first, bell, end = lines[0], lines[1], lines[30]
-    assert f"cost {-float(first[3]):.2f} nats" in TEXT
-    assert f"ln 6 = {math.log(6):.2f}" in TEXT
-    likely = [int(one.split(":")[1]) / 1e4 for one in bell[11:13]]
-    assert f"18 with {likely[0]:.2f}" in TEXT and f"{likely[1]:.2f}: neighbours" in TEXT
-    assert f"EOS, with {round(int(end[9]) / 100)} %" in TEXT
+    told, said = tokens(), names()
+    objects = said.index("noise")
+    assert set(said[objects:]) == {"noise"}
+    first, bell, end = told[0], told[1], told[OBJECT * objects]
+    (here, likely), (beside, less) = bell.likeliest[:2]
+    tree, at, ends = fork()
+    one, other = (way.text for way in tree.path(0)[at].alternatives[:2])
+    edge, after = tree.path(0)[at - 1].text, f"token={OBJECT * objects + 1})"
+    vectors = sum(expected_memory())
+    for sentence in (
+        f"cost {first.surprise:.2f} nats",
+        f"costs {first.surprise:.2f} nats",
+        f"ln {objects} = {math.log(objects):.2f}",
+        f"xmin was {here} with {likely:.2f}. What has {beside}?",
+        f"{less:.2f}: neighbours",
+        f"After top edge {edge}:",
+        f"at {other}, where the {ends[1]} begins, beside {one} for the {ends[0]}",
+        f"press the ghost at {other}",
+        f"What is lost if the {ends[1]} comes first?",
+        f"nothing: the {ends[0]} follows",
+        after,
+        f"EOS, with {round(100 * end.eos)} %",
+        f"{number_word(len(said) - objects)} more boxes follow, all called noise",
+        f"{vectors:,} vectors",
+        f"The top edge is {edge}.",
+        f"the sentence about the {ends[0]}",
+    ):
+        assert sentence in TEXT
+    assert TOP_EDGE == int(edge), "the sheet's picture shows this line"
+
+
+def expected_memory() -> tuple[int, int]:
+    """Cells and drafts' vectors of the memory that the opening was written from."""
+    (seen,) = (line for line in load_recording(STORY)["lines"] if "grid" in line)
+    encoder = json.loads(seen.removeprefix("Swriting "))
+    rows, columns = encoder["grid"]
+    return rows * columns, OBJECT * encoder.get("drafts", 0)
+
+
+def number_word(number: int) -> str:
+    """Up to twenty in words, as a sentence begins."""
+    few = "No One Two Three Four Five Six Seven Eight Nine Ten Eleven Twelve Thirteen Fourteen"
+    return [*few.split(), "Fifteen", "Sixteen"][number]
 
 
 def test_the_plans_answer_about_noise_is_what_the_experiment_found():

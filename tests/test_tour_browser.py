@@ -9,16 +9,15 @@ import re
 
 import pytest
 
-from pix2seq.ui.fork.tree import recorded_tree
 from pix2seq.ui.write.recordings import load_recording
 from tests import fakes
 from tests.axe import serious_problems
 from tests.browser import browser_page, running_app
+from tests.story import STORY, Told, fork, tokens
 
 # A machine that trains at the same time takes its time.
 pytestmark = [pytest.mark.browser, pytest.mark.timeout(600)]
 
-STORY = "scene-26"
 STEPS = [
     "idea",
     "object",
@@ -51,35 +50,9 @@ def url():
 
 
 @pytest.fixture(scope="module")
-def told() -> list[dict]:
-    """The recorded tokens: text, slot, surprise, EOS's probability, candidates by text."""
-    recording = load_recording(STORY)
-    vocab = recording["vocab"]
-
-    def text(token_id: int) -> str:
-        if token_id == vocab["noise"]:
-            return "noise"
-        if token_id == vocab["eos"]:
-            return "EOS"
-        label = token_id - vocab["cls"]
-        return vocab["classes"][label] if label >= 0 else str(token_id - vocab["coord"])
-
-    tokens = []
-    for line in recording["lines"]:
-        if line[0] != "T":
-            continue
-        _, token_id, _, logprob, *numbers = line[1:].split()
-        candidates = [one.split(":") for one in numbers[7:]]
-        tokens.append(
-            {
-                "text": text(int(token_id)),
-                "surprise": -float(logprob),
-                "kept": int(numbers[2]),
-                "eos": int(numbers[5]) / 1e4,
-                "likeliest": [(text(int(i)), int(p) / 1e4) for i, p, _ in candidates],
-            }
-        )
-    return tokens
+def told() -> list[Told]:
+    """The recorded tokens."""
+    return tokens()
 
 
 def at_step(page, step):
@@ -92,40 +65,40 @@ def act(page, step):
     page.wait_for_selector(f'[data-acted="{step}"]')
 
 
-def check_claim(page, step: str, told: list[dict]) -> None:
+def check_claim(page, step: str, told: list[Told]) -> None:
     """What the card says is what the recording holds and the page shows."""
     said = page.inner_text("#tour-text")
-    names = [token["text"] for token in told[4::5]]
+    names = [token.text for token in told[4::5]]
     objects = sum(name != "noise" for name in names)
     match step:
         case "object":
-            assert " ".join(token["text"] for token in told[:5]) in said
+            assert " ".join(token.text for token in told[:5]) in said
             assert page.evaluate("P2S.stage().shown") == 5
         case "hesitation":
-            first = [token["surprise"] for token in told[:5]]
+            first = [token.surprise for token in told[:5]]
             assert max(first) == first[0], "the first word is the tallest bar of its object"
             assert f"{first[0]:.2f} nats" in said
             assert f"ln {objects} = {math.log(objects):.2f}" in said
         case "bell":
-            likely = told[1]["likeliest"][:3]
+            likely = told[1].likeliest[:3]
             assert all(f"{text} has {p:.2f}" in said for text, p in likely)
             bins = sorted(int(text) for text, _ in likely)
             assert bins == list(range(bins[0], bins[0] + 3)), "neighbours"
         case "fork":
-            assert f"top edge {told[5]['text']}" in said
-            tree = recorded_tree(STORY)
-            ways = tree.path(0)[6].alternatives
+            assert f"top edge {told[fork()[1] - 1].text}" in said
+            tree, at, _ = fork()
+            ways = tree.path(0)[at].alternatives
             assert len(ways) >= 1 and all(f"{way.text} ·" in said for way in ways)
             assert page.locator(".fork-way").count() >= 2
         case "paths":
             sets = set(page.locator("[data-set]").all_inner_texts())
             assert sets == {"A"}, "all of these paths name one set"
         case "name":
-            assert f"“{told[9]['text']}”" in said and f"{told[9]['kept']} word" in said
+            assert f"“{told[9].text}”" in said and f"{told[9].kept} word" in said
         case "eos":
             next_word = told[5 * objects]
-            assert next_word["eos"] > 0.5
-            assert f"{round(100 * next_word['eos'])} %" in said
+            assert next_word.eos > 0.5
+            assert f"{round(100 * next_word.eos)} %" in said
             assert f"After {objects} objects" in said
         case "noise":
             assert all(name == "noise" for name in names[objects:])
@@ -140,7 +113,7 @@ def check_claim(page, step: str, told: list[dict]) -> None:
 @pytest.mark.parametrize("width", [1440, 390])
 def test_every_step_shows_what_its_text_says(chromium, url, told, width):
     with browser_page(chromium, url, width=width) as page:
-        page.wait_for_function("P2S.stage().record.tokens.length === 80")
+        page.wait_for_function("P2S.stage().record.state === 'done'")
         page.click("[data-tour]")
         for step in STEPS:
             at_step(page, step)
@@ -150,7 +123,7 @@ def test_every_step_shows_what_its_text_says(chromium, url, told, width):
                 act(page, step)
             if step == "paths":
                 boxes = sorted(page.locator(".fork-box-label text").all_text_contents())
-                names = sorted(token["text"] for token in told[4::5] if token["text"] != "noise")
+                names = sorted(token.text for token in told[4::5] if token.text != "noise")
                 assert [re.sub(r"^\d+\s+", "", box) for box in boxes] == names
             page.click("[data-tour-next]")
         assert page.locator(".tour-card").count() == 0
@@ -161,7 +134,7 @@ def test_every_step_shows_what_its_text_says(chromium, url, told, width):
 
 def test_keys_turn_its_pages_and_it_resumes_where_it_was_left(chromium, url):
     with browser_page(chromium, url) as page:
-        page.wait_for_function("P2S.stage().record.tokens.length === 80")
+        page.wait_for_function("P2S.stage().record.state === 'done'")
         page.locator("[data-tour]").focus()
         page.keyboard.press("Enter")
         at_step(page, "idea")
@@ -185,7 +158,7 @@ def test_from_another_picture_it_goes_to_its_own(chromium, url):
     with browser_page(chromium, f"{url}?ex=coffee") as page:
         page.wait_for_function("P2S.stage().record.image?.example === 'coffee'")
         page.click("[data-tour]")
-        page.wait_for_url("**ex=scene-26**")
+        page.wait_for_url(f"**ex={STORY}**")
         at_step(page, "idea")
         assert page.evaluate("P2S.stage().record.image.example") == STORY
 

@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import base64
+import json
 
 import pytest
 
 from pix2seq.ui.fork.answers import Forks
 from pix2seq.ui.visit.examples import open_example
 from pix2seq.ui.visit.runs import Run
+from pix2seq.ui.write.recordings import load_recording
 from tests.browser import browser_page
 from tests.served import app_context
+from tests.story import STORY, tokens
 
 
 def test_the_network_is_told_by_its_own_sizes():
@@ -33,18 +36,24 @@ def test_an_unknown_run_is_refused_in_words():
 @pytest.mark.browser
 def test_the_strip_follows_the_token_under_the_glass_and_its_parts_open(chromium, replay):
     with browser_page(chromium, replay) as page:
-        page.wait_for_function("P2S.stage().record.tokens.length === 80")
+        told = tokens()
+        page.wait_for_function("P2S.stage().record.state === 'done'")
         page.click("[data-fork-tab=way]")
         page.evaluate("P2S.stage().select(6)")
-        page.wait_for_selector("[data-way=token] .way-chip:has-text('150')")
+        page.wait_for_selector(f"[data-way=token] .way-chip:has-text('{told[6].text}')")
         text = page.locator("#way-text")
-        assert "340 words" in text.inner_text() and "0.29" in text.inner_text()
+        assert "340 words" in text.inner_text()
+        assert f"{dict(told[6].likeliest)[told[6].text]:.2f}" in text.inner_text()
         assert page.locator("[data-way=decoder] .way-chip").count() == 6
         page.evaluate("P2S.stage().select(9)")
-        page.wait_for_selector("[data-way=bar] text.written:has-text('donut')")
+        page.wait_for_selector(f"[data-way=bar] text.written:has-text('{told[9].text}')")
+        (seen,) = (line for line in load_recording(STORY)["lines"] if "grid" in line)
+        encoder = json.loads(seen.removeprefix("Swriting "))
+        rows, columns = encoder["grid"]
+        vectors = rows * columns + 5 * encoder.get("drafts", 0)
         for part, words in [
-            ("cells", "32 × 32"),
-            ("memory", "1024 vectors"),
+            ("cells", f"{rows} × {columns}"),
+            ("memory", f"{vectors} vectors"),
             ("photo", "512 × 512"),
         ]:
             page.click(f"[data-way={part}]")

@@ -306,6 +306,7 @@ export class TreePanel {
     clearTimeout(this.timer);
     this.chosen = number;
     this.at = index;
+    this.node.dataset.at = String(index); // the tour tells of this token
     this.count = index;
     const token = pathOf(tree, number)[index];
     const ways = token.alternatives.map((way) => {

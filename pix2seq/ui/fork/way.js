@@ -94,8 +94,8 @@ export class WayPanel {
   async ask() {
     const record = this.dock.stage?.record;
     if (!record) return;
-    const grid = /** @type {{grid?: [number, number]} | null} */ (record.encoder)?.grid;
-    this.facts = grid ? { grid } : null;
+    const { grid, drafts } = /** @type {{grid?: [number, number], drafts?: number}} */ (record.encoder || {});
+    this.facts = grid ? { grid, drafts } : null;
     this.still();
     if (!record.run) return;
     const answer = await this.dock.ask("way", { run: record.run });

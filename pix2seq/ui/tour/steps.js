@@ -41,9 +41,10 @@ import {
  */
 
 const OBJECT = 5; // words
-const FORK = 6; // the token with two peaks: xmin of the second object
 const ALL = 10000;
 
+/** The token whose ways on stand on the photo. */
+const hesitation = () => Number(query(".fork-tree")?.dataset.at);
 const ghosts = () => [...document.querySelectorAll(".fork-way text")].map((one) => one.textContent || "");
 
 /** @type {Step[]} */
@@ -85,7 +86,7 @@ export const tourSteps = [
   {
     id: "fork",
     title: "Two peaks",
-    text: () => `After the top edge ${text(FORK - 1)} the left edge could stand in two places: two objects begin at that height. Ghosts on the photo: ${ghosts().join("; ")}.`,
+    text: () => `After the top edge ${text(hesitation() - 1)} the left edge could stand in two places: two objects begin at that height. Ghosts on the photo: ${ghosts().join("; ")}.`,
     target: ".p2s-photo",
     prepare: async () => {
       await story(ALL);
@@ -167,7 +168,7 @@ export const tourSteps = [
       await story(ALL);
       panel("way");
       await until(() => query(".way-strip"));
-      stage().select(FORK);
+      stage().select(OBJECT + 1);
     },
   },
   {

@@ -25,7 +25,7 @@ import json
 
 import torch
 
-from pix2seq.config import SamplingOptions
+from pix2seq.config import SLOTS_PER_OBJECT, SamplingOptions
 from pix2seq.predictor import ImageEncoding, Predictor
 from pix2seq.reading import Reading
 from pix2seq.sampling import SamplingStep
@@ -115,12 +115,15 @@ def encoding_line(before: int = 0) -> str:
 
 
 def writing_line(encoding: ImageEncoding) -> str:
+    rows, columns = encoding.grid
+    ahead = encoding.memory.shape[1] - rows * columns  # drafts, or one class token
     return (
         "Swriting "
         + json.dumps(
             {
                 "seconds": round(encoding.seconds, 4),
-                "grid": list(encoding.grid),
+                "grid": [rows, columns],
+                "drafts": ahead // SLOTS_PER_OBJECT,
                 "frame": frame(encoding),
                 "remark": encoding.letterbox.remark,
             }

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import re
 from urllib.parse import parse_qs, urlparse
 
 import pytest
 
 from tests.browser import browser_page, open_tab
+from tests.story import OBJECT, tokens
 
 pytestmark = [pytest.mark.browser, pytest.mark.timeout(600)]
 
@@ -27,7 +29,7 @@ def follow(page, **wanted):
 
 def test_the_address_follows_picture_token_panel_tab_and_lesson(chromium, replay):
     with browser_page(chromium, replay) as page:
-        page.wait_for_function("P2S.stage().record.tokens.length === 80")
+        page.wait_for_function("P2S.stage().record.state === 'done'")
         follow(page, ex="scene-26", token=None, tab=None)
         page.evaluate("P2S.stage().select(6)")
         follow(page, token="7")
@@ -73,7 +75,7 @@ def test_every_room_can_be_linked_to(chromium, replay, link, shown):
 )
 def test_what_a_link_cannot_have_is_left_out(chromium, replay, link):
     with browser_page(chromium, replay + link) as page:
-        page.wait_for_function("P2S.stage().record.tokens.length === 80")
+        page.wait_for_function("P2S.stage().record.state === 'done'")
         assert page.evaluate("P2S.stage().selected") is None
 
 
@@ -86,7 +88,9 @@ def test_the_first_object_is_written_at_reading_speed_and_the_rest_fast(chromium
                 arg=words,
             )
             assert page.evaluate("P2S.stage().shown") <= 5
-        page.wait_for_function("P2S.stage().shown === 80 && !P2S.stage().playing")
+        page.wait_for_function(
+            "count => P2S.stage().shown === count && !P2S.stage().playing", arg=len(tokens())
+        )
         assert caption.is_hidden()
         page.evaluate("P2S.stage().togglePlay()")
         page.wait_for_timeout(300)
@@ -108,7 +112,10 @@ def test_a_finding_is_copied_with_its_picture_settings_sentence_and_link(chromiu
         page.evaluate("document.querySelector('[data-copy=finding]').click()")
         page.wait_for_function("document.querySelector('.p2s-code').value.includes('Link:')")
         text = page.input_value(".p2s-code")
+        told = tokens()
         assert "Picture: example:scene-26" in text and "top_p=0.4" in text
-        assert "1  172 18 239 103 teddy bear" in text
-        assert "token 7: xmin 150, probability 0.2894" in text
+        assert f"1  {' '.join(token.text for token in told[:OBJECT])}" in text
+        probability = dict(told[6].likeliest)[told[6].text]
+        said = re.search(rf"token 7: xmin {told[6].text}, probability ([\d.]+)", text)
+        assert float(said[1]) == pytest.approx(probability, abs=2e-4)
         assert "ex=scene-26" in text and "token=7" in text

@@ -15,6 +15,7 @@ import pytest
 import yaml
 from packaging.requirements import Requirement
 
+from pix2seq.checkpoints import CheckpointConfig, locate
 from pix2seq.cli import main
 from pix2seq.config import ConfigError
 from pix2seq.hub import Repo
@@ -90,7 +91,8 @@ def test_the_front_matter_has_what_the_hub_asks_for(space):
     required = (ROOT / "requirements.txt").read_text()
     assert data["sdk"] == "gradio" and f"gradio>={data['sdk_version'][:4]}" in required
     assert data["suggested_hardware"] == "cpu-basic"
-    assert data["models"] == ["timm/tf_efficientnet_lite0.in1k"]
+    config = CheckpointConfig.load(locate("mini") / "config.json")
+    assert data["models"] == [f"timm/{config.model.encoder.backbone}.in1k"]
     assert (space / data["app_file"]).is_file() and (space / data["thumbnail"]).is_file()
     assert len(data["short_description"]) <= 60
     assert all(isinstance(data[name], str) for name in ("sdk_version", "python_version"))

@@ -62,7 +62,7 @@ def serve(args: argparse.Namespace) -> None:
     allocator.use_few_arenas()  # before threads are started
     check_name(args.checkpoint)  # what is not here may come later, by download
     from pix2seq.device import pick_device
-    from pix2seq.model.native import compile_ahead
+    from pix2seq.sampling.picking import compile_ahead
 
     pick_device(args.device)
     from pix2seq.ui import add_health, build_demo, keep_house, launch_options

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import copy
 import math
+import zlib
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -11,7 +13,7 @@ import torch
 
 from pix2seq.config import SamplingOptions
 from pix2seq.data import make_scene
-from pix2seq.model import KVCache, kernels, native
+from pix2seq.model import KVCache, kernels, native, tiles
 from pix2seq.model.native import NATIVE_VARIABLE, NativeDecoder, compile_ahead, prepared
 from pix2seq.model.packed import PackedDecoder
 from pix2seq.predictor import load
@@ -73,8 +75,8 @@ def test_activations_are_exact_to_the_last_digits():
 @pytest.mark.parametrize("reach", [0.0, 1.0, 30.0, 300.0, 1e30])
 def test_weights_of_attention_are_exact_to_the_last_digits(reach):
     x = reach * torch.randn(333, generator=torch.Generator().manual_seed(0))
-    ours, bits = x.clone().numpy(), np.zeros(333, np.int32)
-    kernels._softmax(ours, 300, bits, bits.view(np.float32))
+    ours = x.clone().numpy()
+    kernels._softmax(ours, 300)
     np.testing.assert_allclose(ours[:300], x[:300].double().softmax(0), atol=1e-30, rtol=3e-6)
     assert math.isclose(ours[:300].sum(), 1, rel_tol=1e-5)
 
@@ -104,6 +106,26 @@ def test_a_copied_cache_and_a_smaller_one_are_written_in_where_they_lie():
     del seen
     first, *others = [decoder(ids, cache) for cache in caches]
     assert all(torch.equal(other, first) for other in others)
+
+
+def test_kernels_are_compiled_anew_when_their_tiles_change():
+    """Numba looks at the date of ``kernels.py`` alone."""
+    crc = zlib.crc32(Path(tiles.__file__).read_text().encode())
+    assert kernels._TILES == f"{crc:08x}", "tiles.py has changed: write its CRC into kernels.py"
+
+
+@pytest.mark.parametrize("rows", [1, 4])
+@pytest.mark.parametrize(("inner", "outer"), [(1, 1), (7, 63), (24, 64), (33, 200)])
+def test_a_product_is_exact_to_the_last_digits_and_the_same_for_every_row(rows, inner, outer):
+    rng = np.random.default_rng(0)
+    x = rng.normal(size=(rows, inner)).astype(np.float32)
+    weight, bias = torch.from_numpy(rng.normal(size=(inner, outer))).float(), np.ones(outer)
+    panels = native.panels(weight, tiles.WIDTH).numpy()
+    y, alone = np.empty((rows, outer), np.float32), np.empty((1, outer), np.float32)
+    kernels._linear(x, panels, bias.astype(np.float32), y)
+    np.testing.assert_allclose(y, x.astype(np.float64) @ weight.numpy() + 1, atol=1e-5, rtol=1e-6)
+    kernels._linear(x[-1:], panels, bias.astype(np.float32), alone)
+    assert (alone[0] == y[-1]).all()
 
 
 def test_it_is_taken_where_it_can_be(monkeypatch):

@@ -36,7 +36,7 @@ from pix2seq.device import pick_device
 from pix2seq.files import cannot_write, replacing
 from pix2seq.model import Pix2Seq
 from pix2seq.model.claims import claimed_state
-from pix2seq.model.native import compile_ahead
+from pix2seq.sampling.picking import compile_ahead
 from pix2seq.tokenizer import Tokenizer
 
 FORMAT = "pix2seq-explorer/1"

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from typing import Any
 
 import torch
 from torch import Tensor
 
 Cross = list[tuple[Tensor, Tensor]]
-"""What one image tells: every layer's cross-attention keys and values, each (1, H, N, d)."""
+"""What one image tells: every layer's cross-attention keys and values, each (1, H, N, d); keys may
+lie otherwise where a decoder likes it (``native``)."""
 
 
 class KVCache:
@@ -34,7 +36,12 @@ class KVCache:
         self.keys: list[Tensor] = []
         self.values: list[Tensor] = []
         self.hidden: Tensor | None = None
+        self.plan: Any = None  # what a decoder notes about these rows, in this memory
         self._slots = 0
+
+    def __getstate__(self) -> dict:
+        """A copy lies elsewhere."""
+        return {**self.__dict__, "plan": None}
 
     @property
     def rows(self) -> int:
@@ -43,6 +50,11 @@ class KVCache:
     @property
     def device(self) -> torch.device:
         return self.cross[0][0][0].device
+
+    @property
+    def compiled(self) -> bool:
+        """Whether compiled code writes in it (``native``), which knows of no mode of PyTorch's."""
+        return hasattr(self.cross[0], "addresses")
 
     @property
     def length(self) -> int:
@@ -87,6 +99,7 @@ class KVCache:
     @torch.inference_mode()  # what a forward pass stored can only be moved in its mode
     def join(self, other: KVCache) -> None:
         """Take over all rows of another cache of the same model; they come last."""
+        self.plan = None
         first = self.rows
         self.cross += other.cross
         self.lengths += other.lengths
@@ -101,6 +114,7 @@ class KVCache:
     @torch.inference_mode()
     def leave(self, row: int) -> None:
         """Take a row out; the last row moves to its place."""
+        self.plan = None
         last = self.rows - 1
         end = self.lengths[last]
         if row != last and end:
@@ -129,12 +143,13 @@ class KVCache:
 
     def _grow(self, slots: int) -> None:
         """Room for so many rows; what is stored stays."""
-        key = self.cross[0][0][0]
-        shape = (slots, key.shape[1], self.capacity, key.shape[3])
+        self.plan = None
+        value = self.cross[0][0][1]
+        shape = (slots, value.shape[1], self.capacity, value.shape[3])
         old = self._stored(), self._slots
-        self.keys = [key.new_zeros(shape) for _ in self.cross[0]]
-        self.values = [key.new_zeros(shape) for _ in self.cross[0]]
-        self.hidden = torch.zeros(slots, self.capacity, dtype=torch.bool, device=key.device)
+        self.keys = [value.new_zeros(shape) for _ in self.cross[0]]
+        self.values = [value.new_zeros(shape) for _ in self.cross[0]]
+        self.hidden = torch.zeros(slots, self.capacity, dtype=torch.bool, device=value.device)
         for new, stored in zip(self._stored(), old[0], strict=False):
             new[: old[1]] = stored
         self._slots = slots

@@ -14,25 +14,18 @@ from collections.abc import Callable
 
 import numba
 import numpy as np
-from numba import types
-from numba.extending import intrinsic
+
+from pix2seq.model.tiles import LANES, VECTORS, WIDTH, as_float, pointer, tile_of
 
 _F = np.float32
-_EXACT = {"contract"}  # fused multiply-add, and no other order of additions
-_ANY_ORDER = {"contract", "reassoc", "nsz", "arcp"}
+_CHAINS = 4
+_TILES = "8d936715"
+"""The CRC of ``tiles.py``: Numba compiles what is here anew when this file changes."""
+EXACT = {"contract"}  # fused multiply-add, and no other order of additions
+ANY_ORDER = {"contract", "reassoc", "nsz", "arcp"}
 
 
-@intrinsic
-def _pointer(typing, address):
-    """An address as a pointer to float32."""
-
-    def generate(context, builder, signature, arguments):
-        return builder.inttoptr(arguments[0], context.get_value_type(signature.return_type))
-
-    return types.CPointer(types.float32)(types.intp), generate
-
-
-def _compiled(order: set[str]) -> Callable[[Callable], Callable]:
+def compiled(order: set[str]) -> Callable[[Callable], Callable]:
     """Compile when first called, and keep the result beside this file or in the user's cache."""
 
     def compiled(function: Callable) -> Callable:
@@ -45,51 +38,32 @@ def _compiled(order: set[str]) -> Callable[[Callable], Callable]:
     return compiled
 
 
-@_compiled(_EXACT)
+_one_row, _four_rows = tile_of(1, VECTORS), tile_of(4, VECTORS)
+_one_sum, _four_sums = tile_of(1, 1, _CHAINS), tile_of(4, 1, _CHAINS)
+
+
+@compiled(EXACT)
 def _linear(x, weight, bias, y):
-    """``y = x @ weight + bias`` for x (M, K), weight (K, N), y (M, N).
-
-    Four rows at a time use a weight that has been read; each row's sum runs over K in order.
-    """
-    rows, inner = x.shape
-    outer = weight.shape[1]
-    whole, fours = inner - inner % 4, rows // 4
-    for m in range(rows):
-        for n in range(outer):
-            y[m, n] = 0
-    for four in range(fours):
-        m = 4 * four
-        xa, xb, xc, xd = x[m], x[m + 1], x[m + 2], x[m + 3]
-        ya, yb, yc, yd = y[m], y[m + 1], y[m + 2], y[m + 3]
-        for k in range(0, whole, 4):
-            wa, wb, wc, wd = weight[k], weight[k + 1], weight[k + 2], weight[k + 3]
-            aa, ab, ac, ad = xa[k], xa[k + 1], xa[k + 2], xa[k + 3]
-            ba, bb, bc, bd = xb[k], xb[k + 1], xb[k + 2], xb[k + 3]
-            ca, cb, cc, cd = xc[k], xc[k + 1], xc[k + 2], xc[k + 3]
-            da, db, dc, dd = xd[k], xd[k + 1], xd[k + 2], xd[k + 3]
-            for n in range(outer):
-                a, b, c, d = wa[n], wb[n], wc[n], wd[n]
-                ya[n] = (((ya[n] + aa * a) + ab * b) + ac * c) + ad * d
-                yb[n] = (((yb[n] + ba * a) + bb * b) + bc * c) + bd * d
-                yc[n] = (((yc[n] + ca * a) + cb * b) + cc * c) + cd * d
-                yd[n] = (((yd[n] + da * a) + db * b) + dc * c) + dd * d
-    for m in range(4 * fours, rows):
-        for k in range(0, whole, 4):
-            a, b, c, d = x[m, k], x[m, k + 1], x[m, k + 2], x[m, k + 3]
-            for n in range(outer):
-                s = (y[m, n] + a * weight[k, n]) + b * weight[k + 1, n]
-                y[m, n] = (s + c * weight[k + 2, n]) + d * weight[k + 3, n]
-    for k in range(whole, inner):
-        for m in range(rows):
-            a = x[m, k]
-            for n in range(outer):
-                y[m, n] += a * weight[k, n]
-    for m in range(rows):
-        for n in range(outer):
-            y[m, n] += bias[n]
+    """``y = x @ weight + bias`` for x (M, K), weight (panels, K, WIDTH), y (M, N)."""
+    (rows, inner), outer = x.shape, y.shape[1]
+    some = np.empty((4, WIDTH), _F)
+    for panel in range(weight.shape[0]):
+        first = panel * WIDTH
+        count = min(WIDTH, outer - first)
+        m = 0
+        while m < rows:
+            together = 4 if rows - m >= 4 else 1
+            if together == 4:
+                _four_rows(x[m], weight[panel], some, inner, inner, WIDTH, WIDTH)
+            else:
+                _one_row(x[m], weight[panel], some, inner, inner, WIDTH, WIDTH)
+            for r in range(together):
+                for n in range(count):
+                    y[m + r, first + n] = some[r, n] + bias[first + n]
+            m += together
 
 
-@_compiled(_ANY_ORDER)
+@compiled(ANY_ORDER)
 def _norm(x, norm, eps, y):
     """Layer norm of every row; ``norm`` (2, D) has its weight and its bias."""
     rows, width = x.shape
@@ -107,7 +81,7 @@ def _norm(x, norm, eps, y):
             y[m, i] = (x[m, i] - mean) * scale * weight[i] + bias[i]
 
 
-@_compiled(_EXACT)
+@compiled(EXACT)
 def _gelu(x):
     """In place, with the error function as a fraction of polynomials (Eigen's, 1e-7)."""
     rows, width = x.shape
@@ -129,7 +103,7 @@ def _gelu(x):
             x[m, i] = _F(0.5) * v * (_F(1) + top / low)
 
 
-@_compiled(_EXACT)
+@compiled(EXACT)
 def _relu(x):
     rows, width = x.shape
     for m in range(rows):
@@ -137,16 +111,21 @@ def _relu(x):
             x[m, i] = max(x[m, i], _F(0))
 
 
-@_compiled(_ANY_ORDER)
-def _softmax(x, count, bits, powers):
-    """In place, of the first ``count`` numbers. ``bits`` and ``powers`` are the same memory."""
+@compiled(ANY_ORDER | {"nnan"})  # where some are no numbers, the rest of a softmax is none either
+def _most(x, count):
     top = x[0]
     for t in range(count):
         top = max(top, x[t])
+    return top
+
+
+@compiled(ANY_ORDER)
+def _softmax(x, count):
+    """In place, of the first ``count`` numbers."""
+    top, total = _most(x, count), _F(0)
     for t in range(count):
         v = max(x[t] - top, _F(-87))
         n = np.floor(v * _F(1.44269504088896341) + _F(0.5))
-        bits[t] = (np.int32(n) + np.int32(127)) << np.int32(23)
         r = v - n * _F(0.693359375)
         r = r - n * _F(-2.12194440e-4)
         e = _F(1.9875691500e-4) * r + _F(1.3981999507e-3)
@@ -154,17 +133,14 @@ def _softmax(x, count, bits, powers):
         e = e * r + _F(4.1665795894e-2)
         e = e * r + _F(1.6666665459e-1)
         e = e * r + _F(5.0000001201e-1)
-        x[t] = e * r * r + r + _F(1)
-    total = _F(0)
-    for t in range(count):
-        x[t] *= powers[t]
+        x[t] = (e * r * r + r + _F(1)) * as_float((np.int32(n) + np.int32(127)) << np.int32(23))
         total += x[t]
     total = _F(1) / total
     for t in range(count):
         x[t] *= total
 
 
-@_compiled(_ANY_ORDER)
+@compiled(ANY_ORDER)
 def _scores_by_row(query, keys, count, scores):
     """Products of a query (d,) with keys (T, d)."""
     width = query.shape[0]
@@ -175,34 +151,7 @@ def _scores_by_row(query, keys, count, scores):
         scores[t] = s
 
 
-@_compiled(_EXACT)
-def _scores_by_column(query, keys, scores):
-    """Products of a query (d,) with keys (d, N)."""
-    width, count = keys.shape
-    for t in range(count):
-        scores[t] = 0
-    whole = width - width % 8
-    for k in range(0, whole, 8):
-        a, b, c, d = query[k], query[k + 1], query[k + 2], query[k + 3]
-        e, f, g, h = query[k + 4], query[k + 5], query[k + 6], query[k + 7]
-        for t in range(count):
-            s = scores[t]
-            s += a * keys[k, t]
-            s += b * keys[k + 1, t]
-            s += c * keys[k + 2, t]
-            s += d * keys[k + 3, t]
-            s += e * keys[k + 4, t]
-            s += f * keys[k + 5, t]
-            s += g * keys[k + 6, t]
-            s += h * keys[k + 7, t]
-            scores[t] = s
-    for k in range(whole, width):
-        a = query[k]
-        for t in range(count):
-            scores[t] += a * keys[k, t]
-
-
-@_compiled(_EXACT)
+@compiled(EXACT)
 def _weigh(weights, values, count, out):
     """The sum of values (T, d), each times its weight."""
     width = out.shape[0]
@@ -228,7 +177,7 @@ def _weigh(weights, values, count, out):
             out[i] += a * values[t, i]
 
 
-@_compiled(_EXACT)
+@compiled(EXACT)
 def _join(x, branch, after, before, eps, norm_first):
     """Add a branch to the stream ``x``: with norms first, ``branch`` becomes what the next branch
     reads (``before`` is its norm); with norms last, ``after`` is the sum's."""
@@ -242,77 +191,123 @@ def _join(x, branch, after, before, eps, norm_first):
         _norm(x, after, eps, x)
 
 
-@_compiled(_EXACT)
+@compiled(EXACT)
 def _stored(own, slot, shape):
     """A slot's keys and values of one layer, (H, T, d) each."""
     at = 4 * slot * shape[0] * shape[1] * shape[2]
     return (
-        numba.carray(_pointer(own[0] + at), shape),
-        numba.carray(_pointer(own[1] + at), shape),
+        numba.carray(pointer(own[0] + at), shape),
+        numba.carray(pointer(own[1] + at), shape),
     )
 
 
-@_compiled(_EXACT)
-def run_step(
-    stack, tables, maps, ids, slots, places, own, cross, counts, work, bits, powers, logits
-):
-    """Logits (M, V) after the tokens ``ids`` (M,), which stand at ``places`` of the rows ``slots``.
+@compiled(EXACT)
+def _look(z, keys, values, scores):
+    """Attention of the queries ``z`` (M, H d) to an image; they become what was seen.
 
     Args:
-        stack, tables, maps: the decoder (``native``).
-        own: (layers, 2) addresses of the cache's keys and values, (slots, H, T, d) each.
-        cross: (M, layers, 2) addresses of an image's keys (H, d, N) and values (H, N, d).
-        counts: (M,) what N is.
-        work: scratch, 6 D + (MLP's width) per row, and as long as the longest of all keys.
-        bits, powers: more of it, the same memory as int32 and as float32, as long as those keys.
+        keys, values: (H, panels, d, WIDTH) and (H, N, d), with memory after them (``native``).
+        scores: scratch, four rows of panels * WIDTH.
     """
-    rows, width, heads = ids.shape[0], tables.embedding.shape[1], stack.heads
-    head = width // heads
+    rows, (heads, count, head), panels = z.shape[0], values.shape, keys.shape[1]
+    few, some, step = np.empty((4, head), _F), np.empty((4, LANES), _F), scores.shape[1]
+    for h in range(heads):
+        m = 0
+        while m < rows:
+            together = 4 if rows - m >= 4 else 1
+            for r in range(together):
+                for i in range(head):
+                    few[r, i] = z[m + r, h * head + i]
+            for p in range(panels):
+                part = scores[0, p * WIDTH :]
+                if together == 4:
+                    _four_rows(few, keys[h, p], part, head, head, WIDTH, step)
+                else:
+                    _one_row(few, keys[h, p], part, head, head, WIDTH, step)
+            for r in range(together):
+                _softmax(scores[r], count)
+                scores[r, count : count + _CHAINS] = 0
+            for first in range(0, head, LANES):
+                whole = -(-count // _CHAINS) * _CHAINS
+                if together == 4:
+                    _four_sums(scores, values[h, 0, first:], some, whole, step, head, LANES)
+                else:
+                    _one_sum(scores, values[h, 0, first:], some, whole, step, head, LANES)
+                for r in range(together):
+                    for i in range(min(LANES, head - first)):
+                        z[m + r, h * head + first + i] = some[r, i]
+            m += together
+
+
+@compiled(EXACT)
+def run_step(stack, tables, maps, plan, ids, lengths, work, logits):
+    """Logits (R L, V) after the next L tokens of every row; says whether all of them are tokens.
+
+    Args:
+        stack, tables, maps, plan: the decoder, and where its cache lies (``native``).
+        ids: (R L,), row by row.
+        lengths: (R,), what the rows hold already.
+        work: scratch, 6 D + (MLP's width) per token, and four times the longest of all keys.
+    """
+    many, width, heads = ids.shape[0], tables.embedding.shape[1], stack.heads
+    for m in range(many):
+        if not 0 <= ids[m] < len(tables.embedding):
+            return False
+    rows = lengths.shape[0]
+    length, head = many // rows, width // heads
     scale = _F(1) / np.sqrt(_F(head))
-    hidden, one = maps.up.shape[2], rows * width
-    x = work[:one].reshape(rows, width)
-    y = work[one : 2 * one].reshape(rows, width)
-    z = work[2 * one : 3 * one].reshape(rows, width)
-    qkv = work[3 * one : 6 * one].reshape(rows, 3 * width)
-    up = work[6 * one : 6 * one + rows * hidden].reshape(rows, hidden)
-    scores = work[6 * one + rows * hidden :]
-    for m in range(rows):
+    hidden, one = maps.up_bias.shape[1], many * width
+    x = work[:one].reshape(many, width)
+    y = work[one : 2 * one].reshape(many, width)
+    z = work[2 * one : 3 * one].reshape(many, width)
+    qkv = work[3 * one : 6 * one].reshape(many, 3 * width)
+    up = work[6 * one : 6 * one + many * hidden].reshape(many, hidden)
+    scores = work[6 * one + many * hidden :].reshape(4, -1)
+    shape = heads, plan.capacity, head
+    for m in range(many):
+        place = lengths[m // length] + m % length
         for i in range(width):
-            x[m, i] = tables.embedding[ids[m], i] + tables.positions[places[m], i]
-    for layer in range(own.shape[0]):
+            x[m, i] = tables.embedding[ids[m], i] + tables.positions[place, i]
+    for layer in range(plan.own.shape[0]):
         norms = maps.norms[layer]
         if stack.norm_first:
             _norm(x, norms[0], stack.eps, y)
         _linear(y if stack.norm_first else x, maps.qkv[layer], maps.qkv_bias[layer], qkv)
-        for m in range(rows):  # all are stored before one of them looks back
-            keys, values = _stored(own[layer], slots[m], (heads, stack.capacity, head))
+        for m in range(many):  # all are stored before one of them looks back
+            keys, values = _stored(plan.own[layer], m // length, shape)
+            place = lengths[m // length] + m % length
             for h in range(heads):
                 for i in range(head):
                     qkv[m, h * head + i] *= scale
-                    keys[h, places[m], i] = qkv[m, width + h * head + i]
-                    values[h, places[m], i] = qkv[m, 2 * width + h * head + i]
-        for m in range(rows):
-            keys, values = _stored(own[layer], slots[m], (heads, stack.capacity, head))
-            count = places[m] + 1
+                    keys[h, place, i] = qkv[m, width + h * head + i]
+                    values[h, place, i] = qkv[m, 2 * width + h * head + i]
+        for m in range(many):
+            keys, values = _stored(plan.own[layer], m // length, shape)
+            count = lengths[m // length] + m % length + 1
             for h in range(heads):
                 some = slice(h * head, (h + 1) * head)
-                _scores_by_row(qkv[m, some], keys[h], count, scores)
-                _softmax(scores, count, bits, powers)
-                _weigh(scores, values[h], count, z[m, some])
+                _scores_by_row(qkv[m, some], keys[h], count, scores[0])
+                _softmax(scores[0], count)
+                _weigh(scores[0], values[h], count, z[m, some])
         _linear(z, maps.out[layer], maps.out_bias[layer], y)
         _join(x, y, norms[0], norms[1], stack.eps, stack.norm_first)
         _linear(y if stack.norm_first else x, maps.query[layer], maps.query_bias[layer], z)
-        for m in range(rows):
-            count = counts[m]
-            keys = numba.carray(_pointer(cross[m, layer, 0]), (heads, head, count))
-            values = numba.carray(_pointer(cross[m, layer, 1]), (heads, count, head))
+        for m in range(many):
             for i in range(width):
                 z[m, i] *= scale
-            for h in range(heads):
-                some = slice(h * head, (h + 1) * head)
-                _scores_by_column(z[m, some], keys[h], scores)
-                _softmax(scores, count, bits, powers)
-                _weigh(scores, values[h], count, z[m, some])
+        first = 0
+        while first < rows:  # neighbours about one image look at it together
+            at, last = plan.cross[first, layer], first + 1
+            while last < rows and plan.cross[last, layer, 0] == at[0]:
+                last += 1
+            count = plan.counts[first]
+            _look(
+                z[first * length : last * length],
+                numba.carray(pointer(at[0]), (heads, -(-count // WIDTH), head, WIDTH)),
+                numba.carray(pointer(at[1]), (heads, count, head)),
+                scores,
+            )
+            first = last
         _linear(z, maps.cross[layer], maps.cross_bias[layer], y)
         _join(x, y, norms[1], norms[2], stack.eps, stack.norm_first)
         _linear(y if stack.norm_first else x, maps.up[layer], maps.up_bias[layer], up)
@@ -323,3 +318,4 @@ def run_step(
         _linear(up, maps.down[layer], maps.down_bias[layer], y)
         _join(x, y, norms[2], tables.norm, stack.eps, stack.norm_first)
     _linear(y if stack.norm_first else x, tables.output, tables.output_bias, logits)
+    return True

@@ -25,21 +25,21 @@ from pix2seq.model.fused import Versions
 from pix2seq.model.packed import PackedDecoder, takes_one_thread
 
 NATIVE_VARIABLE = "PIX2SEQ_NATIVE"
+_ROOM = 16  # numbers, and rows, that a kernel reads beyond values
 
 
 class Stack(NamedTuple):
     """What the step must know of a decoder beside its weights."""
 
     heads: int
-    capacity: int
     eps: np.float32
     gelu: bool
     norm_first: bool
 
 
 class Tables(NamedTuple):
-    """What exists once: rows by token (V, D) and by place, the last norm (2, D), the output (D, V)
-    and its bias."""
+    """What exists once: rows by token (V, D) and by place, the last norm (2, D), the output's
+    panels and its bias (V,)."""
 
     embedding: np.ndarray
     positions: np.ndarray
@@ -49,8 +49,8 @@ class Tables(NamedTuple):
 
 
 class Maps(NamedTuple):
-    """What every layer has: norms (layers, 3, 2, D), linear maps (layers, in, out) and their
-    biases (layers, out)."""
+    """What every layer has: norms (layers, 3, 2, D), linear maps (layers, panels, in, width of a
+    panel) and their biases (layers, out)."""
 
     norms: np.ndarray
     qkv: np.ndarray
@@ -67,11 +67,28 @@ class Maps(NamedTuple):
     down_bias: np.ndarray
 
 
-class Seen(list):
-    """A ``Cross`` whose keys lie as the step reads them, and where that is.
+class Plan(NamedTuple):
+    """Where a cache lies, as long as its rows stay.
 
     Attributes:
-        addresses: (layers, 2), of keys (H, d, N) and values (H, N, d).
+        capacity: T, tokens that a row holds at most.
+        own: (layers, 2) addresses of the rows' keys and values, (slots, H, T, d) each.
+        cross: (R, layers, 2) addresses of each row's image: its keys' panels and its values.
+        counts: (R,), what N is.
+    """
+
+    capacity: int
+    own: np.ndarray
+    cross: np.ndarray
+    counts: np.ndarray
+
+
+class Seen(list):
+    """A ``Cross`` that lies as the step reads it: keys as panels of (d, N), (H, panels, d, width),
+    values (1, H, N, d) with room behind them.
+
+    Attributes:
+        addresses: (layers, 2), of keys and values.
     """
 
     def __init__(self, cross: Cross) -> None:
@@ -104,6 +121,12 @@ def compile_ahead() -> None:
         native(torch.zeros(1, 1, dtype=torch.int64), cache)
 
 
+def is_wanted() -> bool:
+    """Whether Numba is there, and nobody has asked for PyTorch's operations."""
+    variable = os.environ.get(NATIVE_VARIABLE)
+    return variable != "0" and importlib.util.find_spec("numba") is not None
+
+
 def _suits(decoder: Decoder) -> bool:
     rows = decoder.embedding.rows
     return (
@@ -112,8 +135,7 @@ def _suits(decoder: Decoder) -> bool:
         and decoder.masked_key_id is None
         and len(decoder.layers) > 0
         and takes_one_thread(decoder)
-        and os.environ.get(NATIVE_VARIABLE) != "0"
-        and importlib.util.find_spec("numba") is not None
+        and is_wanted()
     )
 
 
@@ -129,15 +151,15 @@ class NativeDecoder:
 
     @torch.no_grad()
     def __init__(self, decoder: Decoder) -> None:
-        from pix2seq.model.kernels import run_step
+        from pix2seq.model.kernels import WIDTH, run_step
 
         self._run = run_step
+        self._width = WIDTH
         self._versions = Versions(decoder)
         layers, first = decoder.layers, decoder.layers[0]
         self.max_tokens = decoder.max_tokens
         self.stack = Stack(
             first.self_attention.heads,
-            decoder.max_tokens,  # or less, in a cache that holds less
             np.float32(first.self_residual.norm.eps),
             decoder.activation == "gelu",
             first.self_residual.norm_first,
@@ -149,7 +171,7 @@ class NativeDecoder:
             _array(decoder.embedding()),
             _array(decoder.positions(0, decoder.max_tokens)),
             _norm(last),
-            _array(output.T),
+            _array(panels(output.T, WIDTH)),
             _array(output.new_zeros(len(output)) if bias is None else bias),
         )
 
@@ -157,7 +179,7 @@ class NativeDecoder:
             maps = [pick(layer) for layer in layers]
             weights = [torch.cat([one.weight for one in some]).T for some in maps]
             biases = [torch.cat([one.bias for one in some]) for some in maps]
-            return _array(torch.stack(weights)), _array(torch.stack(biases))
+            return _array(panels(torch.stack(weights), WIDTH)), _array(torch.stack(biases))
 
         def norms(layer: nn.Module) -> list[np.ndarray]:
             branches = layer.self_residual, layer.cross_residual, layer.mlp_residual
@@ -191,8 +213,7 @@ class NativeDecoder:
             for key, value, key_bias, value_bias in self._memory:
                 keys = (key @ x.T + key_bias[:, None]).unflatten(0, (heads, -1))  # (H, d, N)
                 values = nn.functional.linear(x, value, value_bias).unflatten(-1, (heads, -1))
-                values = values.transpose(0, 1).contiguous()  # (H, N, d)
-                seen.append((keys.transpose(1, 2)[None], values[None]))  # (1, H, N, d) each
+                seen.append((panels(keys, self._width), _with_room(values.transpose(0, 1))[None]))
         return Seen(seen)
 
     def __call__(self, ids: Tensor, cache: KVCache) -> Tensor:
@@ -204,31 +225,46 @@ class NativeDecoder:
         if told.size and not 0 <= told.min() <= told.max() < len(self.tables.embedding):
             raise IndexError(f"an id is not one of the {len(self.tables.embedding)} tokens")
         cache.reserve(length)
-        slots = np.arange(rows).repeat(length)
-        places = np.repeat(cache.lengths, length) + np.tile(np.arange(length), rows)
-        cross = np.array([image.addresses for image in cache.cross]).repeat(length, axis=0)
-        counts = np.array([image[0][0].shape[2] for image in cache.cross]).repeat(length)
-        longest = max(int(counts.max()), self.max_tokens)
-        width, hidden = self.maps.up.shape[1:]
-        bits = np.empty(longest, np.int32)
+        plan = cache.plan = cache.plan or _plan(cache)
+        longest = max(int(plan.counts.max()) + 2 * self._width, self.max_tokens)
+        width, hidden = self.tables.embedding.shape[1], self.maps.up_bias.shape[1]
         logits = np.empty((rows * length, len(self.tables.output_bias)), np.float32)
-        self._run(
-            self.stack._replace(capacity=cache.capacity),
+        told = self._run(
+            self.stack,
             self.tables,
             self.maps,
-            np.ascontiguousarray(told, np.int64),
-            slots,
-            places,
-            _addresses(zip(cache.keys, cache.values, strict=True)),
-            cross,
-            counts,
-            np.empty(rows * length * (6 * width + hidden) + longest, np.float32),
-            bits,
-            bits.view(np.float32),
+            plan,
+            np.ascontiguousarray(ids.numpy()).reshape(-1),
+            np.array(cache.lengths),
+            np.empty(rows * length * (6 * width + hidden) + 4 * longest, np.float32),
             logits,
         )
+        if not told:
+            raise IndexError(f"an id is not one of the {len(self.tables.embedding)} tokens")
         cache.advance(length)
         return torch.from_numpy(logits).view(rows, length, -1)
+
+
+def panels(matrices: Tensor, width: int) -> Tensor:
+    """(..., K, N) as (..., panels, K, width); zeros fill up the last."""
+    padded = nn.functional.pad(matrices, (0, -matrices.shape[-1] % width))
+    return padded.unflatten(-1, (-1, width)).transpose(-3, -2).contiguous()
+
+
+def _with_room(values: Tensor) -> Tensor:
+    """A copy after which there is memory: the last rows are read with what stands behind them."""
+    room = values.new_zeros(values.numel() + _ROOM * (values.shape[-1] + 1))
+    copy = room[: values.numel()].view(values.shape)
+    return copy.copy_(values)
+
+
+def _plan(cache: KVCache) -> Plan:
+    return Plan(
+        cache.capacity,
+        _addresses(zip(cache.keys, cache.values, strict=True)),
+        np.array([image.addresses for image in cache.cross]),
+        np.array([image[0][1].shape[2] for image in cache.cross]),
+    )
 
 
 def _qkv(attention: nn.Module) -> list[nn.Linear]:

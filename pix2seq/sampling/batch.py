@@ -23,11 +23,13 @@ from pix2seq.config import ConfigError, SamplingOptions
 from pix2seq.device import inference
 from pix2seq.model.cache import Cross, KVCache
 from pix2seq.sampling.filters import FilterChain, build_chain, uniforms
+from pix2seq.sampling.picking import CompiledPick, compiled_pick
 from pix2seq.sampling.steps import SamplingStep, StepRules
 from pix2seq.tokenizer import Tokenizer
 
 _CPU = torch.device("cpu")
 _MOST_RULES = 32  # different options whose rules are kept
+_DAMAGED = "the model's logits are not numbers; its weights must be damaged"
 
 
 class Writer(Protocol):
@@ -76,6 +78,7 @@ class Row:
     forced: frozenset[int]
     numbers: list[float]
     chain: FilterChain
+    pick: CompiledPick | None
     rules: StepRules
     image: Cross
     last_id: int
@@ -96,7 +99,9 @@ class Batch:
     def __init__(self, model: Writer, tokenizer: Tokenizer) -> None:
         self.model = model
         self.tokenizer = tokenizer
-        self._rules: OrderedDict[tuple, tuple[FilterChain, StepRules]] = OrderedDict()
+        self._rules: OrderedDict[tuple, tuple[FilterChain, StepRules, CompiledPick | None]] = (
+            OrderedDict()
+        )
         self._reading: list[Row] = []  # tokens of a prefix are still being yielded
         self._writing: list[Row] = []  # one row of the shared cache each
         self._cache: KVCache | None = None
@@ -114,7 +119,7 @@ class Batch:
         """
         options, prefix, forced = checked_job(job, self.tokenizer)
         length = self.tokenizer.sequence_length(options.max_objects)
-        chain, rules = self._rules_of(options, job.memory.device)
+        chain, rules, pick = self._rules_of(options, job.memory.device)
         cache = self._new_cache(job.memory)
         row = Row(
             job,
@@ -123,6 +128,7 @@ class Batch:
             forced,
             uniforms(options.seed, length).tolist(),
             chain,
+            pick,
             rules,
             image=cache.cross[0],
             last_id=self.tokenizer.bos_id,
@@ -130,7 +136,7 @@ class Batch:
         )
         if prefix:
             ids = torch.tensor([[row.last_id, *prefix]])[:, :length]
-            row.ahead.extend(self._forward(ids, cache)[0].unbind(0))
+            row.ahead.extend(_numbers(self._forward(ids, cache))[0].unbind(0))
             self._reading.append(row)
         else:
             self._admit(row)
@@ -172,7 +178,7 @@ class Batch:
 
     def _rules_of(
         self, options: SamplingOptions, device: torch.device
-    ) -> tuple[FilterChain, StepRules]:
+    ) -> tuple[FilterChain, StepRules, CompiledPick | None]:
         """Rows with the same options, whatever their seed, share their rules."""
         key = options.replace(seed=0), device
         if key not in self._rules:
@@ -180,7 +186,8 @@ class Batch:
             told = build_chain(self.tokenizer, options, _CPU)
             beside = device.type == "cuda"
             chain = build_chain(self.tokenizer, options, device) if beside else told
-            self._rules[key] = chain, StepRules(self.tokenizer, told)
+            pick = None if beside else compiled_pick(told, self.tokenizer.vocab_size)
+            self._rules[key] = chain, StepRules(self.tokenizer, told), pick
             if len(self._rules) > _MOST_RULES:
                 self._rules.popitem(last=False)
         return self._rules[key]
@@ -207,27 +214,33 @@ class Batch:
         """New ids (B, L) to float32 logits (B, L, V).
 
         The inference mode is entered per call and its tensors are copied out of it, so neither the
-        mode nor tensors that autograd refuses reach the consumer of a generator.
+        mode nor tensors that autograd refuses reach the consumer of a generator. What compiled code
+        writes is of no mode.
         """
+        if cache.compiled:
+            return self.model.decode(ids, cache=cache)
         device = cache.device
         with inference(device):
             logits = self.model.decode(ids.to(device), cache=cache).float()
-        if logits.sum().isnan():
-            raise ConfigError("the model's logits are not numbers; its weights must be damaged")
         return logits.clone() if device.type == "cuda" else logits.clone().cpu()
 
     def _draw(self, rows: list[Row], logits: Tensor) -> list[int]:
         """One token per row of logits (R, V): the prefix's, or one by its rules and its number."""
         tokens = [-1] * len(rows)
         alike: dict[tuple[int, int], list[int]] = {}  # rows with the same rules in the same slot
+        told = logits.numpy() if logits.device.type == "cpu" else None
         for i, row in enumerate(rows):
             index = len(row.steps)
             if index < len(row.prefix):
                 tokens[i] = row.prefix[index]
+            elif row.pick is not None:
+                tokens[i] = row.pick(told[i], index, row.numbers[index])
+                if tokens[i] < 0:
+                    raise ConfigError(_DAMAGED)
             else:
                 alike.setdefault((id(row.chain), index % len(self.tokenizer.slots)), []).append(i)
         for (_, slot), members in alike.items():
-            some = logits if len(members) == len(rows) else logits[members]
+            some = _numbers(logits if len(members) == len(rows) else logits[members])
             numbers = [rows[i].numbers[len(rows[i].steps)] for i in members]
             numbers = torch.tensor(numbers, dtype=torch.float64, device=some.device)
             drawn = rows[members[0]].chain.pick(some, slot, numbers).tolist()
@@ -273,6 +286,12 @@ def write_many(
         if not len(batch):
             return
         yield from [row for row, _ in batch.step() if row.finished]
+
+
+def _numbers(logits: Tensor) -> Tensor:
+    if logits.sum().isnan():
+        raise ConfigError(_DAMAGED)
+    return logits
 
 
 def checked_job(

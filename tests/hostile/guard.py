@@ -23,7 +23,7 @@ import gradio as gr
 from hypothesis import HealthCheck, Phase, seed, settings
 
 from pix2seq.config import ConfigError
-from pix2seq.model.native import compile_ahead
+from pix2seq.sampling.picking import compile_ahead
 
 SEED = int(os.environ.get("PIX2SEQ_FUZZ_SEED", "14"))
 """Same seed, same cases."""

@@ -1,0 +1,98 @@
+"""What Numba has no words for: memory at an address, bits as a number, and products in registers.
+
+Sums of many products run at the processor's speed only while they stay in vector registers, and
+LLVM keeps them there only when it is told so vector by vector.
+
+Numba compiles ``kernels`` anew when that file changes, and knows nothing of this one: a change here
+is told there (``_TILES``, which a test compares).
+"""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Callable
+
+from llvmlite import binding, ir
+from numba import types
+from numba.core import cgutils
+from numba.extending import intrinsic
+
+_WIDE = binding.get_host_cpu_features().get("avx512f", False)
+LANES, VECTORS = (16, 4) if _WIDE else (8, 2)
+WIDTH = LANES * VECTORS
+"""Columns of a matrix that lie together, row after row: a panel."""
+
+
+@intrinsic
+def pointer(typing, address):
+    """An address as a pointer to float32."""
+
+    def generate(context, builder, signature, arguments):
+        return builder.inttoptr(arguments[0], context.get_value_type(signature.return_type))
+
+    return types.CPointer(types.float32)(types.intp), generate
+
+
+@intrinsic
+def as_float(typing, bits):
+    """The float32 that an int32's bits are."""
+
+    def generate(context, builder, signature, arguments):
+        return builder.bitcast(arguments[0], ir.FloatType())
+
+    return types.float32(types.int32), generate
+
+
+def tile_of(rows: int, vectors: int, chains: int = 1) -> Callable:
+    """A function of (x, w, y, count, steps of x, w and y): the products of ``rows`` rows of x with
+    ``vectors * LANES`` columns of w, summed over ``count``, to y; a step leads to the next row.
+
+    All sums stay in registers. Each is taken term by term, or where there are more ``chains`` (of
+    which ``count`` is a multiple), every so-many-th term, and then over the chains.
+    """
+    vector = ir.VectorType(ir.FloatType(), LANES)
+    zeros = ir.VectorType(ir.IntType(32), LANES)([0] * LANES)
+    sums = list(itertools.product(range(rows), range(vectors), range(chains)))
+    fused = ("contract",)
+
+    def generate(context, builder, signature, arguments):
+        number = arguments[3].type
+        x, w, y = (
+            context.make_array(kind)(context, builder, value).data
+            for kind, value in zip(signature.args[:3], arguments[:3], strict=True)
+        )
+        count, x_step, w_step, y_step = arguments[3:]
+
+        def part(base, step, row, column, kind=vector):
+            """What stands in a row from a column on."""
+            place = builder.add(builder.mul(step, row), column)
+            return builder.bitcast(builder.gep(base, [place]), kind.as_pointer())
+
+        kept = {one: cgutils.alloca_once(builder, vector) for one in sums}
+        for one in sums:
+            builder.store(vector([0.0] * LANES), kept[one])
+        with cgutils.for_range_slice(builder, number(0), count, number(chains)) as (k, _):
+            for chain in range(chains):
+                place = builder.add(k, number(chain))
+                columns = [part(w, w_step, place, number(LANES * v)) for v in range(vectors)]
+                columns = [builder.load(column, align=4) for column in columns]
+                for row in range(rows):
+                    told = builder.load(part(x, x_step, number(row), place, ir.FloatType()))
+                    told = builder.insert_element(vector(ir.Undefined), told, ir.IntType(32)(0))
+                    told = builder.shuffle_vector(told, vector(ir.Undefined), zeros)
+                    for v in range(vectors):
+                        term = builder.fmul(told, columns[v], flags=fused)
+                        total = kept[row, v, chain]
+                        builder.store(builder.fadd(builder.load(total), term, flags=fused), total)
+        for row, v in itertools.product(range(rows), range(vectors)):
+            total = builder.load(kept[row, v, 0])
+            for chain in range(1, chains):
+                total = builder.fadd(total, builder.load(kept[row, v, chain]))
+            builder.store(total, part(y, y_step, number(row), number(LANES * v)), align=4)
+        return context.get_dummy_value()
+
+    @intrinsic
+    def tile(typing, x, w, y, count, x_step, w_step, y_step):
+        return types.void(x, w, y, *[types.intp] * 4), generate
+
+    return tile

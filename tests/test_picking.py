@@ -1,0 +1,106 @@
+"""A token drawn by compiled code: the one that the rules of ``filters`` draw."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+import pytest
+import torch
+from hypothesis import given
+from hypothesis import strategies as st
+
+from pix2seq.config import SamplingOptions
+from pix2seq.model import native
+from pix2seq.sampling.filters import FilterChain, TopK, build_chain
+from pix2seq.sampling.picking import CompiledPick, compile_ahead, compiled_pick
+from tests.fakes import tiny_tokenizer
+
+TOKENIZER = tiny_tokenizer()
+SIZE = TOKENIZER.vocab_size
+CPU = torch.device("cpu")
+
+every_rule = st.builds(
+    SamplingOptions,
+    temperature=st.sampled_from([0.0, 1e-300, 0.3, 1.0, 2.0, 100.0]),
+    top_k=st.sampled_from([0, 1, 2, 7, 1000]),
+    top_p=st.sampled_from([0.1, 0.4, 0.75, 0.95, 1.0]),
+    top_p_rule=st.sampled_from(["nucleus", "official"]),
+    num_bins=st.sampled_from([None, 2, 5, 7]),
+    grammar=st.booleans(),
+    eos=st.sampled_from(["model", "delay"]),
+    forbidden_labels=st.sampled_from([(), (0,)]),
+)
+
+
+def chain_of(options: SamplingOptions) -> FilterChain:
+    return build_chain(TOKENIZER, options.resolve(SamplingOptions(), TOKENIZER.config), CPU)
+
+
+def both(options: SamplingOptions, logits: np.ndarray, index: int, number: float):
+    """What the rules draw from logits (V,), and what compiled code draws."""
+    chain = chain_of(options)
+    numbers = torch.tensor([number], dtype=torch.float64)
+    drawn = int(chain.pick(torch.from_numpy(logits)[None], index, numbers))
+    return drawn, CompiledPick(chain, SIZE)(logits, index, number)
+
+
+@given(
+    every_rule,
+    st.integers(0, 2**32 - 1),
+    st.sampled_from([0.0, 0.1, 3.0, 30.0]),
+    st.booleans(),
+    st.integers(0, 9),
+    st.floats(0, 1, exclude_max=True),
+)
+def test_it_is_the_token_that_the_rules_draw(options, seed, spread, tied, index, number):
+    logits = (spread * np.random.default_rng(seed).normal(size=SIZE)).astype(np.float32)
+    theirs, ours = both(options, logits.round() if tied else logits, index, number)
+    assert ours == theirs
+
+
+@pytest.mark.parametrize("rule", ["nucleus", "official"])
+@pytest.mark.parametrize("number", [0.0, 0.2, 0.5, 1 - 2**-53])
+def test_a_thousand_tokens_that_tie_are_drawn_in_the_order_of_their_ids(rule, number):
+    options = SamplingOptions(top_p=0.5, top_p_rule=rule, grammar=False)
+    theirs, ours = both(options, np.zeros(SIZE, np.float32), 0, number)
+    assert ours == theirs
+
+
+@pytest.mark.parametrize("place", [0, SIZE // 2, SIZE - 1])
+def test_logits_that_are_not_numbers_are_told_wherever_they_stand(place):
+    chain = chain_of(SamplingOptions())
+    logits = np.zeros(SIZE, np.float32)
+    logits[place] = math.nan
+    assert CompiledPick(chain, SIZE)(logits, 0, 0.5) == -1
+
+
+class Louder(TopK):
+    """A rule that somebody added."""
+
+
+@pytest.mark.parametrize("part", ["rules", "temperature", "cuts"])
+def test_a_rule_that_is_not_written_there_is_left_to_those_who_know_it(part):
+    chain = chain_of(SamplingOptions())
+    setattr(chain, part, Louder(1) if part == "temperature" else (Louder(1),))
+    assert compiled_pick(chain, SIZE) is None
+
+
+def test_where_numba_is_not_wanted_nothing_is_compiled(monkeypatch):
+    chain = chain_of(SamplingOptions())
+    assert compiled_pick(chain, SIZE) is not None
+    monkeypatch.setenv(native.NATIVE_VARIABLE, "0")
+    assert compiled_pick(chain, SIZE) is None
+    monkeypatch.delenv(native.NATIVE_VARIABLE)
+    monkeypatch.setitem(__import__("sys").modules, "pix2seq.sampling.kernels", None)
+    assert compiled_pick(chain, SIZE) is None
+
+
+def test_compiling_ahead_compiles_what_every_run_draws_with():
+    from pix2seq.sampling.kernels import pick_token
+
+    compile_ahead()
+    compiled = list(pick_token.signatures)
+    both(SamplingOptions(num_bins=5, top_k=3, top_p=0.5), np.zeros(SIZE, np.float32), 1, 0.5)
+    both(SamplingOptions(temperature=0.0, grammar=False), np.zeros(SIZE, np.float32), 4, 0.5)
+    assert pick_token.signatures == compiled and compiled

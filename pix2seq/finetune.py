@@ -27,6 +27,7 @@ MOST_OBJECTS = 100
 """As far as a limit is raised: the paper's, and a sentence of 500 tokens."""
 
 _MAY_LACK = "encoder.fine.", "encoder.drafts."  # stay as they were where a checkpoint has none
+_OF_BACKBONE = "encoder.backbone.", "encoder.pyramid.lateral."
 _POSITION_TABLES = ("decoder.positions.object", "decoder.positions.table")
 
 
@@ -112,12 +113,22 @@ def initialise(model: Pix2Seq, tokenizer: Tokenizer, source: Checkpoint) -> None
     """Fill ``model`` with a checkpoint's weights.
 
     Tensors with a row per token are rearranged to the new vocabulary, position tables are copied as
-    far as both reach; everything else must have the same shape.
+    far as both reach; everything else must have the same shape. Another backbone stays as it was,
+    and so do the convolutions that a pyramid reads it with.
 
     Raises:
         ConfigError: the architectures differ, or the numbers of bins do.
     """
-    _copy(model, tokenizer, source, model.state_dict())
+    names = list(model.state_dict())
+    if has_other_backbone(model, source):
+        names = [name for name in names if not name.startswith(_OF_BACKBONE)]
+    _copy(model, tokenizer, source, names)
+
+
+def has_other_backbone(model: Pix2Seq, source: Checkpoint) -> bool:
+    """Whether a pyramid's checkpoint has been made with another backbone than ``model`` has."""
+    own, theirs = model.config.encoder, source.model.config.encoder
+    return own.kind == theirs.kind == "pyramid" and own.backbone != theirs.backbone
 
 
 def _copy(model: Pix2Seq, tokenizer: Tokenizer, source: Checkpoint, names: Iterable[str]) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import time
 from typing import Any
 
 import torch
@@ -11,11 +12,36 @@ from torch import Tensor, nn
 from pix2seq.config import TrainConfig
 
 
-def learning_rate_share(step: int, config: TrainConfig) -> float:
-    """Share of the peak rate at a step: linear warm-up, then a cosine to ``final_lr``."""
+class Clock:
+    """How much of a run's time is over; what an interrupted run has spent counts."""
+
+    def __init__(self, minutes: float | None) -> None:
+        self._limit = 60 * minutes if minutes else math.inf
+        self._spent = 0.0
+        self._started = time.monotonic()
+
+    @property
+    def share(self) -> float:
+        """From 0 up; 1 when the time is over, always 0 without a limit."""
+        return (self._spent + time.monotonic() - self._started) / self._limit
+
+    def state_dict(self) -> dict[str, float]:
+        return {"spent": self._spent + time.monotonic() - self._started}
+
+    def load_state_dict(self, state: dict[str, float]) -> None:
+        self._spent, self._started = state["spent"], time.monotonic()
+
+
+def learning_rate_share(step: int, config: TrainConfig, time_over: float = 0.0) -> float:
+    """Share of the peak rate at a step: linear warm-up, then a cosine to ``final_lr``.
+
+    Args:
+        time_over: share of the run's time; the cosine follows it where it is ahead of the steps.
+    """
     if step < config.warmup_steps:
         return (step + 1) / config.warmup_steps
     progress = (step - config.warmup_steps) / max(1, config.steps - config.warmup_steps)
+    progress = max(progress, time_over)
     cosine = 0.5 * (1 + math.cos(math.pi * min(progress, 1.0)))
     return config.final_lr + (1 - config.final_lr) * cosine
 

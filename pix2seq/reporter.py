@@ -28,7 +28,7 @@ class Reporter:
         self.active = active
         self.batch_size = config.batch_size
         self.bar = tqdm(total=config.steps, disable=not active, unit="step")
-        self.rows: list[dict[str, float]] = []
+        self.rows: list[Mapping[str, Tensor | float]] = []
         self.images = 0
         self.waited = 0.0
         self.started = time.perf_counter()
@@ -43,7 +43,7 @@ class Reporter:
 
     def state_dict(self) -> dict[str, Any]:
         """What has come in since the last line, so that a resumed run writes the same next one."""
-        return {"rows": self.rows, "images": self.images}
+        return {"rows": [_numbers(row) for row in self.rows], "images": self.images}
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
         self.rows, self.images = list(state["rows"]), state["images"]
@@ -56,16 +56,14 @@ class Reporter:
         """
         if not self.active:
             return
-        self.rows.append({name: value.item() for name, value in losses.items()})
+        self.rows.append({name: value.detach() for name, value in losses.items()})
         self.images += self.batch_size
         self.bar.update()
         if (step + 1) % _REPORT_EVERY:
             return
         seconds = time.perf_counter() - self.started
-        names = self.rows[0]
-        means = {
-            name: round(sum(row[name] for row in self.rows) / len(self.rows), 4) for name in names
-        }
+        rows = [_numbers(row) for row in self.rows]
+        means = {name: round(sum(row[name] for row in rows) / len(rows), 4) for name in rows[0]}
         record = {
             "step": step + 1,
             **means,
@@ -96,6 +94,11 @@ class Reporter:
 
     def close(self) -> None:
         self.bar.close()
+
+
+def _numbers(row: Mapping[str, Tensor | float]) -> dict[str, float]:
+    """Values of a step as numbers; only now is a GPU waited for."""
+    return {name: float(value) for name, value in row.items()}
 
 
 def _step_of(line: str) -> float:

@@ -36,7 +36,7 @@ from pix2seq.model.encoders import FeatureEncoder
 from pix2seq.model.pretrained import load_backbone
 from pix2seq.model.pyramid import PyramidEncoder
 from pix2seq.objective import SoftenedLosses, kind_losses, token_losses, weighted_mean
-from pix2seq.optim import WeightAverage, build_optimizer, learning_rate_share
+from pix2seq.optim import Clock, WeightAverage, build_optimizer, learning_rate_share
 from pix2seq.reporter import Reporter
 from pix2seq.resume import begin, check_free
 from pix2seq.reward import Rewarding
@@ -174,12 +174,13 @@ def run(config: TrainConfig, out: str | Path, resume: bool = False) -> Path:
     on_timm = isinstance(encoder, FeatureEncoder | PyramidEncoder)
     backbone = encoder.backbone if on_timm else nn.Module()
     optimizer = build_optimizer(network, backbone, config)
+    clock = Clock(config.minutes)
     schedule = torch.optim.lr_scheduler.LambdaLR(
-        optimizer, lambda s: learning_rate_share(s, config)
+        optimizer, lambda s: learning_rate_share(s, config, clock.share)
     )
     network, optimizer, loader, schedule = accelerator.prepare(network, optimizer, loader, schedule)
     average = WeightAverage(model, config.ema)
-    accelerator.register_for_checkpointing(average)
+    accelerator.register_for_checkpointing(average, clock)
 
     reporter = Reporter(out / "metrics.jsonl", config, accelerator.is_main_process)
     accelerator.register_for_checkpointing(reporter)
@@ -229,9 +230,11 @@ def run(config: TrainConfig, out: str | Path, resume: bool = False) -> Path:
         reporter.add(step, parts, max(schedule.get_last_lr()))
         if step + 1 in config.snapshot_steps:
             keep(snapshot_folder(out, step + 1))
-        last = step + 1 == config.steps
+        last = step + 1 == config.steps or clock.share >= 1
         if last or (step + 1) % config.save_every == 0:
             save_run(out, step + 1, accelerator, model, average, tokenizer, config)
+        if last:
+            break
     reporter.close()
     return out / "checkpoint"
 

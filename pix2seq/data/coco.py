@@ -14,6 +14,7 @@ from pix2seq.boxes import is_degenerate, turn_boxes
 from pix2seq.categories import Categories
 from pix2seq.config import ConfigError
 from pix2seq.data.annotations import Annotations, read_annotations
+from pix2seq.data.decoded import Decoded
 from pix2seq.data.places import find_file, where_else
 from pix2seq.data.sample import Sample, Stated
 from pix2seq.images import Photo, read_photo, upright_size
@@ -61,6 +62,7 @@ class CocoDetection:
         self._boxes, outside = self._clipped()
         self._counts = ~outside if drop_outside else np.ones_like(outside)
         self._taught = ~outside
+        self._decoded: Decoded | None = None
         self.dropped = int(outside.sum())
         self.first_dropped = self._in_words(int(outside.argmax())) if self.dropped else ""
 
@@ -97,14 +99,27 @@ class CocoDetection:
         rows = self._taught & ~self.annotations.is_crowd
         return np.bincount(self.annotations.image[rows], minlength=len(self)).tolist()
 
+    def keep_decoded(self, processes: int = 0) -> None:
+        """Decode all images now, in so many processes, and keep their pixels: 3 bytes each.
+
+        Raises:
+            ConfigError: an image is missing, or cannot be read.
+        """
+        for index in self.missing()[:1]:
+            raise ConfigError(self.explain_missing(index))
+        self._decoded = Decoded(self.files, self._sizes.tolist(), processes)
+
     def __len__(self) -> int:
         return len(self.annotations.image_ids)
 
     def __getitem__(self, index: int) -> Sample:
         index = range(len(self))[index]
-        if not os.path.isfile(self.files[index]):
+        if self._decoded is not None:
+            photo = self._decoded[index]
+        elif os.path.isfile(self.files[index]):
+            photo = read_photo(self.files[index])
+        else:
             raise ConfigError(self.explain_missing(index))
-        photo = read_photo(self.files[index])
         turn = self._turn(index, photo)
         rows = np.arange(self._starts[index], self._starts[index + 1])
         taught, counts = rows[self._taught[rows]], rows[self._counts[rows]]

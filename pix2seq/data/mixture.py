@@ -7,6 +7,7 @@ resumable to the step.
 
 from __future__ import annotations
 
+import dataclasses
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -43,6 +44,8 @@ class TrainingExample:
 
     Attributes:
         pixels: (3, H, W) uint8, padded, not normalised.
+        content: (2,) int64 rows and columns that are not padding.
+        color: (3,) float32, the factors of a ``ColorJitter`` that has not been applied; 1 if it has.
         input_ids, target_ids: (S, L) int64.
         token_weights: (S, L) float32.
         cell_ids: (N, 5) int64 from ``dense.cell_targets``; (0, 5) where nobody asked for them.
@@ -53,6 +56,8 @@ class TrainingExample:
     """
 
     pixels: Tensor
+    content: Tensor
+    color: Tensor
     input_ids: Tensor
     target_ids: Tensor
     token_weights: Tensor
@@ -67,14 +72,20 @@ class TrainingMixture(Dataset[TrainingExample]):
 
     Args:
         grid: rows and columns of the memory, for targets of its tokens; ``None`` leaves them out.
+        colored: whether colours are jittered here; else by ``transforms.jitter_colors``.
     """
 
     def __init__(
-        self, config: TrainConfig, tokenizer: Tokenizer, grid: tuple[int, int] | None = None
+        self,
+        config: TrainConfig,
+        tokenizer: Tokenizer,
+        grid: tuple[int, int] | None = None,
+        colored: bool = True,
     ) -> None:
         self.config = config
         self.tokenizer = tokenizer
         self.grid = grid
+        self.colored = colored
         weights = np.array([source.weight for source in config.data])
         self._shares = weights / weights.sum()
         self._photos = [_open(source, tokenizer.categories) for source in config.data]
@@ -83,6 +94,9 @@ class TrainingMixture(Dataset[TrainingExample]):
             for photos, source in zip(self._photos, config.data, strict=True)
         ]
         self._backgrounds = [file for photos in self.photos for file in photos.files]
+        if config.decoded:
+            for photos in self.photos:
+                photos.keep_decoded(config.workers)
 
     @property
     def photos(self) -> list[CocoDetection]:
@@ -121,11 +135,10 @@ class TrainingMixture(Dataset[TrainingExample]):
         self, sample: Sample, crop: ScaleCrop, color: ColorJitter, seed: int, is_photo: bool
     ) -> TrainingExample:
         height, width = self.config.preprocess.image_size
-        pixels = _pad(
-            color.apply_image(crop.apply_image(sample.image)),
-            (height, width),
-            self.config.preprocess.pad_value,
-        )
+        image = crop.apply_image(sample.image)
+        if self.colored:
+            image, color = color.apply_image(image), ColorJitter()
+        pixels = _pad(image, (height, width), self.config.preprocess.pad_value)
         keep = ~sample.is_crowd & crop.visible(
             sample.boxes, sample.size, MIN_VISIBLE, _MIN_SIDE * height
         )
@@ -153,17 +166,26 @@ class TrainingMixture(Dataset[TrainingExample]):
             )
         labels = torch.where(keep, sample.labels, UNASKED)
         return TrainingExample(
-            pixels, *_stack(sequences), cell_ids, all_norm, labels, torch.tensor(is_photo)
+            pixels,
+            torch.tensor([rows, columns]),
+            torch.tensor(dataclasses.astuple(color)),
+            *_stack(sequences),
+            cell_ids,
+            all_norm,
+            labels,
+            torch.tensor(is_photo),
         )
 
 
 def collate(examples: Sequence[TrainingExample]) -> dict[str, Tensor]:
-    """B examples to one batch: ``pixels`` (B, 3, H, W), the sequences (B * S, L), ``cell_ids``
-    (B, N, 5), ``boxes_norm`` (B, M, 4) and ``labels`` (B, M), filled up with regions of no size,
+    """B examples to one batch: ``pixels`` (B, 3, H, W), ``content`` (B, 2), ``color`` (B, 3), the
+    sequences (B * S, L), ``cell_ids`` (B, N, 5), ``boxes_norm`` (B, M, 4) and ``labels`` (B, M), filled up with regions of no size,
     ``is_photo`` (B,)."""
     pad = partial(pad_sequence, batch_first=True)
     return {
         "pixels": torch.stack([e.pixels for e in examples]),
+        "content": torch.stack([e.content for e in examples]),
+        "color": torch.stack([e.color for e in examples]),
         "input_ids": torch.cat([e.input_ids for e in examples]),
         "target_ids": torch.cat([e.target_ids for e in examples]),
         "token_weights": torch.cat([e.token_weights for e in examples]),

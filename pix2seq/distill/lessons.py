@@ -1,4 +1,4 @@
-"""Training examples with what the teacher says about each."""
+"""Training examples with what the teacher says about each, where it is asked one by one."""
 
 from __future__ import annotations
 
@@ -18,11 +18,13 @@ Lesson = tuple[TrainingExample, dict[str, Tensor]]
 
 class Lessons(Dataset[Lesson]):
     """A mixture's examples; each process that reads them starts a teacher of its own, if the run
-    asks one."""
+    asks one. For ``colored`` see ``TrainingMixture``."""
 
-    def __init__(self, config: DistillConfig, tokenizer: Tokenizer) -> None:
+    def __init__(
+        self, config: DistillConfig, tokenizer: Tokenizer, colored: bool = True
+    ) -> None:
         self.config = config
-        self.examples = TrainingMixture(config, tokenizer)
+        self.examples = TrainingMixture(config, tokenizer, colored=colored)
         self._teacher: Teacher | None = None
 
     def __len__(self) -> int:
@@ -32,9 +34,11 @@ class Lessons(Dataset[Lesson]):
         example = self.examples[index]
         if not self.config.asks:
             return example, {}
+        asked = bool(example.is_photo) or not self.config.truth
+        if self.config.asks_batches:
+            return example, {"asked": torch.tensor(asked)}
         if self._teacher is None:
             self._teacher = ask(self.config)
-        asked = bool(example.is_photo) or not self.config.truth
         said = self._teacher(example.pixels) if asked else self._teacher.silence()
         return example, said | {"asked": torch.tensor(asked)}
 

@@ -17,18 +17,19 @@ from pix2seq import checkpoints
 from pix2seq.boxes import scale_boxes
 from pix2seq.config import ConfigError, DistillConfig
 from pix2seq.device import pick_device
+from pix2seq.distill.colleague import Colleague
 from pix2seq.distill.lessons import Lessons, collate_lessons
 from pix2seq.distill.mistakes import with_mistakes, wrong_drafts
 from pix2seq.distill.places import PlaceLosses, teacher_places
 from pix2seq.distill.pointing import pointing_loss, tokens_to_copy
 from pix2seq.distill.truth import corrected
-from pix2seq.finetune import initialise, initialise_parts
+from pix2seq.finetune import has_other_backbone, initialise, initialise_parts
 from pix2seq.hub.fetch import folder_of
 from pix2seq.model import Pix2Seq
 from pix2seq.model.places import Places
 from pix2seq.model.pretrained import load_backbone
 from pix2seq.objective import SoftenedLosses, kind_losses, weighted_mean
-from pix2seq.optim import WeightAverage, build_optimizer, learning_rate_share
+from pix2seq.optim import Clock, WeightAverage, build_optimizer, learning_rate_share
 from pix2seq.reporter import Reporter
 from pix2seq.resume import begin, check_free
 from pix2seq.tokenizer import Tokenizer
@@ -39,7 +40,7 @@ from pix2seq.train import (
     prepare_folder,
     save_run,
 )
-from pix2seq.transforms import normalize
+from pix2seq.transforms import jitter_colors, normalize
 
 
 class Lesson(nn.Module):
@@ -116,11 +117,12 @@ def build_model(config: DistillConfig, tokenizer: Tokenizer) -> Pix2Seq:
     checkpoint or ImageNet has of it."""
     torch.manual_seed(config.seed)
     model = Pix2Seq(config.model)
-    if config.init is None:
+    source = config.init and checkpoints.load(folder_of(config.init), device="cpu")
+    if source is None or has_other_backbone(model, source):
         name = config.model.encoder.backbone or ""
         load_backbone(model.encoder, name, config.backbone_weights)
+    if source is None:
         return model
-    source = checkpoints.load(folder_of(config.init), device="cpu")
     if source.model.config.encoder.kind == "pyramid":
         initialise(model, tokenizer, source)
     else:
@@ -128,6 +130,13 @@ def build_model(config: DistillConfig, tokenizer: Tokenizer) -> Pix2Seq:
     if model.encoder.drafts is not None and getattr(source.model.encoder, "drafts", None) is None:
         spell_drafts(model, tokenizer)
     return model
+
+
+def call_in(config: DistillConfig, device: torch.device) -> Colleague:
+    """Load a run's teacher, if it is one that answers for batches."""
+    pyramid = config.model.encoder.pyramid
+    size = tuple(config.preprocess.image_size)
+    return Colleague(config.teacher, device, size, pyramid.width, pyramid.classes)
 
 
 def spell_drafts(model: Pix2Seq, tokenizer: Tokenizer) -> None:
@@ -153,14 +162,18 @@ def run(config: DistillConfig, out: str | Path, resume: bool = False) -> Path:
             the loss is no number any more, or the disk does not take a save.
     """
     from accelerate import Accelerator
+    from accelerate.utils import DataLoaderConfiguration
 
     out = Path(out)
     check_free(out, resume)
+    on_gpu = pick_device("auto").type == "cuda"
     accelerator = Accelerator(
         cpu=pick_device("auto").type == "cpu",
         mixed_precision=config.mixed_precision,
         step_scheduler_with_optimizer=False,
+        dataloader_config=DataLoaderConfiguration(non_blocking=on_gpu),
     )
+    torch.backends.cudnn.benchmark = on_gpu  # every batch has the same shapes
     if accelerator.num_processes > 1:
         raise ConfigError(
             f"{accelerator.num_processes} processes were started; distill runs in one, and its "
@@ -171,33 +184,44 @@ def run(config: DistillConfig, out: str | Path, resume: bool = False) -> Path:
     if first == config.steps:
         return out / "checkpoint"
     model = build_model(config, tokenizer).to(memory_format=torch.channels_last)
-    lessons = Lessons(config, tokenizer)
+    later = config.asks_batches or not config.asks  # the teacher sees colours as the network does
+    lessons = Lessons(config, tokenizer, colored=not (on_gpu and later))
     loader = DataLoader(
         lessons,
         batch_size=config.batch_size,
         collate_fn=collate_lessons,
         num_workers=config.workers,
         prefetch_factor=4 if config.workers else None,
+        pin_memory=on_gpu,
     )
     lesson = Lesson(model, tokenizer, config)
     optimizer = build_optimizer(lesson, model.encoder.backbone, config)
+    clock = Clock(config.minutes)
     schedule = torch.optim.lr_scheduler.LambdaLR(
-        optimizer, lambda step: learning_rate_share(step, config)
+        optimizer, lambda step: learning_rate_share(step, config, clock.share)
     )
     lesson, optimizer, loader, schedule = accelerator.prepare(lesson, optimizer, loader, schedule)
     average = WeightAverage(model, config.ema)
     reporter = Reporter(out / "metrics.jsonl", config, active=True)
-    accelerator.register_for_checkpointing(average, reporter)
+    accelerator.register_for_checkpointing(average, reporter, clock)
     if state is not None:
         accelerator.load_state(str(state.folder))
         loader = accelerator.skip_first_batches(loader, first)
     prepare_folder(out, config)
     reporter.begin(first)
     lesson.train()
+    colleague = call_in(config, accelerator.device) if config.asks_batches else None
     try:
         for step, batch in enumerate(reporter.timed(plain_errors(loader)), start=first):
+            if not lessons.examples.colored:
+                pixels, content, color = (batch[name] for name in ("pixels", "content", "color"))
+                batch |= {"pixels": jitter_colors(pixels, content, color)}
+            if colleague is not None:
+                batch |= colleague(batch["pixels"])
+            last = step + 1 == config.steps or clock.share >= 1
+            saves = last or (step + 1) % config.save_every == 0
             loss, parts = lesson(batch)
-            if not torch.isfinite(loss):
+            if (not on_gpu or saves) and not torch.isfinite(loss):
                 raise ConfigError(
                     f"the loss is {loss.item()} at step {step + 1}: training diverged; lower lr "
                     f"(it is {config.lr:g}) or grad_clip (it is {config.grad_clip:g})"
@@ -209,9 +233,10 @@ def run(config: DistillConfig, out: str | Path, resume: bool = False) -> Path:
             optimizer.zero_grad()
             average.update()
             reporter.add(step, parts, max(schedule.get_last_lr()))
-            last = step + 1 == config.steps
-            if last or (step + 1) % config.save_every == 0:
+            if saves:
                 save_run(out, step + 1, accelerator, model, average, tokenizer, config)
+            if last:
+                break
     finally:
         lessons.close()
         reporter.close()

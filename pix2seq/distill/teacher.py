@@ -52,7 +52,8 @@ class Teacher:
         hello = {"height": size[0], "width": size[1]}
         self._send(json.dumps(hello).encode() + b"\n")
         self._arrays = self._read_header()
-        self._check(width, classes)
+        shapes = {name: shape for name, (_, shape) in self._arrays.items()}
+        check_answers(self.name, shapes, size, width, classes)
         self._bytes = sum(
             kind.itemsize * int(np.prod(shape)) for kind, shape in self._arrays.values()
         )
@@ -120,12 +121,26 @@ class Teacher:
                 'lists its "arrays"'
             ) from error
 
-    def _check(self, width: int, classes: int) -> None:
-        grids = place_grids(*self.size)
-        places = sum(rows * columns for rows, columns in grids)
-        wanted = {name: (width, *grid) for name, grid in zip(_MAPS, grids, strict=True)}
-        wanted |= {"classes": (places, classes), "boxes": (places, 4)}
-        for name, shape in wanted.items():
-            found = self._arrays[name][1] if name in self._arrays else "missing"
-            if found != shape:
-                raise ConfigError(f"teacher {self.name!r}: {name} is {found}; it must be {shape}")
+
+def check_answers(
+    teacher: str,
+    shapes: dict[str, tuple[int, ...]],
+    size: tuple[int, int],
+    width: int,
+    classes: int,
+) -> None:
+    """Raises ``ConfigError`` unless a teacher's arrays have the shapes that they must have.
+
+    Args:
+        teacher: its name, for the message.
+        shapes: of what it says about one frame, by name.
+        size: (height, width) of the frame.
+    """
+    grids = place_grids(*size)
+    places = sum(rows * columns for rows, columns in grids)
+    wanted = {name: (width, *grid) for name, grid in zip(_MAPS, grids, strict=True)}
+    wanted |= {"classes": (places, classes), "boxes": (places, 4)}
+    for name, shape in wanted.items():
+        found = shapes.get(name, "missing")
+        if found != shape:
+            raise ConfigError(f"teacher {teacher!r}: {name} is {found}; it must be {shape}")

@@ -14,8 +14,8 @@ def create_backbone(
 ) -> tuple[nn.Module, list[int], list[int]]:
     """An empty backbone that gives the feature maps ``out_indices``, with their channels and
     strides. Its weights have timm's names, whoever made it."""
-    if name == efficientnet.NAME:
-        backbone = efficientnet.EfficientNetLite(out_indices)
+    if name in efficientnet.NAMES:
+        backbone = efficientnet.EfficientNetLite(name, out_indices)
         return backbone, backbone.channels, backbone.strides
     import timm  # takes as long as PyTorch itself
 

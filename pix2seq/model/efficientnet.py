@@ -1,4 +1,4 @@
-"""EfficientNet-Lite0 as a backbone: the same function and the same weights' names as timm's.
+"""EfficientNet-Lite0, 1 and 2 as backbones: the same functions and weights' names as timm's.
 
 ``timm`` would do, but importing it takes longer than everything else that ``detect photo.jpg`` does
 (it imports torchvision), and so does what PyTorch makes of its layers one by one. Here the layers
@@ -9,6 +9,7 @@ Other backbones are timm's.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 
 import torch
@@ -16,7 +17,12 @@ from torch import Tensor, nn
 
 from pix2seq.model.fused import FusedConv, Versions, can_fuse, pad_same
 
-NAME = "tf_efficientnet_lite0"
+_SIZES = {  # width and depth of each, relative to the first (arXiv 1905.11946)
+    "tf_efficientnet_lite0": (1.0, 1.0),
+    "tf_efficientnet_lite1": (1.0, 1.1),
+    "tf_efficientnet_lite2": (1.1, 1.2),
+}
+NAMES = tuple(_SIZES)
 _STAGES = (  # kernel, stride, expansion, channels, blocks
     (3, 1, 1, 16, 1),
     (3, 2, 6, 24, 2),
@@ -28,6 +34,19 @@ _STAGES = (  # kernel, stride, expansion, channels, blocks
 )
 _MAPS = ((0, 2), (1, 4), (2, 8), (4, 16), (6, 32))  # stage and stride of each map that it offers
 _STEM = 32
+
+
+def _stages(name: str) -> list[tuple[int, int, int, int, int]]:
+    """``_STAGES`` in the size that is called ``name``: channels in eights, and the first and the
+    last stage are never deeper."""
+    width, depth = _SIZES[name]
+    last = len(_STAGES) - 1
+    sized = []
+    for stage, (kernel, stride, expansion, channels, blocks) in enumerate(_STAGES):
+        channels = int(channels * width + 4) // 8 * 8
+        blocks = blocks if stage in (0, last) else math.ceil(blocks * depth)
+        sized.append((kernel, stride, expansion, channels, blocks))
+    return sized
 
 
 class Conv2dSame(nn.Conv2d):
@@ -89,20 +108,22 @@ class EfficientNetLite(nn.Module):
     """Pixels (B, 3, H, W) to feature maps.
 
     Args:
+        name: one of ``NAMES``.
         out_indices: which of the maps at strides 2, 4, 8, 16 and 32 (0 to 4).
 
     Attributes:
         channels, strides: of each of these maps.
     """
 
-    def __init__(self, out_indices: Sequence[int]) -> None:
+    def __init__(self, name: str, out_indices: Sequence[int]) -> None:
         super().__init__()
+        sizes = _stages(name)
         self._taken = [_MAPS[i][0] for i in out_indices]
-        self.channels = [_STAGES[stage][3] for stage in self._taken]
+        self.channels = [sizes[stage][3] for stage in self._taken]
         self.strides = [_MAPS[i][1] for i in out_indices]
         self.conv_stem, self.bn1 = _conv(3, _STEM, 3, 2), BatchNormAct(_STEM)
         stages, inputs = [], _STEM
-        for kernel, stride, expansion, outputs, blocks in _STAGES:
+        for kernel, stride, expansion, outputs, blocks in sizes:
             first = Block(inputs, outputs, kernel, stride, expansion)
             others = (Block(outputs, outputs, kernel, 1, expansion) for _ in range(blocks - 1))
             stages.append(nn.Sequential(first, *others))

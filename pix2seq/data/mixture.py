@@ -45,7 +45,7 @@ class TrainingExample:
     Attributes:
         pixels: (3, H, W) uint8, padded, not normalised.
         content: (2,) int64 rows and columns that are not padding.
-        color: (3,) float32, the factors of a ``ColorJitter`` that has not been applied; 1 if it has.
+        color: (3,) float32, factors of a ``ColorJitter`` that is yet to be applied; 1 if it has been.
         input_ids, target_ids: (S, L) int64.
         token_weights: (S, L) float32.
         cell_ids: (N, 5) int64 from ``dense.cell_targets``; (0, 5) where nobody asked for them.
@@ -179,8 +179,8 @@ class TrainingMixture(Dataset[TrainingExample]):
 
 def collate(examples: Sequence[TrainingExample]) -> dict[str, Tensor]:
     """B examples to one batch: ``pixels`` (B, 3, H, W), ``content`` (B, 2), ``color`` (B, 3), the
-    sequences (B * S, L), ``cell_ids`` (B, N, 5), ``boxes_norm`` (B, M, 4) and ``labels`` (B, M), filled up with regions of no size,
-    ``is_photo`` (B,)."""
+    sequences (B * S, L), ``cell_ids`` (B, N, 5), ``boxes_norm`` (B, M, 4) and ``labels`` (B, M),
+    filled up with regions of no size, ``is_photo`` (B,)."""
     pad = partial(pad_sequence, batch_first=True)
     return {
         "pixels": torch.stack([e.pixels for e in examples]),

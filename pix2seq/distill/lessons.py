@@ -20,9 +20,7 @@ class Lessons(Dataset[Lesson]):
     """A mixture's examples; each process that reads them starts a teacher of its own, if the run
     asks one. For ``colored`` see ``TrainingMixture``."""
 
-    def __init__(
-        self, config: DistillConfig, tokenizer: Tokenizer, colored: bool = True
-    ) -> None:
+    def __init__(self, config: DistillConfig, tokenizer: Tokenizer, colored: bool = True) -> None:
         self.config = config
         self.examples = TrainingMixture(config, tokenizer, colored=colored)
         self._teacher: Teacher | None = None

@@ -173,7 +173,6 @@ def run(config: DistillConfig, out: str | Path, resume: bool = False) -> Path:
         step_scheduler_with_optimizer=False,
         dataloader_config=DataLoaderConfiguration(non_blocking=on_gpu),
     )
-    torch.backends.cudnn.benchmark = on_gpu  # every batch has the same shapes
     if accelerator.num_processes > 1:
         raise ConfigError(
             f"{accelerator.num_processes} processes were started; distill runs in one, and its "
@@ -184,6 +183,7 @@ def run(config: DistillConfig, out: str | Path, resume: bool = False) -> Path:
     if first == config.steps:
         return out / "checkpoint"
     model = build_model(config, tokenizer).to(memory_format=torch.channels_last)
+    model.encoder.freeze(depthwise=not on_gpu)
     later = config.asks_batches or not config.asks  # the teacher sees colours as the network does
     lessons = Lessons(config, tokenizer, colored=not (on_gpu and later))
     loader = DataLoader(

@@ -45,7 +45,7 @@ class TrainingExample:
     Attributes:
         pixels: (3, H, W) uint8, padded, not normalised.
         content: (2,) int64 rows and columns that are not padding.
-        color: (3,) float32, factors of a ``ColorJitter`` that is yet to be applied; 1 if it has been.
+        color: (3,) float32, factors of a ``ColorJitter`` yet to be applied; 1 if it has been.
         input_ids, target_ids: (S, L) int64.
         token_weights: (S, L) float32.
         cell_ids: (N, 5) int64 from ``dense.cell_targets``; (0, 5) where nobody asked for them.

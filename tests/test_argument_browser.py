@@ -68,7 +68,7 @@ def test_a_count_shows_its_boxes_and_a_box_its_sentence(chromium, url):
         page.locator(".p2s-crop").first.click()
         row = page.locator(".p2s-crop-detail tr[data-focus=true]")
         assert row.get_attribute("data-verdict") == "wrong"
-        assert page.locator(".p2s-crop-detail rect[data-focus=true]").count() == 1
+        assert page.locator(".p2s-crop-detail .p2s-judged[data-focus=true]").count() == 1
         page.click("[data-count=noise-missed]")
         assert page.locator(".p2s-crop").count() > 0
 

@@ -9,7 +9,7 @@ from tests.browser import browser_page, open_tab
 
 pytestmark = [pytest.mark.browser, pytest.mark.timeout(600)]
 
-LINES = ".p2s-box-line, .p2s-echo-mean, .learn-box-line, .fork-box"
+LINES = ".p2s-box-line, .p2s-echo-mean, .learn-box-line, .fork-box, .p2s-verdict-box"
 GROUNDS = ".p2s-box-label rect, .p2s-echo-label rect, .learn-tag rect, .fork-box-label rect"
 
 SEEN = """([lines, grounds]) => {
@@ -71,6 +71,12 @@ def test_a_class_keeps_its_colour_from_page_to_page(page):
         page.wait_for_selector(".fork-box")
         check(page, panel)
         page.keyboard.press("Escape")
+    open_tab(page, "Experiments")
+    page.wait_for_selector(".p2s-crop")
+    check(page, "the gallery")
+    page.click(".p2s-crop")
+    page.wait_for_selector(".p2s-crop-sentence tr")
+    check(page, "a picture of the gallery")
     open_tab(page, "Compare")
     page.click("#compare-run")
     page.wait_for_selector("[data-compare][data-verdict='true']:not([data-recorded])")

@@ -75,6 +75,28 @@ def test_the_menu_of_a_noise_token_begins_with_the_likeliest_class(page):
     assert chosen.evaluate("node => node.selectedOptions[0].textContent") == likeliest
 
 
+def test_no_line_crosses_a_name(page):
+    """A box that is written later is drawn over the boxes before it, never over their names."""
+    write_sentence(page)
+    page.evaluate("P2S.stage().seek(Infinity)")
+    page.wait_for_function("document.querySelectorAll('.p2s-layer-names .p2s-box').length > 3")
+    page.wait_for_function("!P2S.stage().playing")
+    crossed = page.evaluate(
+        """() => [...document.querySelectorAll(".p2s-box-label:not(.whole)")].flatMap((label) => {
+          const { left, right, top, bottom } = label.getBoundingClientRect();
+          const found = [];
+          for (const x of [left + 2, (left + right) / 2, right - 2])
+            for (const y of [top + 2, (top + bottom) / 2, bottom - 2]) {
+              const all = document.elementsFromPoint(x, y);
+              const [seen] = all.filter((node) => !node.closest(".p2s-layer-guides"));
+              if (!seen?.closest(".p2s-box-label")) found.push(label.textContent);
+            }
+          return found;
+        })"""
+    )
+    assert crossed == []
+
+
 def test_again_leads_to_how_often_that_happens(page):
     write_sentence(page)
     before = page.evaluate("P2S.stage().record.run")

@@ -5,7 +5,7 @@ import { classColour, inHue } from "#kit/hues.js";
 import { labelAmong } from "#kit/labels.js";
 import { edgeText, placeText } from "#kit/units.js";
 import { Record } from "#visit/record.js";
-import { draftSaid, lookedSaid } from "#write/attention.js";
+import { draftSaid, lookedSaid, tint } from "#write/attention.js";
 import { branchNames } from "#write/branchnames.js";
 import { shelfFor } from "#write/distribution.js";
 import { leftInWords } from "#write/inspector.js";
@@ -122,4 +122,21 @@ test("attention is said by what it went to: cells alone, or drafts as well", () 
   assert.match(lookedSaid({ inside: 0.5, drafts }), / 62 % of the attention went to 32 drafts: .* 50 % of all of it .*spread/);
   assert.equal(draftSaid({ name: "dog", share: 0.304, sure: 0.9, box: [0, 0, 1, 1] }), "dog 30 %");
   assert.equal(draftSaid({ name: null, share: 0.05, sure: 0.9, box: [0, 0, 1, 1] }), "5 %");
+});
+
+test("where it looked is never darker than the photo, and elsewhere the photo stays", () => {
+  const over = (share, grey) => {
+    const [red, green, blue, opacity] = tint(share);
+    return [red, green, blue].map((value) => (opacity * value) / 255 + (1 - opacity / 255) * grey);
+  };
+  const light = ([red, green, blue]) => 0.2126 * red + 0.7152 * green + 0.0722 * blue;
+  for (const grey of [0, 40, 90, 140, 190]) {
+    assert.ok(light(over(1, grey)) >= grey, `${grey}: the brightest cell`);
+    assert.ok(light(over(0, grey)) >= 0.65 * grey, `${grey}: a cell that got nothing`);
+    let least = -1;
+    for (let share = 0; share <= 1; share += 0.05) {
+      assert.ok(light(over(share, grey)) > least, "the more it got, the lighter it is");
+      least = light(over(share, grey));
+    }
+  }
 });

@@ -159,10 +159,9 @@ export class Side {
     this.photo.draw();
     this.status.textContent = this.words();
     const { shared } = this.comparison;
-    for (const [object, node] of this.photo.boxes.nodes) {
-      node.classList.toggle("shared", Boolean(shared && shared[this.name].has(object)));
-      node.classList.toggle("only", Boolean(shared && !shared[this.name].has(object)));
-    }
+    const mine = shared?.[this.name];
+    this.photo.boxes.look("shared", (object) => Boolean(mine?.has(object)));
+    this.photo.boxes.look("only", (object) => Boolean(mine && !mine.has(object)));
   }
 }
 

@@ -257,10 +257,14 @@ export const vocabularyBar = (record, token, width) => {
     { from: vocab.coord, to: vocab.coord + vocab.bins, words: `${vocab.bins} bins`, role: token && token.slot !== "class" ? token.slot : "xmin" },
     { from: vocab.cls, to: vocab.cls + vocab.classes.length, words: `${vocab.classes.length} classes`, role: "class" },
   ];
-  for (const { from, to, words, role } of stretches) {
+  let room = width; // left of the words that stand
+  for (const { from, to, words, role } of stretches.reverse()) {
+    const half = 4.2 * words.length;
+    const at = Math.min((x(from) + x(to)) / 2, room - half);
+    room = at - half - 4;
     chart.append(
       svg("rect", { class: "way-stretch", "data-role": role, x: x(from), y: BAR.floor, width: x(to) - x(from), height: 4 }),
-      svg("text", { x: Math.min((x(from) + x(to)) / 2, width - 4 * words.length), y: BAR.height - 1, "text-anchor": "middle" }, words)
+      svg("text", { x: at, y: BAR.height - 1, "text-anchor": "middle" }, words)
     );
   }
   for (const one of token ? token.candidates : []) {

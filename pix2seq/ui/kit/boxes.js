@@ -22,11 +22,13 @@ import { captionOf, nameOf } from "#kit/naming.js";
  * @property {number | null} again the earlier object that it repeats
  */
 
+/** @typedef {{key: string, parts: SVGGElement[]}} Drawn an object's lines, and its name above the lines of all */
+
 export class Boxes {
   /** @param {Photo} photo */
   constructor(photo) {
     this.photo = photo;
-    /** @type {Map<number, SVGGElement & {p2sKey?: string}>} */
+    /** @type {Map<number, Drawn>} */
     this.nodes = new Map();
     /** @type {Map<number, Place>} object -> where its name stands */
     this.places = new Map();
@@ -45,16 +47,16 @@ export class Boxes {
   draw(record) {
     const { stage } = this.photo;
     if (record.run !== this.run) {
-      this.nodes.forEach((node) => node.remove());
+      this.nodes.forEach(({ parts }) => parts.forEach((part) => part.remove()));
       this.nodes.clear();
       this.places.clear();
       this.run = record.run;
     }
     const visible = [...stage.visibleObjects(), ...this.peek(stage)];
     const wanted = new Set(visible.map((found) => found.object));
-    for (const [object, node] of this.nodes) {
+    for (const [object, { parts }] of this.nodes) {
       if (!wanted.has(object)) {
-        node.remove();
+        parts.forEach((part) => part.remove());
         this.nodes.delete(object);
         this.places.delete(object);
       }
@@ -81,29 +83,28 @@ export class Boxes {
     const caption = captionOf(record, found);
     const key = JSON.stringify([box, caption, found.score, found.state]);
     const old = this.nodes.get(found.object);
-    if (old && old.p2sKey === key) return;
-    if (old) old.remove();
+    if (old?.key === key) return;
+    old?.parts.forEach((part) => part.remove());
     const peeked = ["below", "dropped"].includes(found.state);
     const fate = peeked ? " · hidden" : "";
     const text = `${found.object + 1}  ${caption}${fate}`;
-    /** @type {SVGGElement & {p2sKey?: string}} */
-    const node = svg(
+    const look = { class: `p2s-box ${found.state}${found.forced ? " yours" : ""}`, ...inHue(name) };
+    const lines = svg(
       "g",
       {
-        class: `p2s-box ${found.state}${found.forced ? " yours" : ""}`,
+        ...look,
         [peeked ? "data-peek" : "data-box"]: found.object,
         "data-label": name,
         "data-score": found.score.toFixed(4),
         "data-state": found.state,
-        ...inHue(name),
       },
       svg("rect", { class: "p2s-box-halo", ...box }),
-      svg("rect", { class: "p2s-box-line", ...box }),
-      ...this.label(text, box, found.object)
+      svg("rect", { class: "p2s-box-line", ...box })
     );
-    node.p2sKey = key;
-    this.photo.layers.boxes.append(node);
-    this.nodes.set(found.object, node);
+    const label = svg("g", look, ...this.label(text, box, found.object));
+    this.photo.layers.boxes.append(lines);
+    this.photo.layers.names.append(label);
+    this.nodes.set(found.object, { key, parts: [lines, label] });
   }
 
   /**
@@ -142,11 +143,18 @@ export class Boxes {
    * @param {number | null} object
    */
   focus(object) {
-    for (const [key, node] of this.nodes) {
-      node.classList.toggle("focus", key === object);
-      node.classList.toggle("dim", object !== null && key !== object);
-      if (key === object) this.photo.layers.boxes.append(node);
-    }
+    this.look("focus", (key) => key === object);
+    this.look("dim", (key) => object !== null && key !== object);
+    const front = object === null ? undefined : this.nodes.get(object);
+    front?.parts.forEach((part) => part.parentNode?.append(part));
+  }
+
+  /**
+   * Give a look to the objects that it is for, line and name.
+   * @type {(look: string, holds: (object: number) => boolean) => void}
+   */
+  look(look, holds) {
+    for (const [object, { parts }] of this.nodes) for (const part of parts) part.classList.toggle(look, holds(object));
   }
 
   /**

@@ -26,6 +26,9 @@ const scaleY = (height, value) => height - PAD.bottom - value * (height - PAD.to
  */
 const frame = (width, height, x, y, ticks, most = 1) => {
   const chart = svg("svg", { class: "p2s-chart", viewBox: `0 0 ${width} ${height}`, role: "img" });
+  // However wide the chart is, its type has the page's size.
+  const fit = () => chart.style.setProperty("--unit", String(width / (chart.clientWidth || width)));
+  new ResizeObserver(fit).observe(chart);
   for (const tick of [0, 0.25, 0.5, 0.75, 1]) {
     const at = scaleY(height, tick);
     chart.append(

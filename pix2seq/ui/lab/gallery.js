@@ -1,7 +1,9 @@
 // The very boxes that the argument page counts: crops of one verdict of one side, and behind each the
-// whole picture with the sentence that it comes from.
+// whole picture with the sentence that it comes from. A box has its class's colour, as on every page; its
+// verdict is in its line (right drawn through, wrong in long dashes, double in short ones, missed dotted) and in words.
 
 import { clear, h, svg } from "#kit/elements.js";
+import { inHue } from "#kit/hues.js";
 import { plural, probability } from "#kit/numbers.js";
 
 /** @import {Attributes} from "#kit/elements.js" */
@@ -62,6 +64,18 @@ const chosenIn = (picture, number, side, kind, threshold) => {
 /** @type {(box: Frame, attributes: Attributes) => SVGRectElement} */
 const rect = ([x0, y0, x1, y1], attributes) =>
   svg("rect", { x: x0, y: y0, width: Math.max(x1 - x0, 1), height: Math.max(y1 - y0, 1), ...attributes });
+
+/**
+ * A box in its class's colour; its line says the verdict.
+ * @type {(box: Frame, name: string, verdict: string, more?: Attributes) => SVGGElement}
+ */
+const judged = (box, name, verdict, more = {}) =>
+  svg(
+    "g",
+    { class: "p2s-judged", "data-verdict": verdict, ...inHue(name), ...more },
+    rect(box, { class: "p2s-judged-halo" }),
+    rect(box, { class: "p2s-verdict-box" })
+  );
 
 /** @type {(picture: Shown, view: number[], ...more: SVGElement[]) => SVGSVGElement} */
 const shown = (picture, view, ...more) => {
@@ -126,7 +140,7 @@ export class Gallery {
         "aria-label": `${words}, picture ${one.number + 1}: show its sentence`,
         onclick: (event) => this.open(set, side, one, event.currentTarget),
       },
-      shown(picture, around(one.box, picture.size), rect(one.box, { class: "p2s-verdict-box", "data-verdict": kind })),
+      shown(picture, around(one.box, picture.size), judged(one.box, one.name, kind)),
       h("span", {}, words)
     );
   }
@@ -141,14 +155,9 @@ export class Gallery {
     const rows = picture.sides[side.name];
     const [height, width] = picture.size;
     const boxes = rows.map((row) =>
-      rect(row.box, {
-        class: "p2s-verdict-box",
-        "data-verdict": row.verdict,
-        "data-row": row.place,
-        "data-focus": String(row === one.row),
-      })
+      judged(row.box, row.name, row.verdict, { "data-row": row.place, "data-focus": String(row === one.row) })
     );
-    if (!one.row) boxes.push(rect(one.box, { class: "p2s-verdict-box", "data-verdict": "missed", "data-focus": "true" }));
+    if (!one.row) boxes.push(judged(one.box, one.name, "missed", { "data-focus": "true" }));
     const lines = rows.map((row) =>
       h(
         "tr",

@@ -35,7 +35,7 @@ export class LearnPicture {
     this.image = h("img", { alt: "", draggable: "false" });
     this.svg = svg("svg", { role: "img", "aria-label": label });
     const layer = (/** @type {string} */ name) => svg("g", { class: `learn-layer-${name}` });
-    this.layers = { under: layer("under"), boxes: layer("boxes"), over: layer("over") };
+    this.layers = { under: layer("under"), boxes: layer("boxes"), names: layer("names"), over: layer("over") };
     this.svg.append(...Object.values(this.layers));
     this.node = h("div", { class: "learn-board" }, this.image, this.svg);
     new ResizeObserver(() => this.fit()).observe(this.node);
@@ -62,7 +62,8 @@ export class LearnPicture {
   draw() {}
 
   /**
-   * One box in its class's colour; `look` is a list of classes, `label` may be empty.
+   * One box in its class's colour, to be put into a layer, its name already above the lines of all;
+   * `look` is a list of classes, `label` may be empty.
    * @param {Frame} edges
    * @param {string} name of its class, or "noise"
    * @param {{look?: string, label?: string, data?: {[name: string]: unknown}}} [more]
@@ -74,19 +75,20 @@ export class LearnPicture {
       width: Math.max(x1 - x0, 0) * this.scale,
       height: Math.max(y1 - y0, 0) * this.scale,
     };
+    const kind = `${look}${name === "noise" ? " noise" : ""}`;
+    if (label) this.layers.names.append(svg("g", { class: `learn-box ${kind}`, ...inHue(name) }, this.tag(label, at)));
     return svg(
       "g",
-      { class: `learn-box ${look}${name === "noise" ? " noise" : ""}`, ...inHue(name), ...data },
+      { class: `learn-box ${kind}`, ...inHue(name), ...data },
       svg("rect", { class: "learn-box-halo", ...at }),
-      svg("rect", { class: "learn-box-line", ...at }),
-      label ? this.tag(label, at) : null
+      svg("rect", { class: "learn-box-line", ...at })
     );
   }
 
   /** @type {(text: string, at: Place) => SVGGElement} */
   tag(text, at) {
     const frame = { x: 0, y: 0, width: this.size.w * this.scale, height: this.size.h * this.scale };
-    const taken = labelsIn(this.layers.boxes, "learn-tag");
+    const taken = labelsIn(this.layers.names, "learn-tag");
     return labelNode(text, labelPlace(text, at, frame, taken), "learn-tag");
   }
 

@@ -122,6 +122,7 @@ export class Pane {
     const { picture } = this;
     if (!picture.picture) return;
     clear(picture.layers.boxes);
+    clear(picture.layers.names);
     const list = this.found || this.boxes;
     for (const one of [...list].reverse()) {
       const score = one.score === undefined ? "" : ` ${probability(one.score)}`;

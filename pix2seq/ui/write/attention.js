@@ -11,7 +11,8 @@ import { percent, plural } from "#kit/numbers.js";
 /** @import {Record} from "#visit/record.js" */
 /** @import {Stage} from "#write/stage.js" */
 
-const ALPHA = 125; // of the tint, from black (nothing) to yellow (the brightest cell): the photo stays
+const SHADE = 0.3; // of a cell that got nothing
+const TINT = 0.45; // yellow, of the brightest cell
 const STEP = 0.04; // of the picture, per key press
 /** @typedef {{layers: number, heads: number, rows: number, columns: number, peak: number, cells: string}} Map */
 /** @typedef {{box: [number, number, number, number], name: string | null, sure: number, share: number}} Draft */
@@ -243,8 +244,7 @@ export class Attention {
     small.height = rows;
     const pixels = new ImageData(columns, rows);
     cells.forEach((value, i) => {
-      const share = (value / 255) ** 0.6;
-      pixels.data.set([255 * share, 214 * share, 10 * share, ALPHA], 4 * i);
+      pixels.data.set(tint((value / 255) ** 0.6), 4 * i);
     });
     small.getContext("2d")?.putImageData(pixels, 0, 0);
     const { frame, image } = record.placed();
@@ -261,6 +261,18 @@ export class Attention {
     canvas.style.opacity = "1";
   }
 }
+
+/**
+ * The colour (red, green, blue, opacity, each to 255) over a cell that got `share` of the brightest's
+ * attention: the more it got, the less is taken from the photo's light and the more yellow is on it.
+ * @type {(share: number) => [number, number, number, number]}
+ */
+export const tint = (share) => {
+  const yellow = TINT * share;
+  const opacity = 1 - (1 - SHADE * (1 - share)) * (1 - yellow); // yellow over a shade
+  const part = opacity ? yellow / opacity : 0;
+  return [255 * part, 214 * part, 10 * part, 255 * opacity];
+};
 
 /**
  * A draft in a few words: what the encoder took it for and what it got of the attention.

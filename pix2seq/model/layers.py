@@ -7,6 +7,9 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from pix2seq.config import TransformerConfig
+from pix2seq.model.fused import FusedLinear, Versions, can_fuse, joined
+
+_IMAGE_TOKENS = 1024  # about how many an image has
 
 
 class Attention(nn.Module):
@@ -156,7 +159,18 @@ class TransformerEncoder(nn.Module):
             nn.LayerNorm(config.dim, eps=config.norm_eps) if config.norm_first else nn.Identity()
         )
 
+        self.activation = config.activation
+        self._fused: _FusedLayers | None = None
+
+    def __getstate__(self) -> dict:
+        """A copy, or another process, fuses its own weights."""
+        return {**self.__dict__, "_fused": None}
+
     def forward(self, x: Tensor) -> Tensor:
+        if not self.training and can_fuse(x):
+            if self._fused is None or not self._fused.versions.current(self):
+                self._fused = _FusedLayers(self)
+            return self.norm(self._fused(x))
         for layer in self.layers:
             x = layer(x)
         return self.norm(x)
@@ -169,3 +183,32 @@ class TransformerEncoder(nn.Module):
             seen.append(layer.attention_weights(x, rows))
             x = layer(x)
         return torch.stack(seen, dim=1)
+
+
+class _FusedLayers:
+    """Layers for looking only, with their weights of one time: the same in fewer, faster maps."""
+
+    def __init__(self, encoder: TransformerEncoder) -> None:
+        self.versions = Versions(encoder)
+        self.activation = encoder.activation
+        self.layers = []
+        for layer in encoder.layers:
+            own, mlp = layer.attention, layer.mlp
+            groups = (own.query, own.key, own.value), (own.out,), (mlp.up,), (mlp.down,)
+            maps = [FusedLinear(*joined(*linears), _IMAGE_TOKENS) for linears in groups]
+            self.layers.append((own.heads, layer.attention_residual, layer.mlp_residual, maps))
+
+    def __call__(self, x: Tensor) -> Tensor:
+        batch, width = x.shape[0], x.shape[-1]
+        x = x.reshape(-1, width)
+        for heads, first, second, (qkv, out, up, down) in self.layers:
+            three = qkv(first.input(x)).view(batch, -1, 3, heads, width // heads)
+            query, key, value = three.transpose(1, 3).unbind(2)  # (B, H, N, d) each
+            seen = F.scaled_dot_product_attention(query, key, value)  # (B, H, N, d)
+            x = _closed(first, out.added(seen.transpose(1, 2).reshape(-1, width), x))
+            x = _closed(second, down.added(up(second.input(x), self.activation), x))
+        return x.view(batch, -1, width)
+
+
+def _closed(residual: Residual, summed: Tensor) -> Tensor:
+    return summed if residual.norm_first else residual.norm(summed)

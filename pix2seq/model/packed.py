@@ -25,7 +25,7 @@ from torch import Tensor, nn
 from pix2seq.device import one_thread
 from pix2seq.model.cache import Cross, KVCache
 from pix2seq.model.decoder import Decoder, DecoderLayer
-from pix2seq.model.fused import HAS_ONEDNN, Versions
+from pix2seq.model.fused import HAS_ONEDNN, FusedLinear, Versions, joined
 from pix2seq.model.layers import Residual
 
 _ROWS = 8
@@ -44,27 +44,20 @@ class _Linear:
     def __init__(self, weight: Tensor, bias: Tensor | None) -> None:
         self.bias = None if bias is None else bias.detach()
         self.weight = weight.detach().contiguous()
-        self.onednn = HAS_ONEDNN and weight.device.type == "cpu" and weight.dtype == torch.float32
-        if self.onednn:
-            ops = torch.ops.mkldnn
-            self.weight = ops._reorder_linear_weight.default(self.weight, _ROWS)
-            self.run = ops._linear_pointwise.default
-            self.run_and_add = ops._linear_pointwise.binary
+        onednn = HAS_ONEDNN and weight.device.type == "cpu" and weight.dtype == torch.float32
+        self.fused = FusedLinear(self.weight, self.bias, _ROWS) if onednn else None
 
     def __call__(self, x: Tensor) -> Tensor:
-        if self.onednn:
-            return self.run(x, self.weight, self.bias, "none", [], "")
-        return F.linear(x, self.weight, self.bias)
+        return F.linear(x, self.weight, self.bias) if self.fused is None else self.fused(x)
 
     def activated(self, x: Tensor, name: str) -> Tensor:
-        if self.onednn:
-            exact = "none" if name == "gelu" else ""
-            return self.run(x, self.weight, self.bias, name, [], exact)
+        if self.fused is not None:
+            return self.fused(x, name)
         return getattr(F, name)(F.linear(x, self.weight, self.bias))
 
     def added(self, x: Tensor, stream: Tensor) -> Tensor:
-        if self.onednn:
-            return self.run_and_add(x, stream, self.weight, self.bias, "add")
+        if self.fused is not None:
+            return self.fused.added(x, stream)
         return stream + F.linear(x, self.weight, self.bias)
 
 
@@ -74,13 +67,13 @@ class _Layer:
     def __init__(self, layer: DecoderLayer, activation: str) -> None:
         own, cross = layer.self_attention, layer.cross_attention
         self.heads = own.heads
-        self.qkv = _joined(own.query, own.key, own.value)
-        self.self_out = _joined(own.out)
-        self.query = _joined(cross.query)
-        self.memory = _joined(cross.key, cross.value)
-        self.cross_out = _joined(cross.out)
-        self.up = _joined(layer.mlp.up)
-        self.down = _joined(layer.mlp.down)
+        self.qkv = _Linear(*joined(own.query, own.key, own.value))
+        self.self_out = _Linear(*joined(own.out))
+        self.query = _Linear(*joined(cross.query))
+        self.memory = _Linear(*joined(cross.key, cross.value))
+        self.cross_out = _Linear(*joined(cross.out))
+        self.up = _Linear(*joined(layer.mlp.up))
+        self.down = _Linear(*joined(layer.mlp.down))
         self.activation = activation
         self.norms = [
             _Norm(residual)
@@ -248,12 +241,6 @@ def takes_one_thread(decoder: Decoder) -> bool:
 def _by_row(places: list[Tensor]) -> Tensor:
     """L times (n, D), one per position, to (n L, D), one row's positions after the other's."""
     return torch.stack(places, dim=1).flatten(0, 1)
-
-
-def _joined(*linears: nn.Linear) -> _Linear:
-    """Several maps of one input as one."""
-    weight = torch.cat([linear.weight.detach() for linear in linears])
-    return _Linear(weight, torch.cat([linear.bias.detach() for linear in linears]))
 
 
 def _normed(x: Tensor, norm: nn.LayerNorm) -> Tensor:

@@ -48,7 +48,10 @@ def places(page: Page) -> Iterator[str]:
     yield "About the model"
 
 
-@pytest.mark.parametrize(("colours", "width"), [("light", 1440), ("dark", 1440), ("light", 390)])
+@pytest.mark.parametrize(
+    ("colours", "width"),
+    [("light", 1440), ("dark", 1440), ("dark", 1024), ("light", 390), ("dark", 390)],
+)
 def test_axe_finds_nothing_serious_anywhere(chromium, mini_app, colours, width):
     found = {}
     with browser_page(chromium, mini_app, width, 900) as page:

@@ -140,8 +140,9 @@ def test_compiling_ahead_compiles_what_every_decoder_runs():
     compile_ahead()
     compiled = list(kernels.run_step.signatures)
     model = fakes.tiny_model(**VARIANTS["post-norm"])
-    for chunk in (1, 2):  # a column of ids is not one piece of memory
-        decoded(NativeDecoder(model.decoder), model, sentences(3, 2), memories(model, 3), chunk)
+    for ids in (sentences(3, 2), sentences(3, 2).int()):
+        for chunk in (1, 2):  # a column of ids is not one piece of memory
+            decoded(NativeDecoder(model.decoder), model, ids, memories(model, 3), chunk)
     assert kernels.run_step.signatures == compiled and compiled
 
 

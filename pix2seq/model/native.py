@@ -234,7 +234,7 @@ class NativeDecoder:
             self.tables,
             self.maps,
             plan,
-            np.ascontiguousarray(ids.numpy()).reshape(-1),
+            np.ascontiguousarray(ids.numpy(), np.int64).reshape(-1),
             np.array(cache.lengths),
             np.empty(rows * length * (6 * width + hidden) + 4 * longest, np.float32),
             logits,

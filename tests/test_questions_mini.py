@@ -36,7 +36,7 @@ def asked():
     run = context.runs.add(Run(open_example("coffee"), predictor, options))
     list(write(run))
     prompt = edited_prompt(
-        run, run.token_ids, {"box": {"ymin": 103, "xmin": 80, "ymax": 393, "xmax": 480}}
+        run, run.token_ids, {"box": {"ymin": 17, "xmin": 172, "ymax": 308, "xmax": 400}}
     )
     drawn = Run(
         run.picture,

@@ -8,7 +8,7 @@ from urllib.parse import parse_qs, urlparse
 import pytest
 
 from tests.browser import browser_page, open_tab
-from tests.story import OBJECT, tokens
+from tests.story import OBJECT, STORY, tokens
 
 pytestmark = [pytest.mark.browser, pytest.mark.timeout(600)]
 
@@ -30,7 +30,7 @@ def follow(page, **wanted):
 def test_the_address_follows_picture_token_panel_tab_and_lesson(chromium, replay):
     with browser_page(chromium, replay) as page:
         page.wait_for_function("P2S.stage().record.state === 'done'")
-        follow(page, ex="scene-26", token=None, tab=None)
+        follow(page, ex=STORY, token=None, tab=None)
         page.evaluate("P2S.stage().select(6)")
         follow(page, token="7")
         page.click("[data-fork-tab=way]")
@@ -106,16 +106,16 @@ def test_whoever_touches_the_sentence_ends_the_reading(chromium, replay):
 
 
 def test_a_finding_is_copied_with_its_picture_settings_sentence_and_link(chromium, replay):
-    with browser_page(chromium, replay + "?ex=scene-26&token=7") as page:
+    with browser_page(chromium, f"{replay}?ex={STORY}&token=7") as page:
         page.wait_for_function("P2S.stage().selected === 6")
         page.evaluate("document.querySelector('.p2s-share').open = true")
         page.evaluate("document.querySelector('[data-copy=finding]').click()")
         page.wait_for_function("document.querySelector('.p2s-code').value.includes('Link:')")
         text = page.input_value(".p2s-code")
         told = tokens()
-        assert "Picture: example:scene-26" in text and "top_p=0.4" in text
+        assert f"Picture: example:{STORY}" in text and "top_p=0.4" in text
         assert f"1  {' '.join(token.text for token in told[:OBJECT])}" in text
         probability = dict(told[6].likeliest)[told[6].text]
         said = re.search(rf"token 7: xmin {told[6].text}, probability ([\d.]+)", text)
         assert float(said[1]) == pytest.approx(probability, abs=2e-4)
-        assert "ex=scene-26" in text and "token=7" in text
+        assert f"ex={STORY}" in text and "token=7" in text

@@ -44,7 +44,7 @@ def opens_well(predictor: Predictor, encoding: ImageEncoding, name: str) -> str:
     if not right.all() or not noise:
         return ""
     fork = len(before_fork(predictor, encoding, _USUAL))
-    if not fork:
+    if not 0 < fork < 5 * count:  # behind them, it is noise that comes in another order
         return ""
     return f"{count} objects, EOS {steps[5 * count].eos_prob:.2f}, forks at token {fork + 1}"
 

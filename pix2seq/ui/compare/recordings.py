@@ -31,7 +31,7 @@ from pix2seq.ui.visit.runs import Run
 
 PICTURES = {
     "argmax": "scene-4",
-    "eos": "coffee",
+    "eos": "scene-16",
     "noise": "scene-26",
     "bins": "scene-9",
     "temperature": "scene-10",
@@ -39,7 +39,7 @@ PICTURES = {
 }
 """Each pair's picture. Both sides show the same only in the last pair, whose point that is."""
 
-SAMPLED = "scene-4"
+SAMPLED = "scene-30"
 SAMPLES = 8
 """The picture of *Many samples*, and how many: what its slider says when the page opens."""
 

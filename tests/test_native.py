@@ -170,11 +170,22 @@ def test_ten_thousand_tokens_of_mini_are_those_that_pytorch_writes(monkeypatch):
             for one in predictor.write_many(
                 encodings, lambda seed, change=change: SamplingOptions(**change, seed=seed)
             ):
-                sentences[number, one.index] = [step.token_id for step in one.steps]
+                sentences[number, one.index] = one.steps
         assert isinstance(predictor.model._packed, kind)
         return sentences
 
     ours = written(NativeDecoder)
     monkeypatch.setenv(NATIVE_VARIABLE, "0")
-    assert ours == written(PackedDecoder)
+    theirs = written(PackedDecoder)
+    parted = [key for key in ours if ids(ours[key]) != ids(theirs[key])]
+    assert len(parted) <= 1, "two tokens that tie to the last bits come up once at most"
+    for key in parted:
+        one, other = next(
+            pair for pair in zip(ours[key], theirs[key], strict=False) if len({*ids(pair)}) > 1
+        )
+        assert abs(other.logits[one.token_id] - other.logits[other.token_id]) < 1e-5
     assert sum(map(len, ours.values())) > 10_000
+
+
+def ids(steps):
+    return [step.token_id for step in steps]

@@ -149,6 +149,8 @@ def run(config: TrainConfig, out: str | Path, resume: bool = False) -> Path:
     if first == config.steps:
         return out / "checkpoint"
     model = build_model(config, tokenizer)
+    if config.encoder_at_rest:
+        model.encoder.requires_grad_(False)
     dense = config.dense_weight > 0
     mixture = TrainingMixture(
         config,

@@ -125,6 +125,22 @@ def test_a_run_by_reward_tells_it_and_changes_the_weights(tmp_path, monkeypatch)
     assert any((end[name].float() - start[name]).abs().max() > 1e-4 for name in end)
 
 
+def test_with_the_encoder_at_rest_the_decoder_alone_learns(tmp_path):
+    first = train.run(config(steps=1), tmp_path / "first")
+    settings = config(
+        objective="reward", samples=2, steps=2, ema=0.0, init=str(first), encoder_at_rest=True
+    )
+    start, end = weights(first), weights(train.run(settings, tmp_path / "run"))
+    moved = {name for name in end if not torch.equal(end[name], start[name])}
+    assert moved and all(name.startswith("decoder.") for name in moved)
+    with pytest.raises(ConfigError, match="init names no checkpoint"):
+        config(encoder_at_rest=True)
+    with pytest.raises(ConfigError, match=r"dense_weight, 0\.5, teaches the encoder"):
+        settings.replace(dense_weight=0.5)
+    with pytest.raises(ConfigError, match="encoder_at_rest is True, but distill has none"):
+        distill_config(encoder_at_rest=True, init=str(first))
+
+
 def test_reward_settings_that_cannot_work_are_named(tmp_path, capsys):
     with pytest.raises(ConfigError, match="samples is 1"):
         config(samples=1)

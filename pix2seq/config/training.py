@@ -110,6 +110,8 @@ class TrainConfig(Config):
         snapshots: checkpoints kept along the run, in fp16, for ``python -m pix2seq snapshots``; the
             first is the start and the last the end. 0 keeps none.
         init: a checkpoint (name or folder) to start from.
+        encoder_at_rest: teach the decoder alone; the encoder, which then needs no gradients, stays
+            as ``init`` has it.
         objective: ``likelihood`` of the training sentences, or ``reward`` of sampled ones
             (``pix2seq.reward``), for a model that can write already.
         samples: sentences sampled per image for the reward, each compared with the others.
@@ -146,6 +148,7 @@ class TrainConfig(Config):
     save_every: int = 200
     snapshots: int = 0
     init: str | None = None
+    encoder_at_rest: bool = False
     objective: Objective = "likelihood"
     samples: int = 3
     likelihood_share: float = 0.1
@@ -174,6 +177,15 @@ class TrainConfig(Config):
         require(
             self.minutes is None or self.minutes > 0,
             f"minutes is {self.minutes}; use a positive number, or null for no limit",
+        )
+        require(
+            not self.encoder_at_rest or self.init is not None,
+            "encoder_at_rest is true, but init names no checkpoint to take an encoder from",
+        )
+        require(
+            not self.encoder_at_rest or self.dense_weight == 0,
+            f"encoder_at_rest is true, but dense_weight, {self.dense_weight}, teaches the encoder; "
+            "set it to 0",
         )
         require(len(self.data) > 0, "data is empty; name at least one source")
         require(self.steps >= 1 and self.batch_size >= 1, "steps and batch_size must be positive")

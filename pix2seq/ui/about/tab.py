@@ -47,6 +47,17 @@ _LIMITS = """
 - Another seed is another sentence. What only one sample in eight contains may not be there.
 - Not for decisions about people: no identification, no surveillance, no safety functions.
 
+## Likelihood, then reward
+The paper raises the likelihood of given sentences, token by token: a coordinate that is one bin off
+costs as much as a wrong class, and a second sentence about the same object costs nothing at all.
+A detector is judged otherwise: by how many of its boxes are right. So today's models of this kind
+learn twice: after likelihood they write several sentences about a picture, each is scored as a
+whole, and those better than the others' mean become likelier (REINFORCE: Pinto et al., *Tuning
+computer vision models with task rewards*, [arXiv 2302.08242](https://arxiv.org/abs/2302.08242);
+Rex-Omni, [arXiv 2510.12798](https://arxiv.org/abs/2510.12798), does it with GRPO). Nobody says any
+more how to write the sentence, only how good it was. `python -m pix2seq train --objective reward`
+is that second lesson, and `benchmarks/training/README.md` has what it changed.
+
 ## Your pictures
 Everything runs on the computer that serves this page. A picture is kept in memory until newer ones
 push it out, is reachable only from the tab that sent it, and goes nowhere else; uploaded files are

@@ -217,10 +217,11 @@ def test_a_pyramid_starts_from_what_it_shares_with_an_older_model(tokenizer, tmp
         assert torch.allclose(a, b, rtol=1e-3, atol=1e-4)
 
 
-def test_the_weights_to_go_on_from_are_a_pyramids():
-    source = checkpoints.load(ROOT / "benchmarks" / "training" / "encoder", device="cpu")
-    assert source.model.config.encoder.kind == "pyramid"
-    assert (ROOT / "benchmarks/training/encoder/model.safetensors").stat().st_size < 20e6
+@pytest.mark.parametrize("name", ["encoder", "reward"])
+def test_the_weights_to_go_on_from_are_a_pyramids(name):
+    folder = ROOT / "benchmarks" / "training" / name
+    assert checkpoints.load(folder, device="cpu").model.config.encoder.kind == "pyramid"
+    assert (folder / "model.safetensors").stat().st_size < 20e6
 
 
 def test_a_saved_pyramid_detects_as_before(tmp_path, picture):

@@ -117,6 +117,8 @@ def bet(page: Page) -> Film:
     film = Film(page)
     written(page)
     page.click("[data-fork-tab=bet]")
+    page.fill("[data-bet-seed]", "2")  # whose second round is the first object's name
+    page.press("[data-bet-seed]", "Enter")
     page.wait_for_selector("[data-bet-headline]:has-text('Round 1')")
     film.keep(2)
     photo = page.locator(".p2s-photo-image").bounding_box()
@@ -134,7 +136,7 @@ def bet(page: Page) -> Film:
     film.keep(4)
     page.click("[data-bet-go]")
     page.wait_for_selector("[data-bet-headline]:has-text('Round 2')")
-    page.fill("[data-chip-search]", name_of(page, 1))
+    page.fill("[data-chip-search]", name_of(page, 0))
     for _ in range(6):
         page.click(".fork-name:visible")
     film.keep(1.5)

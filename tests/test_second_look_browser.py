@@ -182,7 +182,7 @@ CUT = """() => [...document.querySelectorAll("[data-token] .p2s-chip-text")]
 @pytest.mark.parametrize("width", [1440, 1280, 1024, 390])
 def test_beside_a_wide_photo_every_number_is_whole_and_notes_are_told(page, width):
     page.set_viewport_size({"width": width, "height": 844})
-    page.goto(page.url.split("?")[0] + "?ex=coffee")
+    page.goto(page.url.split("?")[0] + "?ex=coffee&score=0.95")
     page.wait_for_function("window.P2S && P2S.stage && P2S.stage()?.record.state === 'done'")
     page.evaluate("P2S.stage().seek(Infinity)")
     page.wait_for_selector("[data-line] .p2s-note:not(:empty)")

@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
+import numpy as np
 import torch
 from torch import Tensor
 from torch.overrides import TorchFunctionMode
@@ -17,9 +18,11 @@ from torch.overrides import TorchFunctionMode
 from pix2seq.config import ModelConfig
 from pix2seq.model.pix2seq import Pix2Seq
 
+_ARITHMETIC = {"add", "sub", "mul", "div", "sqrt"}  # of numbers, element by element
+
 
 class _Valueless(TorchFunctionMode):
-    """What only writes values into a tensor does nothing."""
+    """What only writes values into a tensor does nothing; what reckons with them gives a shape."""
 
     def __torch_function__(
         self, func: Callable, types: Any, args: tuple = (), kwargs: dict | None = None
@@ -28,6 +31,8 @@ class _Valueless(TorchFunctionMode):
         name = getattr(func, "__name__", "")
         if name.endswith("_") and not name.startswith("_") and name != "requires_grad_":
             return args[0] if args else kwargs["tensor"]  # nn.init names it
+        if name.strip("_").replace("true", "") in _ARITHMETIC:
+            return torch.empty(np.broadcast_shapes(*(np.shape(x) for x in args)))
         if func is torch.linspace and "device" not in kwargs:  # (start, end, steps)
             return torch.empty(args[2])
         return func(*args, **kwargs)

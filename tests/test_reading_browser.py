@@ -58,7 +58,7 @@ def test_a_word_of_ones_own_stays_and_is_marked(page):
     box = page.locator("[data-box='1']")
     assert box.get_attribute("data-label") == "car"
     assert float(box.get_attribute("data-score")) < 0.5, "its true score, below the threshold"
-    assert "yours" in box.text_content()
+    assert "yours" in page.locator("[data-box-name='1']").text_content()
     assert "yours" in page.locator("[data-line='1'] .p2s-note").text_content()
     assert page.locator("[data-line='0'] .p2s-note").text_content() == "", "nothing changed there"
     assert "yours" in page.locator("[data-row='1'] th").text_content()
@@ -75,7 +75,9 @@ def test_shown_noise_only_adds(page):
     page.wait_for_function("document.querySelectorAll('[data-state=noise]').length === 5")
     assert shown < set(page.evaluate("P2S.stage().visibleObjects().map((found) => found.object)"))
     noise = page.locator("[data-state=noise]").first
-    assert noise.get_attribute("data-label") == "noise" and "noise" in noise.text_content()
+    assert noise.get_attribute("data-label") == "noise"
+    name = page.locator(f"[data-box-name='{noise.get_attribute('data-box')}']")
+    assert "noise" in name.text_content()
     line = noise.locator(".p2s-box-line")
     assert line.evaluate("(node) => getComputedStyle(node).strokeDasharray") != "none"
     page.check("#noise input[value=paper]")

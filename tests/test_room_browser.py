@@ -37,7 +37,10 @@ OTHER_SIZES = """sizes => {
     if (!textContent.trim() || hidden) continue;
     if (!node.checkVisibility({ visibilityProperty: true, opacityProperty: true })) continue;
     const size = parseFloat(getComputedStyle(node).fontSize);
-    if (!sizes.includes(size)) (other[size] ??= []).push(textContent.trim().slice(0, 40));
+    const { a, b } = node.getScreenCTM?.() ?? { a: 1, b: 0 };
+    const onScreen = size * Math.hypot(a, b);  // a drawing may be stretched, and undo it or not
+    const known = sizes.some((one) => one === size || Math.abs(one - onScreen) < 0.1);
+    if (!known) (other[size] ??= []).push(textContent.trim().slice(0, 40));
   }
   return other;
 }"""

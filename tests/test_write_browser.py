@@ -26,10 +26,12 @@ SMALL = """least => {
   while (walk.nextNode()) {
     const { parentElement, textContent } = walk.currentNode;
     const seen = parentElement.checkVisibility({ visibilityProperty: true, opacityProperty: true });
-    const size = parseFloat(getComputedStyle(parentElement).fontSize);
+    const { a, b } = parentElement.getScreenCTM?.() ?? { a: 1, b: 0 };
+    const scale = Math.hypot(a, b);  // of a drawing that is stretched
+    const size = parseFloat(getComputedStyle(parentElement).fontSize) * scale;
     const hidden = parentElement.closest(".p2s-visually-hidden, .p2s-skip, .sr-only, style");
     const text = textContent.trim();
-    if (text && seen && !hidden && size < least) small.push([text, size]);
+    if (text && seen && !hidden && size < least - 0.1) small.push([text, size]);
   }
   return small;
 }"""

@@ -55,8 +55,8 @@ learn twice: after likelihood they write several sentences about a picture, each
 whole, and those better than the others' mean become likelier (REINFORCE: Pinto et al., *Tuning
 computer vision models with task rewards*, [arXiv 2302.08242](https://arxiv.org/abs/2302.08242);
 Rex-Omni, [arXiv 2510.12798](https://arxiv.org/abs/2510.12798), does it with GRPO). Nobody says any
-more how to write the sentence, only how good it was. `python -m pix2seq train --objective reward`
-is that second lesson, and `benchmarks/training/README.md` has what it changed.
+more how to write the sentence, only how good it was. The command *train* with *objective reward* is
+that second lesson; the training log in the repository has what it changed.
 
 ## Your pictures
 Everything runs on the computer that serves this page. A picture is kept in memory until newer ones

@@ -101,7 +101,8 @@ export class Boxes {
       svg("rect", { class: "p2s-box-halo", ...box }),
       svg("rect", { class: "p2s-box-line", ...box })
     );
-    const label = svg("g", look, ...this.label(text, box, found.object));
+    const named = { ...look, "data-box-name": found.object };
+    const label = svg("g", named, ...this.label(text, box, found.object));
     this.photo.layers.boxes.append(lines);
     this.photo.layers.names.append(label);
     this.nodes.set(found.object, { key, parts: [lines, label] });

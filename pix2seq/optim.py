@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import time
+from collections.abc import Callable
 from typing import Any
 
 import torch
@@ -13,17 +14,27 @@ from pix2seq.config import TrainConfig
 
 
 class Clock:
-    """How much of a run's time is over; what an interrupted run has spent counts."""
+    """How much of a run's time is over; what an interrupted run has spent counts.
 
-    def __init__(self, minutes: float | None) -> None:
+    Args:
+        agree: makes one answer of those of several processes, which must end together and have one
+            rate; it is asked as often in each.
+    """
+
+    def __init__(
+        self, minutes: float | None, agree: Callable[[float], float] = lambda share: share
+    ) -> None:
         self._limit = 60 * minutes if minutes else math.inf
+        self._agree = agree
         self._spent = 0.0
         self._started = time.monotonic()
 
     @property
     def share(self) -> float:
         """From 0 up; 1 when the time is over, always 0 without a limit."""
-        return (self._spent + time.monotonic() - self._started) / self._limit
+        if self._limit == math.inf:
+            return 0.0
+        return self._agree((self._spent + time.monotonic() - self._started) / self._limit)
 
     def state_dict(self) -> dict[str, float]:
         return {"spent": self._spent + time.monotonic() - self._started}

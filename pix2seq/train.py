@@ -127,7 +127,7 @@ def run(config: TrainConfig, out: str | Path, resume: bool = False) -> Path:
             a batch evenly, the loss is no number any more, or the disk does not take a save.
     """
     from accelerate import Accelerator
-    from accelerate.utils import DataLoaderConfiguration
+    from accelerate.utils import DataLoaderConfiguration, broadcast_object_list
 
     out = Path(out)
     check_free(out, resume)
@@ -176,7 +176,7 @@ def run(config: TrainConfig, out: str | Path, resume: bool = False) -> Path:
     on_timm = isinstance(encoder, FeatureEncoder | PyramidEncoder)
     backbone = encoder.backbone if on_timm else nn.Module()
     optimizer = build_optimizer(network, backbone, config)
-    clock = Clock(config.minutes)
+    clock = Clock(config.minutes, lambda share: broadcast_object_list([share])[0])
     schedule = torch.optim.lr_scheduler.LambdaLR(
         optimizer, lambda s: learning_rate_share(s, config, clock.share)
     )

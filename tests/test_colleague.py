@@ -114,6 +114,7 @@ def test_a_run_ends_when_its_time_is_over_and_goes_on_where_it_was(tmp_path, mon
 
 def test_a_clock_without_a_limit_never_ends_and_the_rate_follows_the_later_of_the_two():
     assert Clock(None).share == 0
+    assert Clock(1.0, agree=lambda share: share + 0.25).share >= 0.25, "all processes have one"
     settings = config(steps=100, warmup_steps=10, final_lr=0.0)
     assert learning_rate_share(55, settings) == pytest.approx(0.5)
     assert learning_rate_share(55, settings, 0.2) == pytest.approx(0.5)

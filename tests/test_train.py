@@ -255,11 +255,8 @@ def test_a_tiny_model_learns_two_scenes_by_heart(tmp_path, monkeypatch):
     assert rows[-1]["loss"] < 0.6 * rows[0]["loss"]
 
 
-@pytest.mark.slow
-def test_two_processes_share_the_batches_of_one_run(tmp_path):
-    """Each process once took whole batches, so that a run ended after half its steps; and without
-    a GPU each once trained a model of its own, unless an environment variable was set."""
-    (tmp_path / "config.json").write_text(config().to_json())
+def run_in_two_processes(settings: TrainConfig, tmp_path: Path) -> None:
+    (tmp_path / "config.json").write_text(settings.to_json())
     launch = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc_per_node=2"]
     arguments = ["--config", str(tmp_path / "config.json"), "--out", str(tmp_path / "run")]
     done = subprocess.run(
@@ -271,7 +268,22 @@ def test_two_processes_share_the_batches_of_one_run(tmp_path):
         check=False,
     )
     assert done.returncode == 0, done.stderr[-2000:]
+
+
+@pytest.mark.slow
+def test_two_processes_share_the_batches_of_one_run(tmp_path):
+    """Each process once took whole batches, so that a run ended after half its steps; and without
+    a GPU each once trained a model of its own, unless an environment variable was set."""
+    run_in_two_processes(config(), tmp_path)
     state = states.latest_state(tmp_path / "run", pytest.fail)
     assert state.step == 4
     assert len(list(state.folder.glob("random_states_*"))) == 2
     assert weights(tmp_path / "run" / "checkpoint")
+
+
+@pytest.mark.slow
+def test_two_processes_whose_time_is_over_end_together(tmp_path):
+    run_in_two_processes(config(steps=10**6, minutes=0.05, save_every=10**6), tmp_path)
+    state = states.latest_state(tmp_path / "run", pytest.fail)
+    assert 0 < state.step < 10**6
+    assert len(list(state.folder.glob("random_states_*"))) == 2

@@ -41,7 +41,7 @@ class Decoded:
             for first in range(0, len(files), _TOGETHER)
         ]
         if processes:
-            context = torch.multiprocessing.get_context("fork")
+            context = torch.multiprocessing.get_context()
             with ProcessPoolExecutor(processes, context) as pool:
                 done = list(pool.map(_decode, jobs))
         else:

@@ -82,9 +82,9 @@ def test_a_drafts_boxes_are_relative_to_the_input_and_inside_it():
     model = drafting_model()
     boxes = torch.tensor([[[-8.0, 16.0, 32.0, 80.0]]]).expand(1, 85, 4)
     logits = torch.full((1, 85, 80), -3.0)
-    found, sure = model.encoder.drafts.boxes(Places([], logits, boxes), (64, 128))
-    assert torch.allclose(found, torch.tensor([0.0, 0.25, 0.25, 1.0]).expand(1, 6, 4))
-    assert torch.allclose(sure, torch.tensor(-3.0).sigmoid().expand(1, 6))
+    said = model.encoder.drafts.say(Places([], logits, boxes), (64, 128))
+    assert torch.allclose(said.boxes, torch.tensor([0.0, 0.25, 0.25, 1.0]).expand(1, 6, 4))
+    assert torch.allclose(said.sure, torch.tensor(-3.0).sigmoid().expand(1, 6))
 
 
 def test_what_drafts_say_is_what_their_places_guessed():

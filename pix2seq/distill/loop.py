@@ -93,7 +93,8 @@ class Lesson(nn.Module):
         batch = batch | {name: batch[name][: images * config.sequences_per_image] for name in names}
         looked: list[Tensor] | None = [] if config.pointing_weight else None
         if config.uses_drafts:
-            drafts, sure = self.model.encoder.drafts.boxes(places, size)
+            said = self.model.encoder.drafts.say(places, size)
+            drafts, sure = said.boxes, said.sure
         if config.mistakes:
             wrong = wrong_drafts(drafts, batch["boxes_norm"][:images], batch["labels"][:images])
             share = config.mistakes
@@ -166,9 +167,10 @@ def run(config: DistillConfig, out: str | Path, resume: bool = False) -> Path:
 
     out = Path(out)
     check_free(out, resume)
-    on_gpu = pick_device("auto").type == "cuda"
+    device = pick_device("auto").type
+    on_gpu = device == "cuda"
     accelerator = Accelerator(
-        cpu=pick_device("auto").type == "cpu",
+        cpu=device == "cpu",
         mixed_precision=config.mixed_precision,
         step_scheduler_with_optimizer=False,
         dataloader_config=DataLoaderConfiguration(non_blocking=on_gpu),

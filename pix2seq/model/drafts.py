@@ -112,17 +112,16 @@ class Drafts(nn.Module):
             linear.weight.copy_(words * (linear.weight.std() / words.std()))
 
     @torch.no_grad()
-    def boxes(self, places: Places, size: tuple[int, int]) -> tuple[Tensor, Tensor]:
-        """The drafts' boxes (B, K, 4) ``xyxy`` in [0, 1] and how sure each is (B, K)."""
-        picked = surest(places.class_logits, places.boxes, self.count)
-        sure = places.class_logits.amax(-1).gather(1, picked).sigmoid()
-        return relative_edges(places.boxes.take_along_dim(picked[..., None], 1), size), sure
+    def say(self, places: Places, size: tuple[int, int]) -> Drafted:
+        """What the drafts of these places say.
 
-    @torch.no_grad()
-    def classes(self, places: Places) -> Tensor:
-        """What each draft is surest of, (B, K) indices among the pyramid's classes."""
+        Args:
+            size: (height, width) of the input in pixels.
+        """
         picked = surest(places.class_logits, places.boxes, self.count)
-        return places.class_logits.argmax(-1).gather(1, picked)
+        logits, classes = places.class_logits.take_along_dim(picked[..., None], 1).max(-1)
+        boxes = relative_edges(places.boxes.take_along_dim(picked[..., None], 1), size)
+        return Drafted(boxes, logits.sigmoid(), classes)
 
     def forward(self, grid: Tensor, places: Places, size: tuple[int, int]) -> Tensor:
         """The tokens of an image's drafts, (B, count * 5, D).

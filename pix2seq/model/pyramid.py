@@ -207,9 +207,7 @@ class PyramidEncoder(nn.Module):
         """What the drafts in the memory of these pixels say; ``None`` without any."""
         if self.drafts is None:
             return None
-        places = self.look(pixels)
-        boxes, sure = self.drafts.boxes(places, tuple(pixels.shape[-2:]))
-        return Drafted(boxes, sure, self.drafts.classes(places))
+        return self.drafts.say(self.look(pixels), tuple(pixels.shape[-2:]))
 
     def attention_weights(self, pixels: Tensor, rows: slice = slice(None)) -> Tensor:
         """The transformer layers' self-attention, (B, layers, H, rows, N)."""

@@ -43,9 +43,7 @@ def decoder_looked(run: Run, question: dict) -> dict:
     answer = _map(here.cells, encoding.grid, question)
     shares, drafted = _picked(here.drafts, question), None
     if len(shares):
-        pixels = encoding.letterbox.apply_image(run.picture.image)[None].to(run.predictor.device)
-        with inference(run.predictor.device):
-            drafted = run.predictor.model.encoder.drafted(pixels)
+        drafted = run.picture.drafted_by(run.predictor)
         answer["drafts"] = {
             "count": len(shares),
             "share": float(shares.sum()),

@@ -2,9 +2,10 @@
 
 Likelihood asks for every token of one sentence alike; a detector is judged by which of its boxes
 are right. After likelihood, Pinto et al. (*Tuning computer vision models with task rewards*, arXiv
-2302.08242) sample sentences, score each as a whole and follow REINFORCE: what a score is above the
-mean of the other samples weighs the log-probability of all its tokens. A share of likelihood keeps
-the language.
+2302.08242) sample sentences, score each and follow REINFORCE: what a score is above the mean of the
+other samples weighs the log-probability of its tokens. They score a sentence as a whole; here the
+reward is told object by object, and an object answers for itself and, less and less, for what is
+written after it. A share of likelihood keeps the language.
 """
 
 from __future__ import annotations
@@ -65,14 +66,14 @@ def sample_sentences(
     return torch.cat(written, 1)
 
 
-def sentence_reward(
+def object_rewards(
     boxes: Tensor, labels: Sequence[int], true_boxes: Tensor, true_labels: Tensor
-) -> float:
-    """How well a sentence detects.
+) -> Tensor:
+    """What each object of a sentence earns, (N,), from ``-_COST`` to 1.
 
     Objects are matched in the order in which they were written, each to the best one left of its
     class, at every threshold. What matches earns the share of the thresholds at which it does; what
-    matches at none costs, be it wrong or a double. The sum is divided by the number of objects.
+    matches at none costs, be it wrong or a double.
 
     Args:
         boxes: (N, 4) ``xyxy`` of what was written as real.
@@ -86,55 +87,64 @@ def sentence_reward(
     hidden = lies_in(boxes, regions).any(1)
     overlap = box_iou(boxes, true_boxes)
     overlap = torch.where(torch.as_tensor(labels)[:, None] == true_labels, overlap, 0.0)
-    total = 0.0
+    earned = torch.zeros(len(boxes))
     for threshold in THRESHOLDS:
         free = torch.ones(len(true_boxes), dtype=torch.bool)
         for number in range(len(boxes)):
             best, index = (overlap[number] * free).max(0) if len(free) else (torch.tensor(0.0), 0)
             if best >= threshold:
                 free[index] = False
-                total += 1 / len(THRESHOLDS)
+                earned[number] += 1 / len(THRESHOLDS)
             elif threshold == THRESHOLDS[0] and not hidden[number]:
-                total -= _COST
-    return total / max(1, len(true_boxes))
+                earned[number] -= _COST
+    return earned
 
 
 def rewards_of(
     sentences: Tensor, boxes_norm: Tensor, labels: Tensor, tokenizer: Tokenizer
 ) -> Tensor:
-    """The reward of every sentence, (B, S); noise objects neither earn nor cost.
+    """What every object of every sentence earns, (B, S, N); noise neither earns nor costs.
 
     Args:
-        sentences: (B * S, L) from ``sample_sentences``.
+        sentences: (B * S, N * 5) from ``sample_sentences``.
         boxes_norm, labels: (B, M, 4) and (B, M), what is known of the images.
     """
     written, classes = tokenizer.decode(sentences.cpu())
     first, samples = tokenizer.class_ids.start, len(sentences) // len(labels)
-    scores = []
+    rewards = torch.zeros(classes.shape)
     for row, (boxes, ids) in enumerate(zip(written, classes, strict=True)):
         real = ids != tokenizer.noise_id
         truth = boxes_norm[row // samples].cpu(), labels[row // samples].cpu()
-        scores.append(sentence_reward(boxes[real], (ids[real] - first).tolist(), *truth))
-    return torch.tensor(scores).view(-1, samples)
+        rewards[row, real] = object_rewards(boxes[real], (ids[real] - first).tolist(), *truth)
+    return rewards.unflatten(0, (-1, samples))
 
 
-def advantages(rewards: Tensor) -> Tensor:
-    """What each sentence earned more than the others about its image on average, (B, S)."""
-    samples = rewards.shape[1]
-    return (rewards - rewards.mean(1, keepdim=True)) * samples / (samples - 1)
+def returns(rewards: Tensor, discount: float) -> Tensor:
+    """What is earned from each object on, (..., N): a later object's reward counts ``discount``
+    times as much with every object that lies between, an earlier one's not at all."""
+    total = rewards.clone()
+    for number in range(rewards.shape[-1] - 2, -1, -1):
+        total[..., number] += discount * total[..., number + 1]
+    return total
+
+
+def advantages(earned: Tensor) -> Tensor:
+    """What each sentence earned more than the others about its image on average; (B, S, ...)."""
+    samples = earned.shape[1]
+    return (earned - earned.mean(1, keepdim=True)) * samples / (samples - 1)
 
 
 def reinforce(logits: Tensor, sentences: Tensor, gains: Tensor, tokenizer: Tokenizer) -> Tensor:
-    """The loss whose gradient makes sentences likelier by what they gained.
+    """The loss whose gradient makes objects likelier by what they gained.
 
     Args:
-        logits: (B * S, L, V) of the sentences' tokens.
-        sentences: (B * S, L).
-        gains: (B, S) from ``advantages``.
+        logits: (B * S, N * 5, V) of the sentences' tokens.
+        sentences: (B * S, N * 5).
+        gains: (B, S, N) from ``advantages``.
     """
     chosen = WordRules(tokenizer).logprobs(logits).gather(-1, sentences[..., None])[..., 0]
-    per_object = chosen.sum(1) / (sentences.shape[1] // SLOTS_PER_OBJECT)
-    return -(gains.to(chosen).flatten() * per_object).mean()
+    per_object = chosen.unflatten(1, (-1, SLOTS_PER_OBJECT)).sum(-1)
+    return -(gains.to(chosen).flatten(0, 1) * per_object).mean()
 
 
 class Rewarding:
@@ -143,21 +153,25 @@ class Rewarding:
     Args:
         samples: sentences per image.
         objects: objects per sentence.
+        discount: see ``returns``.
     """
 
-    def __init__(self, tokenizer: Tokenizer, samples: int, objects: int) -> None:
+    def __init__(self, tokenizer: Tokenizer, samples: int, objects: int, discount: float) -> None:
         self.tokenizer = tokenizer
         self.samples = samples
         self.objects = objects
+        self.discount = discount
 
     def __call__(
         self, model: Pix2Seq, memory: Tensor, batch: Mapping[str, Tensor]
     ) -> tuple[Tensor, Tensor]:
-        """The loss and the mean reward, both ()."""
+        """The loss, and what a sentence earned on average of what it could earn, both ()."""
         words = self.tokenizer
         sentences = sample_sentences(model, memory.detach(), self.samples, self.objects, words)
         rewards = rewards_of(sentences, batch["boxes_norm"], batch["labels"], words)
         prompt = sentences.new_full((len(sentences), 1), words.bos_id)
         logits = model.decode(torch.cat([prompt, sentences[:, :-1]], 1), memory)
-        loss = reinforce(logits, sentences, advantages(rewards), words)
-        return loss, rewards.mean().to(loss)
+        gains = advantages(returns(rewards, self.discount))
+        loss = reinforce(logits, sentences, gains, words)
+        known = (batch["labels"] >= 0).sum(1).clamp(min=1).cpu()
+        return loss, (rewards.sum(2) / known[:, None]).mean().to(loss)

@@ -170,7 +170,7 @@ def run(config: TrainConfig, out: str | Path, resume: bool = False) -> Path:
     rewarding = None
     if config.objective == "reward":
         objects = config.objects_per_sequence or tokenizer.config.max_objects
-        rewarding = Rewarding(tokenizer, config.samples, objects)
+        rewarding = Rewarding(tokenizer, config.samples, objects, config.discount)
     network = TeacherForcing(model, losses_of, dense, rewarding)
     encoder = model.encoder
     on_timm = isinstance(encoder, FeatureEncoder | PyramidEncoder)

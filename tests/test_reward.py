@@ -15,10 +15,11 @@ from pix2seq.config import ConfigError, DistillConfig
 from pix2seq.reward import (
     WordRules,
     advantages,
+    object_rewards,
     reinforce,
+    returns,
     rewards_of,
     sample_sentences,
-    sentence_reward,
 )
 from tests import fakes
 from tests.test_distill import config as distill_config
@@ -29,7 +30,11 @@ NAMES = torch.tensor([3, 17])
 
 
 def earned(boxes, labels, true_boxes=TRUE, true_labels=NAMES) -> float:
-    return sentence_reward(torch.as_tensor(boxes).view(-1, 4), labels, true_boxes, true_labels)
+    """Of what the sentence as a whole could earn."""
+    boxes = torch.as_tensor(boxes).view(-1, 4)
+    rewards = object_rewards(boxes, labels, true_boxes, true_labels)
+    assert rewards.shape == (len(boxes),)
+    return rewards.sum().item() / max(1, int((true_labels >= 0).sum()))
 
 
 def test_a_perfect_sentence_earns_one_and_silence_nothing():
@@ -72,8 +77,22 @@ def test_noise_objects_neither_earn_nor_cost(tokenizer):
     noise[-1] = tokenizer.noise_id
     pair = torch.stack([torch.cat([sentence, noise]), torch.cat([noise, sentence])])
     rewards = rewards_of(pair, TRUE[None], NAMES[None], tokenizer)
-    assert rewards.shape == (1, 2)
-    assert torch.allclose(rewards, torch.tensor(1.0), atol=0.11)  # boxes are rounded to bins
+    assert rewards.shape == (1, 2, 3)
+    wanted = torch.tensor([[[1.0, 1.0, 0.0], [0.0, 1.0, 1.0]]])
+    assert torch.allclose(rewards, wanted, atol=0.21)  # boxes are rounded to bins
+
+
+def test_a_double_answers_for_itself():
+    rewards = object_rewards(TRUE[[0, 1, 0]], [3, 17, 3], TRUE, NAMES)
+    assert rewards.tolist() == pytest.approx([1.0, 1.0, -0.3])
+
+
+@given(st.lists(st.floats(-0.3, 1.0), min_size=1, max_size=6), st.floats(0.0, 1.0))
+def test_an_object_answers_for_itself_and_less_and_less_for_what_follows(rewards, discount):
+    total = returns(torch.tensor([[rewards]]), discount)[0, 0]
+    for number in range(len(rewards)):
+        rest = sum(r * discount**i for i, r in enumerate(rewards[number:]))
+        assert total[number].item() == pytest.approx(rest, abs=1e-4)
 
 
 def test_sampled_sentences_keep_the_grammar_and_never_end(tokenizer):
@@ -105,14 +124,20 @@ def test_what_is_gained_sums_to_nothing_about_each_image():
     gains = advantages(torch.tensor([[1.0, 0.0, 0.5], [0.2, 0.2, 0.2]]))
     assert gains[0].tolist() == pytest.approx([0.75, -0.75, 0.0])
     assert torch.allclose(gains[1], torch.zeros(3), atol=1e-6)
+    by_object = advantages(torch.rand(2, 4, 5, generator=torch.Generator().manual_seed(0)))
+    assert torch.allclose(by_object.sum(1), torch.zeros(2, 5), atol=1e-6)
 
 
-def test_the_better_sentence_becomes_likelier(tokenizer):
-    sentences = torch.stack([tokenizer.encode(TRUE[[i]], NAMES[[i]]) for i in (0, 1)])
-    logits = torch.zeros(2, 5, tokenizer.vocab_size, requires_grad=True)
-    reinforce(logits, sentences, torch.tensor([[1.0, -1.0]]), tokenizer).backward()
-    pushed = -logits.grad.gather(-1, sentences[..., None])[..., 0]
-    assert (pushed[0] > 0).all() and (pushed[1] < 0).all()
+def test_what_gained_becomes_likelier_object_by_object(tokenizer):
+    sentences = torch.stack(
+        [tokenizer.encode(TRUE[order], NAMES[order]) for order in ([0, 1], [1, 0])]
+    )
+    logits = torch.zeros(2, 10, tokenizer.vocab_size, requires_grad=True)
+    gains = torch.tensor([[[1.0, 0.0], [-1.0, 0.5]]])
+    reinforce(logits, sentences, gains, tokenizer).backward()
+    pushed = -logits.grad.gather(-1, sentences[..., None]).view(2, 2, 5)
+    assert (pushed[0, 0] > 0).all() and (pushed[0, 1] == 0).all()
+    assert (pushed[1, 0] < 0).all() and (pushed[1, 1] > 0).all()
 
 
 def test_a_run_by_reward_tells_it_and_changes_the_weights(tmp_path, monkeypatch):
@@ -144,6 +169,8 @@ def test_with_the_encoder_at_rest_the_decoder_alone_learns(tmp_path):
 def test_reward_settings_that_cannot_work_are_named(tmp_path, capsys):
     with pytest.raises(ConfigError, match="samples is 1"):
         config(samples=1)
+    with pytest.raises(ConfigError, match=r"discount is 1\.5; use a share"):
+        config(discount=1.5)
     with pytest.raises(ConfigError, match="likelihood_share is -1"):
         config(likelihood_share=-1.0)
     with pytest.raises(ConfigError, match="objective is 'luck'"):

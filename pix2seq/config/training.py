@@ -115,6 +115,8 @@ class TrainConfig(Config):
         objective: ``likelihood`` of the training sentences, or ``reward`` of sampled ones
             (``pix2seq.reward``), for a model that can write already.
         samples: sentences sampled per image for the reward, each compared with the others.
+        discount: how much of a sampled object's reward counts for the object written before it, 0
+            (each answers for itself) to 1 (for all that follows).
         likelihood_share: how much the likelihood still counts beside the reward.
         sampling: the options that the finished checkpoint recommends.
     """
@@ -151,6 +153,7 @@ class TrainConfig(Config):
     encoder_at_rest: bool = False
     objective: Objective = "likelihood"
     samples: int = 3
+    discount: float = 1.0
     likelihood_share: float = 0.1
     sampling: SamplingOptions = field(default_factory=SamplingOptions)
 
@@ -170,6 +173,7 @@ class TrainConfig(Config):
             self.samples >= 2,
             f"samples is {self.samples}; a sentence needs another to compare with, use 2 or more",
         )
+        require(0 <= self.discount <= 1, f"discount is {self.discount}; use a share from 0 to 1")
         require(
             self.likelihood_share >= 0,
             f"likelihood_share is {self.likelihood_share}; use 0 (none) or more",

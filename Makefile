@@ -1,7 +1,8 @@
 # Everything starts here: each target prepares a local .venv if needed and then does its job.
 #
 #   make demo                 run the app on http://127.0.0.1:7860 (ARGS="--port 8000" passes on)
-#   make test                 run the test suite (ARGS="-k tokenizer" passes on)
+#   make test                 run the test suite (ARGS="-k tokenizer" passes on) in two processes,
+#                             or as many as JOBS says
 #   make lint                 check style, and the page's scripts where Node is installed;
 #                             `make format` repairs the style
 #   make space                the app as a Hugging Face Space, in build/space
@@ -20,6 +21,7 @@ TORCH_INDEX ?=
 CPU_INDEX ?= https://download.pytorch.org/whl/cpu
 ANSWERS := import sys, urllib.request; urllib.request.urlopen(sys.argv[1], timeout=5)
 ARGS ?=
+JOBS ?= 2
 
 # Stamps say "installed as of this requirements file", so the second run starts at once.
 RUNTIME := $(VENV)/.runtime-installed
@@ -35,7 +37,7 @@ space: $(RUNTIME)
 	$(BIN)/python -m pix2seq space build/space $(ARGS)
 
 test: $(DEVELOPMENT) chromium
-	$(BIN)/python -m pytest $(ARGS)
+	$(BIN)/python -m pytest -n $(JOBS) --dist loadgroup $(ARGS)
 
 lint: $(DEVELOPMENT)
 	$(BIN)/ruff check .

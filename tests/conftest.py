@@ -24,6 +24,15 @@ settings.register_profile("house", deadline=None, derandomize=True, max_examples
 settings.load_profile("house")
 
 
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Who runs what where tests run in several processes: a file's tests stay together, because
+    they share fixtures, and so do all that drive a browser, because they watch the clock."""
+    for item in items:
+        browser = item.get_closest_marker("browser") is not None
+        item.add_marker(pytest.mark.xdist_group("browser" if browser else item.path.stem))
+
+
 @pytest.fixture
 def tokenizer() -> Tokenizer:
     """COCO's 80 classes over 32 bins."""

@@ -12,7 +12,13 @@ import json
 import logging
 import os
 import sys
+import time
+import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
 from datetime import UTC, datetime
+
+from pix2seq.config import ConfigError
 
 LEVELS = ("debug", "info", "warning", "error")
 LEVEL_VARIABLE = "PIX2SEQ_LOG_LEVEL"
@@ -52,3 +58,39 @@ def start(level: str) -> None:
 def event(name: str, level: str = "info", **facts: object) -> None:
     """Tell that something happened."""
     _LOGGER.log(getattr(logging, level.upper()), name, extra={"facts": facts})
+
+
+def caution(name: str, message: str) -> None:
+    """Tell what goes on worse than it should: a server's operator by an event, others by a Python
+    warning."""
+    if _LOGGER.isEnabledFor(logging.WARNING) and not _LOGGER.propagate:  # started
+        event(name, "warning", message=message)
+    else:
+        warnings.warn(message, stacklevel=3)
+
+
+@contextmanager
+def work(name: str, **facts: object) -> Iterator[dict]:
+    """Tell of a piece of work when it ends, however it ends.
+
+    The block may add facts to what it gets. Those that it leaves open are told here: ``seconds``,
+    of all of it, and ``ended``: ``done``; ``refused``, with one of our own messages; ``left``, by
+    who no longer listens; ``failed``, with the error's type.
+    """
+    started = time.perf_counter()
+    level, ended = "info", "done"
+    try:
+        yield facts
+    except GeneratorExit:
+        ended = "left"
+        raise
+    except ConfigError:
+        ended = "refused"
+        raise
+    except BaseException as error:
+        level, ended, facts["error"] = "error", "failed", type(error).__name__
+        raise
+    finally:
+        facts.setdefault("seconds", round(time.perf_counter() - started, 4))
+        facts.setdefault("ended", ended)
+        event(name, level, **facts)

@@ -101,6 +101,23 @@ def test_an_upload_that_the_servers_disk_does_not_take_is_told(number):
     assert told[0]["status"] == 507 and os.strerror(number) in said and "\n" not in said
 
 
+def test_what_the_log_says_of_a_failed_request_has_nobodys_file_in_it(monkeypatch):
+    import asyncio
+
+    async def fails(scope, receive, send):
+        raise RuntimeError("my holiday.png")
+
+    async def send(event):
+        pass
+
+    told = []
+    monkeypatch.setattr("pix2seq.logs.event", lambda name, **facts: told.append((name, facts)))
+    path = "/gradio_api/file=/tmp/gradio/my holiday.png"
+    scope = {"type": "http", "path": path, "method": "GET", "headers": []}
+    asyncio.run(Gate(fails, Limits())(scope, None, send))
+    assert told == [("refused", {"door": "/gradio_api/file=", "error": "RuntimeError"})]
+
+
 def test_two_apps_share_one_cache(tmp_path):
     """One keeps its uploads beside the other's: closing it, or killing it, takes nothing away."""
     code = "from pix2seq.ui.page.uploads import own_uploads; print(own_uploads())"

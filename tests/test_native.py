@@ -14,7 +14,7 @@ import torch
 from pix2seq.config import SamplingOptions
 from pix2seq.data import make_scene
 from pix2seq.model import KVCache, kernels, native, tiles
-from pix2seq.model.native import NATIVE_VARIABLE, NativeDecoder, compile_ahead, prepared
+from pix2seq.model.native import NATIVE_VARIABLE, NativeDecoder, prepared, works
 from pix2seq.model.packed import PackedDecoder
 from pix2seq.predictor import load
 from tests import fakes
@@ -137,7 +137,7 @@ def test_it_is_taken_where_it_can_be(monkeypatch):
 
 
 def test_compiling_ahead_compiles_what_every_decoder_runs():
-    compile_ahead()
+    assert works()
     compiled = list(kernels.run_step.signatures)
     model = fakes.tiny_model(**VARIANTS["post-norm"])
     for ids in (sentences(3, 2), sentences(3, 2).int()):
@@ -152,8 +152,23 @@ def test_without_numba_pytorch_takes_its_place(monkeypatch):
     assert isinstance(prepared(decoder), PackedDecoder)
     monkeypatch.undo()
     monkeypatch.setitem(__import__("sys").modules, "pix2seq.model.kernels", None)
-    with pytest.warns(UserWarning, match="Numba cannot be used"):
+    works.cache_clear()
+    with pytest.warns(UserWarning, match="Numba cannot be used") as told:
         assert isinstance(prepared(decoder), PackedDecoder)
+        assert isinstance(prepared(decoder), PackedDecoder)
+    assert len(told) == 1, "said once"
+    monkeypatch.undo()
+    works.cache_clear()
+    assert isinstance(prepared(decoder), NativeDecoder)
+
+
+def test_trying_it_changes_nobodys_random_numbers():
+    works.cache_clear()
+    torch.manual_seed(3)
+    expected = torch.rand(2)
+    torch.manual_seed(3)
+    assert works()
+    assert torch.equal(torch.rand(2), expected)
 
 
 @pytest.mark.slow

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from pix2seq.config import SamplingOptions
 from pix2seq.model import native
 from pix2seq.sampling.filters import FilterChain, TopK, build_chain
-from pix2seq.sampling.picking import CompiledPick, compile_ahead, compiled_pick
+from pix2seq.sampling.picking import CompiledPick, compile_ahead, compiled_pick, works
 from tests.fakes import tiny_tokenizer
 
 TOKENIZER = tiny_tokenizer()
@@ -93,7 +93,10 @@ def test_where_numba_is_not_wanted_nothing_is_compiled(monkeypatch):
     assert compiled_pick(chain, SIZE) is None
     monkeypatch.delenv(native.NATIVE_VARIABLE)
     monkeypatch.setitem(__import__("sys").modules, "pix2seq.sampling.kernels", None)
-    assert compiled_pick(chain, SIZE) is None
+    works.cache_clear()
+    with pytest.warns(UserWarning, match="Numba cannot be used"):
+        assert compiled_pick(chain, SIZE) is None
+    works.cache_clear()
 
 
 def test_compiling_ahead_compiles_what_every_run_draws_with():

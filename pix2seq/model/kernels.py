@@ -10,11 +10,10 @@ been read is used for several rows, and no row's sum depends on that.
 
 from __future__ import annotations
 
-from collections.abc import Callable
-
 import numba
 import numpy as np
 
+from pix2seq.model.compiled import compiled
 from pix2seq.model.tiles import LANES, VECTORS, WIDTH, as_float, pointer, tile_of
 
 _F = np.float32
@@ -23,19 +22,6 @@ _TILES = "8d936715"
 """The CRC of ``tiles.py``: Numba compiles what is here anew when this file changes."""
 EXACT = {"contract"}  # fused multiply-add, and no other order of additions
 ANY_ORDER = {"contract", "reassoc", "nsz", "arcp"}
-
-
-def compiled(order: set[str]) -> Callable[[Callable], Callable]:
-    """Compile when first called, and keep the result beside this file or in the user's cache."""
-
-    def compiled(function: Callable) -> Callable:
-        options = {"fastmath": order, "nogil": True, "error_model": "numpy"}
-        try:
-            return numba.njit(cache=True, **options)(function)
-        except RuntimeError:  # no folder that can be written
-            return numba.njit(**options)(function)
-
-    return compiled
 
 
 _one_row, _four_rows = tile_of(1, VECTORS), tile_of(4, VECTORS)

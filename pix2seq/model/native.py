@@ -9,8 +9,8 @@ from __future__ import annotations
 
 import importlib.util
 import os
-import warnings
 from collections.abc import Callable
+from functools import cache
 from typing import NamedTuple
 
 import numpy as np
@@ -19,6 +19,7 @@ from torch import Tensor, nn
 
 from pix2seq.config import EncoderConfig, ModelConfig, TransformerConfig
 from pix2seq.device import one_thread
+from pix2seq.model import compiled
 from pix2seq.model.cache import Cross, KVCache
 from pix2seq.model.decoder import Decoder
 from pix2seq.model.fused import Versions
@@ -102,23 +103,25 @@ class Seen(list):
 
 def prepared(decoder: Decoder) -> NativeDecoder | PackedDecoder:
     """The decoder, ready for writing in the fastest way that there is here."""
-    if _suits(decoder):
-        try:
-            return NativeDecoder(decoder)
-        except ImportError as error:  # made for another NumPy, for example
-            warnings.warn(f"Numba cannot be used, so writing is slower: {error}", stacklevel=2)
-    return PackedDecoder(decoder)
+    return NativeDecoder(decoder) if _suits(decoder) and works() else PackedDecoder(decoder)
 
 
+@cache
 @torch.no_grad()
-def compile_ahead() -> None:
-    """Compile the step now, or read it from the cache, so that no first sentence waits for it: the
-    types of its arguments are the same for every decoder."""
-    stack = TransformerConfig(dim=2, layers=1, heads=1, mlp_dim=2)
-    decoder = Decoder(ModelConfig(EncoderConfig("vit", stack), stack, (16, 16), 2, max_tokens=1))
-    if isinstance(native := prepared(decoder), NativeDecoder):
-        cache = KVCache([native.look(torch.zeros(1, 1, 2))], 1)
-        native(torch.zeros(1, 1, dtype=torch.int64), cache)
+def works() -> bool:
+    """Whether the step can be compiled here, or was before: tried once, with the types of arguments
+    that every decoder has, so that no sentence waits for it later."""
+
+    def write_one_token() -> None:
+        stack = TransformerConfig(dim=2, layers=1, heads=1, mlp_dim=2)
+        config = ModelConfig(EncoderConfig("vit", stack), stack, (16, 16), 2, max_tokens=1)
+        with torch.random.fork_rng(devices=[]):  # nobody's random numbers change
+            native = NativeDecoder(Decoder(config).eval())
+        native(
+            torch.zeros(1, 1, dtype=torch.int64), KVCache([native.look(torch.zeros(1, 1, 2))], 1)
+        )
+
+    return compiled.works("step", write_one_token)
 
 
 def is_wanted() -> bool:

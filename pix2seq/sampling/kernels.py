@@ -11,7 +11,8 @@ import math
 
 import numpy as np
 
-from pix2seq.model.kernels import ANY_ORDER, EXACT, compiled
+from pix2seq.model.compiled import compiled
+from pix2seq.model.kernels import ANY_ORDER, EXACT
 
 
 @compiled(EXACT)

@@ -6,9 +6,11 @@ only where a mass meets ``top_p``, or a number the border between two tokens, to
 
 from __future__ import annotations
 
+from functools import cache
+
 import torch
 
-from pix2seq.model import native
+from pix2seq.model import compiled, native
 from pix2seq.sampling.filters import (
     CoarseBins,
     FilterChain,
@@ -62,12 +64,18 @@ class CompiledPick:
 def compiled_pick(chain: FilterChain, vocab_size: int) -> CompiledPick | None:
     """The same rules compiled; ``None`` where Numba is missing or not wanted, or where there is a
     rule that is not written there."""
-    if not (native.is_wanted() and _is_known(chain)):
+    if not (native.is_wanted() and _is_known(chain) and works()):
         return None
-    try:
-        return CompiledPick(chain, vocab_size)
-    except ImportError:  # whoever prepares the decoder says so
-        return None
+    return CompiledPick(chain, vocab_size)
+
+
+@cache
+def works() -> bool:
+    """Whether drawing can be compiled here, or was before: tried once, when ``native.works``."""
+    chain = FilterChain((), Temperature(1), (), None, [None])
+    return native.works() and compiled.works(
+        "pick", lambda: CompiledPick(chain, 2)(torch.zeros(2).numpy(), 0, 0.5)
+    )
 
 
 def _is_known(chain: FilterChain) -> bool:
@@ -81,7 +89,5 @@ def _is_known(chain: FilterChain) -> bool:
 def compile_ahead() -> None:
     """Compile all that writing runs now, or read it from the cache, so that no first sentence waits
     for it."""
-    native.compile_ahead()
-    chain = FilterChain((), Temperature(1), (), None, [None])
-    if (pick := compiled_pick(chain, 2)) is not None:
-        pick(torch.zeros(2).numpy(), 0, 0.5)
+    if native.is_wanted():
+        works()

@@ -16,6 +16,7 @@ from pathlib import Path
 
 import gradio as gr
 
+from pix2seq import logs
 from pix2seq.asking import Answer, ask, box_tokens
 from pix2seq.branching import LEAVES, grow_tree, with_rivals, write_rivals
 from pix2seq.config import ConfigError, require_number, require_whole, short
@@ -58,61 +59,69 @@ def build_api(context: AppContext) -> None:
     # mean "what the chosen checkpoint recommends".
     usual = {name: widget.value for name, widget in context.controls.items()}
 
-    def prepare(image, checkpoint, values):
+    def prepare(image, checkpoint, values, told):
+        """What a call is about; ``told`` is what the log will say of it."""
         asked = named_values(values)
-        with _own_words():
-            if not image:  # the page's own words would send a program to its buttons
-                raise ConfigError("there is no image; give one: image=handle_file('photo.jpg')")
-            predictor = context.predictor(checkpoint)
-            if checkpoint != context.default_checkpoint:
-                asked = {
-                    name: None if value == usual[name] else value for name, value in asked.items()
-                }
-            options = options_from_values(predictor, asked)
-            return predictor, options, context.picture_of(image).encoded_by(predictor)
+        if not image:  # the page's own words would send a program to its buttons
+            raise ConfigError("there is no image; give one: image=handle_file('photo.jpg')")
+        predictor = context.predictor(checkpoint)
+        told["checkpoint"] = predictor.name
+        if checkpoint != context.default_checkpoint:
+            asked = {name: None if value == usual[name] else value for name, value in asked.items()}
+        options = options_from_values(predictor, asked)
+        picture = context.picture_of(image)
+        told["width"], told["height"] = picture.image.size
+        encoding = picture.encoded_by(predictor)
+        told["encoding_seconds"] = round(encoding.seconds, 4)
+        return predictor, options, encoding
 
     def detect(image, checkpoint, *values):
         """Find the objects in an image: boxes in its own pixels, labels, scores, every token."""
-        predictor, options, encoding = prepare(image, checkpoint, values)
-        started = time.perf_counter()
-        steps = list(predictor.stream(encoding, options))
-        seconds = time.perf_counter() - started
-        found = predictor.read(encoding, steps, options)
-        run = RunRecord.of(predictor, encoding, steps, found, options, seconds)
-        return run.summary()
+        with _call("/detect") as told:
+            predictor, options, encoding = prepare(image, checkpoint, values, told)
+            started = time.perf_counter()
+            steps = list(predictor.stream(encoding, options))
+            seconds = time.perf_counter() - started
+            found = predictor.read(encoding, steps, options)
+            told.update(tokens=len(steps), objects=len(found))
+            run = RunRecord.of(predictor, encoding, steps, found, options, seconds)
+            return run.summary()
 
     def detect_stream(image, checkpoint, *values):
         """The same, token by token: each message is one token and the objects it completed."""
-        predictor, options, encoding = prepare(image, checkpoint, values)
-        reader = predictor.reader(encoding, options)
-        written: list[SamplingStep] = []
-        detections: list[dict] = []
-        for step in predictor.stream(encoding, options):
-            written.append(step)
-            finished = reader.add([step])
-            if len(finished):
-                read = record_detections(predictor, written, finished.detections())
-                detections += [detection_summary(one) for one in read]
-            token = token_summary(record_token(predictor, encoding, step))
-            yield {"token": token, "detections": list(detections)}
+        with _call("/detect_stream") as told:
+            predictor, options, encoding = prepare(image, checkpoint, values, told)
+            reader = predictor.reader(encoding, options)
+            written: list[SamplingStep] = []
+            detections: list[dict] = []
+            for step in predictor.stream(encoding, options):
+                written.append(step)
+                finished = reader.add([step])
+                if len(finished):
+                    read = record_detections(predictor, written, finished.detections())
+                    detections += [detection_summary(one) for one in read]
+                told.update(tokens=len(written), objects=len(detections))
+                token = token_summary(record_token(predictor, encoding, step))
+                yield {"token": token, "detections": list(detections)}
 
     def tree(image, checkpoint, ids, leaves, *values):
         """Where the model hesitates, what else it could say, and where that leads: every path with
         its tokens, its cost in nats and its objects. ``ids`` are tokens that all paths begin with,
         ``leaves`` the number of paths at most."""
-        predictor, options, encoding = prepare(image, checkpoint, values)
-        with _own_words():
+        with _call("/tree") as told:
+            predictor, options, encoding = prepare(image, checkpoint, values, told)
             given = _list_of(ids, int, "ids")
             leaves = require_whole("leaves", leaves)
             name = Path(image).name
             grown = grow_tree(predictor, encoding, options, given, leaves, image_name=name)
+            told["paths"] = len(grown.branches)
             return with_rivals(grown, write_rivals(predictor, encoding, options)).to_dict()
 
     def ask_place(image, checkpoint, box, behind, *values):
         """What the model calls a box (xyxy in the image's pixels): as the first word, and, where
         ``behind`` gives token ids of whole objects, behind that sentence."""
-        predictor, _, encoding = prepare(image, checkpoint, values)
-        with _own_words():
+        with _call("/ask") as told:
+            predictor, _, encoding = prepare(image, checkpoint, values, told)
             sides = _list_of(box, float, "box")
             if len(sides) != 4:
                 raise ConfigError(f"box has {len(sides)} numbers; give x0, y0, x1 and y1 in pixels")
@@ -161,10 +170,12 @@ def build_api(context: AppContext) -> None:
 
 
 @contextmanager
-def _own_words() -> Iterator[None]:
-    """What a program did wrong reaches it in one line."""
+def _call(endpoint: str) -> Iterator[dict]:
+    """One call: a line in the log, whose facts it yields; what a program did wrong reaches it in
+    one line, too."""
     try:
-        yield
+        with logs.work("call", endpoint=endpoint) as told:
+            yield told
     except ConfigError as error:
         raise gr.Error(str(error), print_exception=False) from None
 

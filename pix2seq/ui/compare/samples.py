@@ -13,6 +13,7 @@ import gradio as gr
 import torch
 from torch import Tensor
 
+from pix2seq import logs
 from pix2seq.agreement import (
     Cluster,
     Sample,
@@ -95,18 +96,19 @@ class SampleHandlers:
         yield samples_json("encoding", shown, **facts)
         summary: dict = {"done": 0}
         try:
-            for before in picture.approach(predictor, cancelled):
-                yield samples_json("encoding", shown, **facts, before=before)
-            if cancelled.is_set():
-                yield samples_json("stopped", shown, **facts, done=0)
-                return
-            for summary in summaries(predictor, picture, options, seeds, cancelled.is_set):
-                if "argmax" not in summary:  # what is written last comes with the end
-                    yield samples_json("writing", shown, **facts, **summary)
+            with logs.work("samples", checkpoint=predictor.name, wanted=len(seeds)) as told:
+                for before in picture.approach(predictor, cancelled):
+                    yield samples_json("encoding", shown, **facts, before=before)
+                if not cancelled.is_set():
+                    for summary in summaries(predictor, picture, options, seeds, cancelled.is_set):
+                        told["done"] = summary["done"]
+                        if "argmax" not in summary:  # what is written last comes with the end
+                            yield samples_json("writing", shown, **facts, **summary)
+                state = "done" if summary["done"] == len(seeds) else "stopped"
+                told["ended"] = state
         except ConfigError as error:
             yield samples_json("error", shown, message=str(error))
             return
-        state = "done" if summary["done"] == len(seeds) else "stopped"
         yield samples_json(state, shown, **facts, **summary)
 
     def stop(self, request: gr.Request) -> None:

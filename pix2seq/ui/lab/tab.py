@@ -14,6 +14,7 @@ from threading import Lock
 
 import gradio as gr
 
+from pix2seq import logs
 from pix2seq.config import ConfigError
 from pix2seq.data.scenes import Scenes
 from pix2seq.predictor import Predictor
@@ -100,27 +101,33 @@ class LabHandlers:
         names = [setting.name for setting in settings]
         sheet = Sheet(knob, names, predictor.name, len(bench), base.score_threshold)
         yield sheet.text("looking"), *sheet.figures()
-        shown = 0.0
+        facts = dict(checkpoint=predictor.name, images=len(bench), settings=len(settings))
         try:
-            for event in run_sweep(bench, settings, cancelled.is_set, base.score_threshold):
-                sheet.objects = sum(len(truth.boxes) for truth in bench.truths)
-                sheet.missing = bench.missing
-                if isinstance(event, Outcome):
-                    sheet.outcomes.append(event)
-                    yield sheet.text("writing"), *sheet.figures()
-                else:
-                    sheet.progress = event
-                    if time.monotonic() - shown < _FLUSH_SECONDS:
-                        continue
-                    yield sheet.text("writing"), gr.skip(), gr.skip()
-                shown = time.monotonic()
+            with logs.work("sweep", knob=knob, **facts) as told:
+                yield from self._sweep(sheet, bench, settings, cancelled, base.score_threshold)
+                state = "done" if len(sheet.outcomes) == len(settings) else "stopped"
+                told["ended"] = state
         except ConfigError as error:
             yield sheet.text("error", message=str(error)), gr.skip(), gr.skip()
             return
         finally:
             self.benches.keep(bench)
-        done = len(sheet.outcomes) == len(settings)
-        yield sheet.text("done" if done else "stopped"), gr.skip(), gr.skip()
+        yield sheet.text(state), gr.skip(), gr.skip()
+
+    def _sweep(self, sheet, bench, settings, cancelled, threshold) -> Iterator[tuple]:
+        shown = 0.0
+        for event in run_sweep(bench, settings, cancelled.is_set, threshold):
+            sheet.objects = sum(len(truth.boxes) for truth in bench.truths)
+            sheet.missing = bench.missing
+            if isinstance(event, Outcome):
+                sheet.outcomes.append(event)
+                yield sheet.text("writing"), *sheet.figures()
+            else:
+                sheet.progress = event
+                if time.monotonic() - shown < _FLUSH_SECONDS:
+                    continue
+                yield sheet.text("writing"), gr.skip(), gr.skip()
+            shown = time.monotonic()
 
     def stop(self, request: gr.Request) -> None:
         self.jobs.stop(session_of(request))

@@ -11,6 +11,7 @@ from collections.abc import Iterator
 
 import gradio as gr
 
+from pix2seq import logs
 from pix2seq.config import ConfigError, short
 from pix2seq.ui.learn.answers import Teacher
 from pix2seq.ui.learn.inference import write_three
@@ -75,19 +76,27 @@ def write_lines(context: AppContext, question: dict, session: str = "") -> Itera
     text = line("start", id=new_id(), ask=question.get("ask"))
     yield text  # the page reacts before the encoder has run
     try:
-        subject = read_subject(context, question)
-        if question.get("ask") == "boxes":
-            text += line("boxes", boxes=_detect(subject))
-        else:
-            for lines in write_three(context, subject, question, session):
+        with logs.work("lesson"):
+            for lines in _answer(context, question, session):
                 text += lines
                 yield text
         text += line("end")
     except ConfigError as error:
         text += line("error", message=str(error))
-    except (TypeError, ValueError, LookupError, OverflowError) as error:
-        text += line("error", message=f"the question cannot be read: {short(error)}")
     yield text
+
+
+def _answer(context: AppContext, question: dict, session: str) -> Iterator[str]:
+    try:
+        subject = read_subject(context, question)
+        if question.get("ask") == "boxes":
+            yield line("boxes", boxes=_detect(subject))
+        else:
+            yield from write_three(context, subject, question, session)
+    except ConfigError:
+        raise
+    except (TypeError, ValueError, LookupError, OverflowError) as error:
+        raise ConfigError(f"the question cannot be read: {short(error)}") from None
 
 
 def _detect(subject: Subject) -> list[list]:

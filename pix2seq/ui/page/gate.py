@@ -76,7 +76,7 @@ class Gate:
         try:
             await self._pass(scope, receive, answer)
         except Exception as error:  # Gradio trips over what no client of its own would send
-            logs.event("refused", path=scope["path"][:80], error=type(error).__name__)
+            logs.event("refused", door=_door(scope), error=type(error).__name__)
             full = isinstance(error, OSError) and error.errno in _FULL
             if begun:
                 await send({"type": "http.response.body", "body": b""})
@@ -154,6 +154,12 @@ class Gate:
                 f"may have ({variable('per_visitor')}); wait for one of them"
             )
         return ""
+
+
+def _door(scope: dict) -> str:
+    """What a path begins with that is served; the rest may be the name of somebody's file."""
+    path = _path(scope)
+    return next((door for door in _DOORS if path.startswith(door)), "/")
 
 
 def _path(scope: dict) -> str:

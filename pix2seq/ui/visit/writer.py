@@ -43,25 +43,30 @@ def write(
         run.lines.append(record.header_line(run))
     run.lines.append(record.encoding_line())
     yield run.text  # the stage reacts before the encoder has run
+    width, height = run.picture.image.size
     try:
         run.writing = True
         given = [*run.token_ids] or [*run.prompt]
         forced = [index for index in run.forced if index < len(given)]
-        with closing((source or usual_source())(run, given, forced)) as stream:
-            for told in stream:
-                if isinstance(told, int):
-                    run.lines += _in_line(run, told)
+        with (
+            logs.work("run", checkpoint=run.predictor.name, width=width, height=height) as told,
+            closing((source or usual_source())(run, given, forced)) as stream,
+        ):
+            for news in stream:
+                if isinstance(news, int):
+                    run.lines += _in_line(run, news)
                     yield run.text  # the same again is a sign of life
                     continue
-                run.lines.append(record.writing_line(told))
+                told["encoding_seconds"] = round(news.seconds, 4)
+                run.lines.append(record.writing_line(news))
                 yield run.text
-                yield from _write_tokens(run, told, stream, delay, limit, clock)
+                yield from _write_tokens(run, news, stream, delay, limit, clock, told)
                 break
             else:  # stopped before it was looked at
+                told["ended"] = "stopped"
                 run.lines.append(record.end_line("stopped", tokens=0, seconds=0.0, rate=0.0))
     except ConfigError as error:
         run.lines.append(record.end_line("error", message=str(error)))
-        logs.event("refused", checkpoint=run.predictor.name)
     finally:
         run.writing = False
     yield run.text
@@ -73,7 +78,8 @@ def _in_line(run: Run, before: int) -> list[str]:
     return [] if run.lines[-1] == line else [line]
 
 
-def _write_tokens(run, encoding, stream, delay, limit, clock) -> Iterator[str]:
+def _write_tokens(run, encoding, stream, delay, limit, clock, told) -> Iterator[str]:
+    """``told`` is what the log will say."""
     predictor, options = run.predictor, run.options
     done = len(run.steps)
     reader = predictor.reader(encoding, options)
@@ -91,6 +97,7 @@ def _write_tokens(run, encoding, stream, delay, limit, clock) -> Iterator[str]:
         if not step.drawn:
             continue
         fresh += 1
+        told["tokens"] = fresh
         pause = delay()
         if pause or clock() - flushed >= FLUSH_SECONDS:
             yield run.text
@@ -106,17 +113,7 @@ def _write_tokens(run, encoding, stream, delay, limit, clock) -> Iterator[str]:
     reason = "stopped"
     if run.ended:
         reason = "eos" if run.steps[-1].slot == "eos" else "full"
-    width, height = run.picture.image.size
-    logs.event(
-        "run",
-        checkpoint=predictor.name,
-        width=width,
-        height=height,
-        encoding_seconds=round(encoding.seconds, 4),
-        tokens=fresh,
-        seconds=round(seconds, 4),
-        ended=reason,
-    )
+    told.update(tokens=fresh, seconds=round(seconds, 4), ended=reason)
     run.lines.append(
         record.end_line(
             reason, tokens=fresh, seconds=round(seconds, 4), rate=round(fresh / seconds, 1)

@@ -1,0 +1,75 @@
+"""Functions as machine code: Numba compiles them when they first run, and keeps them for the next
+start, beside their file or in the user's cache (``NUMBA_CACHE_DIR`` names another folder).
+
+Not every machine has such a folder, a disk may be full, and what is kept may be damaged. So the
+first run is tried here: if it fails, all is compiled anew and nothing kept, and if that fails,
+PyTorch's operations write. Either is said.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from contextlib import suppress
+from typing import Any
+
+from pix2seq import logs
+from pix2seq.config import short
+
+_functions: list[Any] = []  # Numba's dispatchers
+_nowhere: list[str] = []  # names of those for which there is no folder
+
+
+def compiled(order: set[str]) -> Callable[[Callable], Any]:
+    """Compile when first called; ``order`` is what may be done to additions, in LLVM's words."""
+    import numba
+
+    def compiled(function: Callable) -> Any:
+        options = {"fastmath": order, "nogil": True, "error_model": "numpy"}
+        try:
+            _functions.append(numba.njit(cache=True, **options)(function))
+        except RuntimeError:  # no folder that can be written
+            _functions.append(numba.njit(**options)(function))
+            _nowhere.append(function.__name__)
+        return _functions[-1]
+
+    return compiled
+
+
+def works(name: str, run: Callable[[], object]) -> bool:
+    """Whether ``run``, which calls compiled functions for the first time, comes to its end."""
+    started = time.perf_counter()
+    trouble = None
+    try:
+        try:
+            run()
+        except Exception as error:
+            trouble = error
+            _keep_nothing()
+            run()
+    except Exception as error:
+        logs.caution("slower", f"Numba cannot be used, so writing is slower: {_words(error)}")
+        return False
+    if trouble is not None:
+        logs.caution(
+            "compiled anew",
+            "what Numba compiles could not be kept, or what it had kept not be read "
+            f"({_words(trouble)}); the next start compiles again",
+        )
+    seconds = round(time.perf_counter() - started, 3)
+    logs.event("compiled", what=name, seconds=seconds, kept=trouble is None and not _nowhere)
+    return True
+
+
+def _keep_nothing() -> None:
+    """Forget what was kept, where that can be written, and use no cache in this process."""
+    for function in _functions:
+        with suppress(Exception):  # damaged, or on a disk that takes nothing
+            function._cache.flush()
+        function._cache.disable()
+
+
+def _words(error: Exception) -> str:
+    """An error in one line; Numba's have many."""
+    lines = str(error).strip().splitlines() or [""]
+    return f"{type(error).__name__}: {short(lines[0])}"

@@ -7,11 +7,23 @@ import pytest
 from pix2seq.config import ConfigError
 from pix2seq.examples import PHOTOS, example_image, example_of, open_picture, scene_sample
 from tests import fakes
+from tests.test_architecture import ROOT
 
 
 @pytest.mark.parametrize("photo", PHOTOS, ids=lambda photo: photo.name)
 def test_every_photo_opens_by_its_name(photo):
     assert open_picture(f"example:{photo.name}").tobytes() == example_image(photo.name).tobytes()
+
+
+def test_every_photo_is_small_and_credited_and_named_in_the_readme():
+    credits, readme = ((ROOT / name).read_text() for name in ("assets/CREDITS.md", "README.md"))
+    for photo in PHOTOS:
+        assert f"`{photo.path.name}`" in credits
+        assert max(example_image(photo.name).size) <= 640
+        assert photo.path.stat().st_size < 90_000
+    assert f"Photos: {', '.join(photo.name for photo in PHOTOS)}\n" in readme
+    stored = {path.name for path in PHOTOS[0].path.parent.glob("*.jpg")}
+    assert stored == {photo.path.name for photo in PHOTOS}, "a photo that nothing opens"
 
 
 def test_a_scene_is_the_same_picture_each_time():

@@ -16,6 +16,7 @@ from pix2seq.boxes import box_iou
 from pix2seq.categories import COCO_80, VOC_20
 from pix2seq.config import AugmentConfig, ConfigError, PreprocessConfig, PyramidConfig
 from pix2seq.detections import Detections
+from pix2seq.examples import FOLDER as EXAMPLES
 from pix2seq.examples import PHOTOS
 from pix2seq.model import Pix2Seq
 from pix2seq.predictor import Predictor
@@ -348,6 +349,8 @@ def test_scenes_and_example_photos_come_with_their_true_boxes(tiny_model):
     for photo in PHOTOS:
         truth = known_truth(Picture(fakes.draw_picture(), example=photo.name))
         assert (truth is None) is (photo.name == "raccoon"), "of which COCO has no class"
+        drawn = json.loads((EXAMPLES / "boxes.json").read_text()).get(photo.name, [])
+        assert len(truth or ()) == sum(not item.get("crowd") for item in drawn)
         for *box, name in truth or ():
             assert box[0] < box[2] and box[1] < box[3]
             assert name in COCO_80.names

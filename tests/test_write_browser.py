@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import pytest
 
+from pix2seq.examples import PHOTOS
 from tests.axe import serious_problems
 from tests.browser import (
     browser_page,
@@ -308,7 +309,9 @@ def test_one_switch_writes_bins_or_pixels_on_every_axis(page):
 
 def test_the_models_view_shows_the_padding(page):
     page.locator("#examples .thumbnail-item").nth(1).click()
-    page.wait_for_function("P2S.stage().record.header?.image?.example === 'chelsea'")
+    page.wait_for_function(
+        "(name) => P2S.stage().record.header?.image?.example === name", arg=PHOTOS[1].name
+    )
     write_sentence(page)
     page.click("[data-whole]")
     page.wait_for_selector(".p2s-padding")
@@ -351,9 +354,8 @@ def test_keys_need_one_stop_per_group_and_menus_close(page):
     page.keyboard.press("ArrowRight")
     assert page.evaluate("document.activeElement.value") == "drop"
     page.focus("#examples .thumbnail-item")
-    assert (
-        page.evaluate("document.activeElement.getAttribute('aria-label')") == "Example: Astronaut"
-    )
+    label = page.evaluate("document.activeElement.getAttribute('aria-label')")
+    assert label == f"Example: {PHOTOS[0].title}"
     page.focus("#speed input")
     page.keyboard.press("ArrowDown")
     page.wait_for_selector("[role=listbox]")

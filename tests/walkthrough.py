@@ -16,6 +16,7 @@ from PIL import Image
 from playwright.sync_api import Page
 
 import pix2seq
+from pix2seq.examples import PHOTOS
 from tests.browser import browser_page, open_tab, running_app, write_sentence
 
 SIZE = (1280, 800)
@@ -67,7 +68,9 @@ def walk(page: Page) -> Film:
     film.keep(1.5)
 
     page.locator("#examples button, [data-example]").first.click()
-    page.wait_for_function("P2S.stage().record.header?.image?.example === 'astronaut'")
+    page.wait_for_function(
+        "(name) => P2S.stage().record.header?.image?.example === name", arg=PHOTOS[0].name
+    )
     page.wait_for_function("P2S.stage().shown === P2S.stage().record.tokens.length")
     page.click("#run")
     page.wait_for_function("P2S.stage().record.state === 'writing'")

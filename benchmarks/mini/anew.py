@@ -87,7 +87,6 @@ STEPS = (
         ("assets/stage.gif",),
     ),
     _shown("coffee"),
-    _shown("camera"),
     *(
         Step(name, "films", (f"-m tests.films assets --only {name}",), (f"assets/{name}.gif",))
         for name in _FILMS

@@ -64,8 +64,9 @@ push it out, is reachable only from the tab that sent it, and goes nowhere else;
 deleted within two hours. The page itself loads nothing from other servers{frame}.
 
 ## Rights
-The code is Apache-2.0. Example photos are in the public domain (NASA, US Navy,
-public-domain-image.com; CC0 by their photographers). Scenes are composed from Microsoft's
+The code is Apache-2.0. Example photos are in the public domain (NASA,
+public-domain-image.com; CC0 by their photographers, at Pexels and Pixabay or in scikit-image); each
+is credited in the repository's *assets/CREDITS.md*. Scenes are composed from Microsoft's
 *Fluent Emoji*, MIT licence. Weights have the licence that the table names.
 """
 

@@ -138,9 +138,11 @@ def _example_boxes() -> dict[str, list[dict]]:
 
 
 def known_truth(picture: Picture) -> list[list] | None:
-    """The true boxes: a scene's own, or those drawn by hand on an example photo."""
+    """The true boxes: a scene's own, or those drawn by hand on an example photo, without crowds."""
     scene = scene_sample(picture.example)
     if scene is not None:
         return page_boxes(scene.boxes, scene.labels, COCO_80)
     drawn = _example_boxes().get(picture.example or "")
-    return None if drawn is None else [[*item["box"], item["label"]] for item in drawn]
+    if drawn is None:
+        return None
+    return [[*item["box"], item["label"]] for item in drawn if not item.get("crowd")]

@@ -47,7 +47,7 @@ def build_write_tab(context: AppContext) -> None:
             gallery = gr.Gallery(
                 [(str(photo.path), photo.title) for photo in PHOTOS],
                 show_label=False,
-                columns=6,
+                columns=4,
                 height=64,
                 object_fit="cover",
                 allow_preview=False,

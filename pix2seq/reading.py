@@ -54,6 +54,9 @@ class Reading:
         return replace(self.every[reported], degenerate=self.states.count("flat"))
 
 
+_NOTHING = Reading(Detections.empty(), ())
+
+
 class WrittenToken(Protocol):
     """What reading needs of a token; ``SamplingStep`` has it."""
 
@@ -89,7 +92,7 @@ class Reader:
         self._open += [token for token in tokens if token.slot != "eos"]
         used = len(self._open) - len(self._open) % SLOTS_PER_OBJECT
         if not used:
-            return Reading(Detections.empty(), ())
+            return _NOTHING
         finished, self._open = self._open[:used], self._open[used:]
         return self.read(
             torch.tensor([token.token_id for token in finished], dtype=torch.long),

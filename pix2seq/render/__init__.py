@@ -12,6 +12,7 @@ from pix2seq.render.record import (
     detection_summary,
     record_detections,
     record_token,
+    record_tokens,
     token_summary,
 )
 from pix2seq.render.snippets import as_command, as_python
@@ -26,6 +27,7 @@ __all__ = [
     "draw_detections",
     "record_detections",
     "record_token",
+    "record_tokens",
     "stage_image",
     "stage_svg",
     "token_summary",

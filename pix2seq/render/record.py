@@ -94,7 +94,7 @@ class RunRecord(Plain):
             image=RecordImage(width=width, height=height, name=image_name[-LONGEST_TEXT:]),
             options=predictor.resolve(options),
             num_bins=predictor.tokenizer.num_bins,
-            tokens=tuple(_tokens(predictor, encoding, steps)),
+            tokens=tuple(record_tokens(predictor, encoding, steps)),
             detections=tuple(_detections(predictor, detections, ids)),
             timing=RecordTiming(
                 encode_s=_rounded(encoding.seconds),
@@ -240,12 +240,13 @@ def record_detections(
 
 def record_token(predictor: Predictor, encoding: ImageEncoding, step: SamplingStep) -> RecordToken:
     """One step as plain data, for a stream that cannot wait for the end."""
-    return _tokens(predictor, encoding, [step])[0]
+    return record_tokens(predictor, encoding, [step])[0]
 
 
-def _tokens(
+def record_tokens(
     predictor: Predictor, encoding: ImageEncoding, steps: Sequence[SamplingStep]
 ) -> list[RecordToken]:
+    """Some steps as plain data."""
     tokenizer = predictor.tokenizer
     pixels = _pixels(predictor, encoding, [step.token_id for step in steps])
     tokens = []

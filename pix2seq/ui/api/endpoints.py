@@ -10,11 +10,13 @@ from __future__ import annotations
 
 import inspect
 import time
+from collections import deque
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from pathlib import Path
 
 import gradio as gr
+from anyio import to_thread
 
 from pix2seq import logs
 from pix2seq.asking import Answer, ask, box_tokens
@@ -25,7 +27,7 @@ from pix2seq.render import (
     RunRecord,
     detection_summary,
     record_detections,
-    record_token,
+    record_tokens,
     token_summary,
 )
 from pix2seq.sampling import SamplingStep
@@ -36,6 +38,7 @@ from pix2seq.ui.kit.controls import (
     options_from_values,
 )
 from pix2seq.ui.kit.upload import photo_input
+from pix2seq.ui.visit.bursts import in_bursts
 from pix2seq.ui.visit.context import MODEL_QUEUE, AppContext
 
 
@@ -87,22 +90,36 @@ def build_api(context: AppContext) -> None:
             run = RunRecord.of(predictor, encoding, steps, found, options, seconds)
             return run.summary()
 
-    def detect_stream(image, checkpoint, *values):
+    async def detect_stream(image, checkpoint, *values):
         """The same, token by token: each message is one token and the objects it completed."""
+        with closing(messages(image, checkpoint, values)) as bursts:
+            while burst := await to_thread.run_sync(next, bursts, None):
+                for message in burst:
+                    yield message
+
+    def messages(image, checkpoint, values) -> Iterator[list[dict]]:
+        """What ``detect_stream`` sends, in bursts: a thread is asked for each burst, not for each
+        message, and what a burst has written is read at once."""
         with _call("/detect_stream") as told:
             predictor, options, encoding = prepare(image, checkpoint, values, told)
             reader = predictor.reader(encoding, options)
             written: list[SamplingStep] = []
             detections: list[dict] = []
-            for step in predictor.stream(encoding, options):
-                written.append(step)
-                finished = reader.add([step])
-                if len(finished):
-                    read = record_detections(predictor, written, finished.detections())
-                    detections += [detection_summary(one) for one in read]
-                told.update(tokens=len(written), objects=len(detections))
-                token = token_summary(record_token(predictor, encoding, step))
-                yield {"token": token, "detections": list(detections)}
+            with closing(predictor.stream(encoding, options)) as stream:
+                for steps in in_bursts(stream):
+                    written += steps
+                    read = deque(
+                        record_detections(predictor, written, reader.add(steps).detections())
+                    )
+                    burst = []
+                    for token in record_tokens(predictor, encoding, steps):
+                        while read and read[0].object == token.object and token.slot == "class":
+                            detections.append(detection_summary(read.popleft()))
+                        burst.append(
+                            {"token": token_summary(token), "detections": list(detections)}
+                        )
+                    told.update(tokens=len(written), objects=len(detections))
+                    yield burst
 
     def tree(image, checkpoint, ids, leaves, *values):
         """Where the model hesitates, what else it could say, and where that leads: every path with

@@ -22,6 +22,7 @@ Names and messages travel as JSON strings and reach the page as text only.
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 
 import torch
 
@@ -160,16 +161,35 @@ def object_lines(reading: Reading) -> list[str]:
     Its state says what became of it: ``ok``, ``noise`` (reported as noise), ``dropped`` (as noise),
     ``below`` (the score threshold) or ``flat`` (a box without area).
     """
-    every, names = reading.every, ("scores", "noise_scores", "edge_scores")
+    return [line for lines in _by_object(reading).values() for line in lines]
+
+
+def step_lines(steps: Sequence[SamplingStep], reading: Reading) -> list[str]:
+    """Tokens, and behind the last one of each object what was read of it.
+
+    Args:
+        reading: what ``Reader.add`` made of these steps.
+    """
+    objects = _by_object(reading)
     lines = []
+    for step in steps:
+        lines.append(token_line(step))
+        if (step.index + 1) % SLOTS_PER_OBJECT == 0:
+            lines += objects.get(step.index // SLOTS_PER_OBJECT, ())
+    return lines
+
+
+def _by_object(reading: Reading) -> dict[int, list[str]]:
+    every, names = reading.every, ("scores", "noise_scores", "edge_scores")
+    found = {}
     for row, (number, state) in enumerate(zip(every.objects.tolist(), reading.states, strict=True)):
         box = " ".join(f"{value:.1f}" for value in every.boxes[row].tolist())
         scores = " ".join(str(_parts(float(getattr(every, name)[row]))) for name in names)
-        lines.append(f"B{number} {box} {int(every.labels[row])} {scores} {state}\n")
+        found[number] = [f"B{number} {box} {int(every.labels[row])} {scores} {state}\n"]
         forced, again = bool(every.forced[row]), int(every.again[row])
         if forced or again >= 0:
-            lines.append(f"M{number} {int(forced)} {again}\n")
-    return lines
+            found[number].append(f"M{number} {int(forced)} {again}\n")
+    return found
 
 
 def end_line(reason: str, **details: object) -> str:

@@ -13,11 +13,11 @@ from contextlib import closing
 
 from pix2seq import logs
 from pix2seq.config import ConfigError
+from pix2seq.sampling import SamplingStep
 from pix2seq.ui.visit import record
+from pix2seq.ui.visit.bursts import FLUSH_SECONDS
 from pix2seq.ui.visit.runs import Run
 from pix2seq.ui.visit.sources import Source, usual_source
-
-FLUSH_SECONDS = 0.055
 
 
 def write(
@@ -88,26 +88,35 @@ def _write_tokens(run, encoding, stream, delay, limit, clock, told) -> Iterator[
     fresh = 0
     waited = 0.0
     stopped = False
-    for step in stream:
-        if step.index < done:
-            continue  # already in the record
-        run.steps.append(step)
-        run.lines.append(record.token_line(step))
-        run.lines += record.object_lines(reader.add([step]))
-        if not step.drawn:
-            continue
-        fresh += 1
-        told["tokens"] = fresh
-        pause = delay()
-        if pause or clock() - flushed >= FLUSH_SECONDS:
-            yield run.text
-            flushed = clock()
-        before = clock()
-        if run.cancelled.wait(pause) if pause else run.cancelled.is_set():
-            stopped = True
-        waited += clock() - before
-        if stopped or (limit is not None and fresh >= limit):
-            break
+    unrecorded: list[SamplingStep] = []
+
+    def record_them() -> None:
+        run.lines += record.step_lines(unrecorded, reader.add(unrecorded))
+        unrecorded.clear()
+
+    try:
+        for step in stream:
+            if step.index < done:
+                continue  # already in the record
+            run.steps.append(step)
+            unrecorded.append(step)
+            if not step.drawn:
+                continue
+            fresh += 1
+            told["tokens"] = fresh
+            pause = delay()
+            if pause or clock() - flushed >= FLUSH_SECONDS:
+                record_them()
+                yield run.text
+                flushed = clock()
+            before = clock()
+            if run.cancelled.wait(pause) if pause else run.cancelled.is_set():
+                stopped = True
+            waited += clock() - before
+            if stopped or (limit is not None and fresh >= limit):
+                break
+    finally:
+        record_them()
     seconds = max(clock() - started - waited, 1e-9)
     run.seconds += seconds
     reason = "stopped"

@@ -28,6 +28,7 @@ from pix2seq.batch import (
 from pix2seq.batch.journal import Lines, read_lines
 from pix2seq.batch.outputs import inside
 from pix2seq.cli import main
+from pix2seq.many import Readers
 from pix2seq.predictor import Predictor
 from pix2seq.processes import Processes
 from pix2seq.render import RunRecord
@@ -362,7 +363,7 @@ def test_memory_does_not_grow_with_the_number_of_names(tmp_path, tokenizer):
     fakes.draw_picture(8, 8).save("one.png")
     for i in range(20_000):
         os.link("one.png", f"all/{i:05}.png")
-    work = Work(predictor.resolve(), workers=0)
+    work = Work(predictor.resolve())
     wanted = Wanted(jsonl="a.jsonl")
     outputs = Outputs(wanted, predictor.categories, "run")
     sources, one = Sources(("all",)), Processes()
@@ -375,7 +376,8 @@ def test_memory_does_not_grow_with_the_number_of_names(tmp_path, tokenizer):
         if count % 2000 == 0:
             megabytes.append(psutil.Process().memory_info().rss / 2**20)
 
-    collect(results(predictor, remaining(sources, outputs, one), work, wanted), outputs, on_result)
+    found = results(Readers(0), predictor, remaining(sources, outputs, one), work, wanted)
+    collect(found, outputs, on_result)
     assert outputs.finish() == 0 and count == 20_000
     print("MiB after every 2,000 names:", *(round(value) for value in megabytes))
     assert megabytes[-1] - megabytes[0] < 30

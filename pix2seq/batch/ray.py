@@ -25,7 +25,7 @@ from PIL import Image
 from pix2seq.batch.items import Item
 from pix2seq.batch.lines import table_schema
 from pix2seq.batch.outputs import Wanted
-from pix2seq.batch.run import Result, Work, results_by
+from pix2seq.batch.run import Result, Work, results
 from pix2seq.config import ConfigError, SamplingOptions
 from pix2seq.many import Failure, Readers, Span, printable
 from pix2seq.predictor import load
@@ -66,21 +66,22 @@ class DetectBatch:
         tokens: bool = False,
         most_tokens: int | None = None,
     ) -> None:
+        # They live as long as the actor, and begin to start while it loads.
+        self.readers = Readers(workers, timeout)
+        self.readers.start()
         if isinstance(options, dict):
             options = SamplingOptions.from_dict(options)
         self.predictor = load(checkpoint, device)
         resolved = self.predictor.resolve(options)
-        self.work = Work(resolved, batch_size, workers, timeout, most_tokens)
+        self.work = Work(resolved, batch_size, most_tokens)
         self.wanted = Wanted(tokens=tokens)
-        # They live as long as the actor: to start one takes as long as to look at twenty pictures.
-        self.readers = Readers(self.predictor.preprocess, workers, timeout)
 
     def __call__(self, batch: dict[str, np.ndarray]) -> pa.Table:
         """One row per row of ``batch``, as ``pix2seq detect --jsonl`` writes them; ``error`` says
         why a picture could not be used."""
         rows = []
         items = _items(batch)
-        for name, result in results_by(self.readers, self.predictor, items, self.work, self.wanted):
+        for name, result in results(self.readers, self.predictor, items, self.work, self.wanted):
             failed = isinstance(result, Failure)
             rows.append({"name": name, "error": result.reason} if failed else result)
         return pa.Table.from_pylist(rows, schema=table_schema())
@@ -108,9 +109,14 @@ class Cluster:
 
 
 def results_on_ray(
-    items: Iterable[Item], checkpoint: str, work: Work, wanted: Wanted, cluster: Cluster
+    readers: Readers,
+    items: Iterable[Item],
+    checkpoint: str,
+    work: Work,
+    wanted: Wanted,
+    cluster: Cluster,
 ) -> Iterator[Result]:
-    """As ``batch.run.results``, on a cluster.
+    """As ``batch.run.results``, on a cluster, whose actors read by ``readers`` of their own.
 
     Raises:
         ConfigError: there is no cluster, or it gave up.
@@ -135,8 +141,8 @@ def results_on_ray(
                 "options": work.options.to_dict(),
                 "device": "cuda" if cluster.gpus_per_actor else "cpu",
                 "batch_size": work.batch_size,
-                "workers": min(work.workers, 1),
-                "timeout": work.timeout,
+                "workers": min(readers.workers, 1),
+                "timeout": readers.timeout,
                 "tokens": wanted.tokens,
                 "most_tokens": work.most_tokens,
             },

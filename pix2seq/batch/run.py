@@ -30,15 +30,11 @@ class Work:
     Attributes:
         options: resolved; each picture gets a seed of its own from theirs.
         batch_size: sentences written together, or ``auto``.
-        workers: processes that read.
-        timeout: seconds that reading one picture may take.
         most_tokens: a sentence is cut there; ``None`` lets it end.
     """
 
     options: SamplingOptions
     batch_size: int | str = "auto"
-    workers: int = 2
-    timeout: float = 30.0
     most_tokens: int | None = None
 
 
@@ -70,19 +66,13 @@ def count_pictures(sources: Sources, outputs: Outputs, processes: Processes) -> 
 
 
 def results(
-    predictor: Predictor, items: Iterable[Item], work: Work, wanted: Wanted
-) -> Iterator[Result]:
-    """Detect in every item; files of single pictures are written before a result is yielded."""
-    with Readers(predictor.preprocess, work.workers, work.timeout) as readers:
-        yield from results_by(readers, predictor, items, work, wanted)
-
-
-def results_by(
     readers: Readers, predictor: Predictor, items: Iterable[Item], work: Work, wanted: Wanted
 ) -> Iterator[Result]:
-    """``results`` with processes that read for more than one call."""
+    """Detect in every item; files of single pictures are written before a result is yielded."""
     rows = rows_at_once(predictor, work.batch_size, work.options)
-    read = read_ahead(items, lambda item: readers(item.source), max(work.workers, 1))
+    read = read_ahead(
+        items, lambda item: readers(item.source, predictor.preprocess), max(readers.workers, 1)
+    )
     seeded = ((item, seed_of(item.name, work.options.seed), frame) for item, frame in read)
     for written in write_many(predictor, seeded, work.options, rows):
         if not isinstance(written, Found):

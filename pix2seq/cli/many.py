@@ -7,6 +7,7 @@ import glob
 import os
 import sys
 from collections.abc import Callable
+from contextlib import closing
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -62,7 +63,7 @@ def add_many_arguments(parser: argparse.ArgumentParser) -> None:
     )
     group.add_argument("--resume", action="store_true", help="go on where a run was cut off")
     group.add_argument("--batch-size", metavar="B", default="auto", help="sentences at once")
-    group.add_argument("--workers", type=int, default=2, metavar="N", help="reading processes")
+    group.add_argument("--workers", type=int, default=2, metavar="N", help="most reading processes")
     group.add_argument(
         "--timeout", type=float, default=30.0, metavar="S", help="seconds to read one picture"
     )
@@ -175,6 +176,7 @@ def _detect(
     args: argparse.Namespace, sources: Sources, wanted: Wanted, processes: Processes
 ) -> int:
     from pix2seq.batch import Outputs, collect, count_pictures, remaining, results, run_name
+    from pix2seq.many import Readers
     from pix2seq.predictor import load
 
     wanted.check()
@@ -182,24 +184,25 @@ def _detect(
     sources.check()
     on_ray = _cluster(args, processes)
     device = "cpu" if on_ray else processes.device(args.device)
-    predictor = load(args.checkpoint, device)
-    work = _work(args, predictor)
-    outputs = Outputs(wanted, predictor.categories, run_name(predictor, work, wanted), processes)
-    try:
-        items = remaining(sources, outputs, processes)
-        if on_ray is not None:
-            from pix2seq.batch.ray import results_on_ray
+    with Readers(args.workers, args.timeout) as readers:
+        if not on_ray:
+            readers.start()  # while the network is loaded
+        predictor = load(args.checkpoint, device)
+        work = _work(args, predictor)
+        run = run_name(predictor, work, wanted)
+        with closing(Outputs(wanted, predictor.categories, run, processes)) as outputs:
+            items = remaining(sources, outputs, processes)
+            if on_ray is not None:
+                from pix2seq.batch.ray import results_on_ray
 
-            found = results_on_ray(items, args.checkpoint, work, wanted, on_ray)
-        else:
-            found = results(predictor, items, work, wanted)
-        with meter(count_pictures(sources, outputs, processes), processes.first) as progress:
-            collect(found, outputs, _teller(wanted, progress, processes.count))
-            failures = outputs.finish()
-        if processes.first:
-            _sum_up(outputs, progress, failures, processes.count)
-    finally:
-        outputs.close()
+                found = results_on_ray(readers, items, args.checkpoint, work, wanted, on_ray)
+            else:
+                found = results(readers, predictor, items, work, wanted)
+            with meter(count_pictures(sources, outputs, processes), processes.first) as progress:
+                collect(found, outputs, _teller(wanted, progress, processes.count))
+                failures = outputs.finish()
+            if processes.first:
+                _sum_up(outputs, progress, failures, processes.count)
     return _SOME_FAILED if failures and processes.first else 0
 
 
@@ -230,8 +233,6 @@ def _work(args: argparse.Namespace, predictor: Any) -> Any:
     return Work(
         options=options,
         batch_size=batch_size(args.batch_size),
-        workers=args.workers,
-        timeout=args.timeout,
         most_tokens=None if args.tokens == ALL_TOKENS else args.tokens,
     )
 

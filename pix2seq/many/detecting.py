@@ -49,7 +49,7 @@ def detect_many(
     if on_error not in ("collect", "raise"):
         raise ConfigError(f"on_error is {on_error!r}; use 'collect' or 'raise'")
     rows = rows_at_once(predictor, batch_size, options)
-    readers = Readers(predictor.preprocess, workers, timeout)
+    readers = Readers(workers, timeout)
     found = _as_they_come(predictor, pictures, options, rows, readers, on_error == "raise")
     return _in_order(found) if ordered else ((name, one) for _, name, one in found)
 
@@ -64,7 +64,11 @@ def _as_they_come(
 ) -> Iterator[tuple[int, str, Detections | Failure]]:
     """Place, name and result."""
     with readers:
-        read = read_ahead(_named(pictures), lambda item: readers(item[2]), max(readers.workers, 1))
+        read = read_ahead(
+            _named(pictures),
+            lambda item: readers(item[2], predictor.preprocess),
+            max(readers.workers, 1),
+        )
         seeded = (
             ((place, name), seed_of(name, options.seed), frame) for (place, name, _), frame in read
         )

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import math
 import os
 import pickle
-import queue
 import signal
 import subprocess
 import sys
 import threading
+import time
 from pathlib import Path
 
 import torch
@@ -18,30 +19,36 @@ from pix2seq.many.frames import Failure, Frame, Source, Span, read_frame
 from pix2seq.transforms import Letterbox
 
 _START_S = 900.0  # importing torch on a very busy machine
+_STOPPED = Failure("the run was stopped")
 
 
 class Readers:
-    """A pool of reader processes, started as they are needed; call it from as many threads.
+    """A pool of reader processes; call it from as many threads.
+
+    One process reads faster than most networks write, and to start one costs as much as to read
+    some hundred pictures. So another is started only when pictures have waited, all together, as
+    long as that takes.
 
     Args:
-        preprocess: the network's frame.
-        workers: processes; 0 reads in the calling thread, which nothing can interrupt.
+        workers: processes at most; 0 reads in the calling thread, which nothing can interrupt.
         timeout: seconds that one picture may take.
     """
 
-    def __init__(self, preprocess: PreprocessConfig, workers: int = 2, timeout: float = 30) -> None:
+    def __init__(self, workers: int = 2, timeout: float = 30) -> None:
         if workers < 0:
             raise ConfigError(f"workers is {workers}; use 0 or more")
         if not timeout > 0:
             raise ConfigError(f"timeout is {timeout:g}; use seconds above 0")
-        self.preprocess = preprocess
         self.workers = workers
         self.timeout = timeout
-        self._free: queue.SimpleQueue[_Process | None] = queue.SimpleQueue()
+        self._changed = threading.Condition()
+        self._free: list[_Process] = []
         self._all: set[_Process] = set()
+        self._starting = False
+        self._start_cost = 0.0  # seconds that starting the last one took
+        self._last_start = 0.0  # when it was there
+        self._waited = 0.0  # seconds that pictures waited since then
         self._closed = False
-        for _ in range(workers):
-            self._free.put(None)
 
     def __enter__(self) -> Readers:
         return self
@@ -49,48 +56,91 @@ class Readers:
     def __exit__(self, *_: object) -> None:
         self.close()
 
+    def start(self) -> None:
+        """Begin to start the first process, so that it is there when a picture is."""
+        with self._changed:
+            if self.workers and not self._all:
+                self._free.append(self._new())
+
     def close(self) -> None:
         """End the processes, wherever they are."""
-        self._closed = True
+        with self._changed:
+            self._closed = True
+            self._changed.notify_all()
         for process in list(self._all):
             process.kill()  # a thread that waits for it finds its answer ended
 
-    def __call__(self, source: Source | Failure) -> Frame | Failure:
-        """Read one picture; waits for a free process."""
+    def __call__(self, source: Source | Failure, preprocess: PreprocessConfig) -> Frame | Failure:
+        """Read one picture for a network's frame; waits for a free process."""
         if isinstance(source, Failure):
             return source
         if not self.workers or not isinstance(source, str | os.PathLike | bytes | Span):
             try:
-                return read_frame(source, self.preprocess)
+                return read_frame(source, preprocess)
             except ConfigError as error:
                 return Failure(" ".join(str(error).split()))
-        process = self._free.get()
+        process = self._take()
+        if process is None:
+            return _STOPPED
         try:
-            if self._closed:
-                return Failure("the run was stopped")
-            if process is None:
-                process = _Process(self.preprocess)
-                self._all.add(process)
-                process.answer(_START_S)
-            answer = process.ask(source, self.timeout)
+            if not process.started:
+                self._grown(process.answer(_START_S))
+            answer = process.ask((source, preprocess), self.timeout)
         except (EOFError, OSError, pickle.UnpicklingError):
-            if process is None:  # there was none yet, and the system refused to start one
-                raise
-            ended, process = self._end(process), None
-            return ended
-        finally:
-            self._free.put(process)
+            return self._end(process)
+        with self._changed:
+            self._free.append(process)
+            self._changed.notify()
         if isinstance(answer, str):
             return Failure(answer)
         orig_size, pixels = answer
-        return Frame(torch.from_numpy(pixels), Letterbox(self.preprocess, orig_size))
+        return Frame(torch.from_numpy(pixels), Letterbox(preprocess, orig_size))
+
+    def _take(self) -> _Process | None:
+        """A free process, or a new one; ``None`` when the run was stopped."""
+        came = time.perf_counter()
+        with self._changed:
+            while not self._closed and not self._free:
+                waited = time.perf_counter() - max(came, self._last_start)
+                patience = self._patience() - waited
+                if patience <= 0:
+                    return self._new()
+                self._changed.wait(None if math.isinf(patience) else patience)
+            if self._closed:
+                return None
+            self._waited += time.perf_counter() - max(came, self._last_start)
+            return self._free.pop()
+
+    def _patience(self) -> float:
+        """Seconds that a picture waits before another process is started."""
+        if not self._all:
+            return 0
+        if self._starting or len(self._all) == self.workers:
+            return math.inf
+        return self._start_cost - self._waited
+
+    def _new(self) -> _Process:
+        process = _Process()
+        self._all.add(process)
+        self._starting = True
+        return process
+
+    def _grown(self, cost: float) -> None:
+        """The process that was being started is there."""
+        with self._changed:
+            self._starting = False
+            self._start_cost, self._last_start, self._waited = cost, time.perf_counter(), 0.0
+            self._changed.notify_all()
 
     def _end(self, process: _Process) -> Failure:
         """Put away a process that gave no answer; says what that means for its picture."""
         process.kill()
-        self._all.discard(process)
+        with self._changed:
+            self._all.discard(process)
+            self._starting = self._starting and process.started
+            self._changed.notify_all()
         if self._closed:
-            return Failure("the run was stopped")
+            return _STOPPED
         how = process.how_it_ended()
         if not process.started:
             raise RuntimeError(f"a reader process could not start ({how})")
@@ -103,7 +153,7 @@ class Readers:
 class _Process:
     """One reader process, and what it was last asked."""
 
-    def __init__(self, preprocess: PreprocessConfig) -> None:
+    def __init__(self) -> None:
         package = str(Path(__file__).parents[2])
         paths = filter(None, (package, os.environ.get("PYTHONPATH")))
         self._process = subprocess.Popen(
@@ -114,12 +164,11 @@ class _Process:
         )
         self.started = False
         self.timed_out = False
-        self._send(preprocess)
 
-    def ask(self, source: Source, timeout: float) -> object:
+    def ask(self, question: object, timeout: float) -> object:
         """Send a picture's place, wait for its frame. Raises ``EOFError`` when the process ended
         instead, and ends it when ``timeout`` seconds are over."""
-        self._send(source)
+        self._send(question)
         return self.answer(timeout)
 
     def answer(self, timeout: float) -> object:

@@ -8,7 +8,7 @@ from torch import Tensor, nn
 
 from pix2seq.config import ConfigError, EncoderConfig, ModelConfig
 from pix2seq.model.backbones import create_backbone
-from pix2seq.model.fused import joined_alone
+from pix2seq.model.fused import alone
 from pix2seq.model.layers import TransformerEncoder
 from pix2seq.model.positions import GridPositions, line_codes_2d
 from pix2seq.model.pyramid import PyramidEncoder
@@ -73,7 +73,8 @@ class FeatureEncoder(nn.Module):
         maps = self.backbone(pixels)
         fine, maps = maps[: len(self.fine)], maps[len(self.fine) :]
         rows, columns = maps[0].shape[-2:]
-        fused, *others = joined_alone(self.project, maps)
+        with alone(maps[0]):
+            fused, *others = [conv(one) for conv, one in zip(self.project, maps, strict=True)]
         for other in others:
             fused = fused + F.interpolate(other, size=(rows, columns))
         for patches, features in zip(self.fine, fine, strict=True):

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import contextlib
 import platform
-from collections.abc import Iterable, Sequence
 
 import torch
 import torch.nn.functional as F
@@ -37,13 +36,12 @@ def can_fuse(x: Tensor) -> bool:
     )
 
 
-def joined_alone(convs: Iterable[nn.Module], maps: Sequence[Tensor]) -> list[Tensor]:
-    """Maps of a backbone through 1 x 1 convolutions, one for each. In one thread of a CPU where
-    nothing is learnt: oneDNN splits these sums of many channels among its threads, and what an
+def alone(x: Tensor) -> contextlib.AbstractContextManager[None]:
+    """Work on ``x`` in one thread of a CPU, where nothing is learnt: oneDNN splits sums of many
+    channels among its threads, PyTorch rounds a sigmoid by where a thread's share ends, and what an
     image looks like must not depend on how many cores a machine has."""
-    alone = maps[0].device.type == "cpu" and not torch.is_grad_enabled()
-    with one_thread() if alone else contextlib.nullcontext():
-        return [conv(features) for conv, features in zip(convs, maps, strict=True)]
+    here = x.device.type == "cpu" and not torch.is_grad_enabled()
+    return one_thread() if here else contextlib.nullcontext()
 
 
 def pad_same(x: Tensor, kernel: int, stride: int) -> Tensor:

@@ -21,7 +21,7 @@ from pix2seq.config import ConfigError, EncoderConfig
 from pix2seq.model.backbones import create_backbone
 from pix2seq.model.depthwise import DepthwiseConv, depthwise
 from pix2seq.model.drafts import EDGE_CODE, Drafted, Drafts, told_edges
-from pix2seq.model.fused import joined_alone, pad_same
+from pix2seq.model.fused import alone, pad_same
 from pix2seq.model.layers import TransformerEncoder
 from pix2seq.model.places import MEMORY_LEVEL, STRIDES, Places, relative_edges, token_places
 from pix2seq.model.positions import line_codes_2d
@@ -70,7 +70,8 @@ class Pyramid(nn.Module):
             nn.init.zeros_(conv.bias)
 
     def forward(self, features: list[Tensor]) -> list[Tensor]:
-        maps = joined_alone(self.lateral, features)
+        with alone(features[0]):
+            maps = [conv(one) for conv, one in zip(self.lateral, features, strict=True)]
         maps.append(self.coarsest(maps[-1]))
         for i in reversed(range(len(maps) - 1)):
             above = F.interpolate(maps[i + 1], size=maps[i].shape[-2:])
@@ -174,7 +175,9 @@ class PyramidEncoder(nn.Module):
         fused = self.fine(finest)
         for project, features in zip(self.project, places.maps[MEMORY_LEVEL:], strict=True):
             fused = fused + F.interpolate(project(features), size=(rows, columns))
-        tokens = fused.flatten(2).transpose(1, 2) + self.from_guess(self._guesses(places, size))
+        with alone(fused):
+            guessed = self.from_guess(self._guesses(places, size))
+        tokens = fused.flatten(2).transpose(1, 2) + guessed
         where = line_codes_2d(rows, columns, tokens.shape[-1]).to(tokens)
         return self.norm(tokens) + self.from_code(where), where
 

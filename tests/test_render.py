@@ -137,6 +137,19 @@ class TestRaster:
         backwards = [painter.paint(i).tobytes() for i in reversed(range(14))]
         assert forwards == backwards[::-1]
 
+    def test_a_name_stands_above_the_lines_of_later_boxes(self):
+        first = ((20, 40, 90, 70), "dog", 0.9)
+        painter = Painter(draw_picture(), make_record([first, ((15, 38, 100, 80), "cat", 0.8)]))
+        (rect, _), line = painter.tags[0], painter.stage.place(0, 38)[1]
+        assert rect.y < line < rect.y + rect.height, "the cat's upper line crosses the dog's name"
+        inside = (rect.x + 2, rect.y + 2, rect.x + rect.width - 2, rect.y + rect.height - 2)
+        alone = Painter(draw_picture(), make_record([first])).paint()
+        name, crossed = (
+            np.asarray(one.crop(tuple(map(round, inside)))).astype(int)
+            for one in (alone, painter.paint())
+        )
+        assert np.abs(name - crossed).max() < 24, "but for what shines through a label"
+
     def test_noise_is_drawn_grey(self):
         size, box = (120, 90), (20, 30, 90, 70)
         pictures = [
@@ -220,6 +233,13 @@ class TestSvg:
         ]
         assert [g.get("data-label") for g in boxes] == ["dog", "cat", ""]
         assert root.find(f"{SVG}desc").text.startswith("dog 0.90 at 10, 20, 70, 80")
+
+    def test_names_stand_above_the_lines_of_all_boxes(self):
+        root = ET.fromstring(stage_svg(make_record(), draw_picture()))
+        drawn = list(root)
+        last_box = max(i for i, part in enumerate(drawn) if "data-box" in part.attrib)
+        names = [i for i, part in enumerate(drawn) if (part.text or "").startswith(("1 d", "2 c"))]
+        assert len(names) == 2 and min(names) > last_box
 
     def test_hostile_text_is_only_text(self):
         hostile = make_record([((1, 1, 50, 50), HOSTILE, 0.5)], checkpoint=HOSTILE)

@@ -102,8 +102,11 @@ class StageObject:
     def on_photo(self, upto: int) -> bool:
         """Whether it is drawn on the photo once ``upto`` tokens are written: while it grows, and
         when it is finished only if it is reported."""
-        finished = any(t.slot == "class" and t.index < upto for t in self.tokens)
-        return self.detection is not None or not finished
+        return self.detection is not None or not self.named(upto)
+
+    def named(self, upto: int) -> bool:
+        """Whether its class is among the first ``upto`` tokens of the sequence."""
+        return any(t.slot == "class" and t.index < upto for t in self.tokens)
 
 
 class Stage:

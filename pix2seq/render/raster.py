@@ -84,7 +84,10 @@ class Painter:
                 layer.object(item, upto, growth)
         if self.stage.eos is not None and self.stage.eos.index < upto:
             layer.eos(self.stage.eos)
-        return layer.over(self._settled)
+        names = _Layer(self.stage, self.tags)  # a later box's lines run below an earlier one's name
+        for item in self.stage.objects:
+            names.tag(item, upto)
+        return names.over(layer.over(self._settled))
 
     def _backdrop(self, image: Image.Image) -> Image.Image:
         stage = self.stage
@@ -140,18 +143,16 @@ class _Layer:
         self.text(at, stage.footer(), QUIET, "DejaVuSans", 9.5, "lm", stage.width - 2 * MARGIN)
 
     def object(self, item: StageObject, upto: int, growth: float) -> None:
-        """The box as far as it is written, and its row of chips."""
+        """The box as far as it is written, without its label, and its row of chips."""
         written = [t for t in item.tokens if t.index < upto]
         newest = written[-1]
         known = item.known(upto)
-        named = any(t.slot == "class" for t in written)
+        named = item.named(upto)
         noise = named and item.is_noise
         own = box_color(item) if named else None
         size = self.stage.record.image.width, self.stage.record.image.height
         for edge in edges(known, *size) if item.on_photo(upto) else ():
             self.edge(edge, growth if edge.slot == newest.slot else 1.0, own, noise)
-        if own is not None:
-            self.tag(item, own)
         self.row(item, written, growth)
 
     def edge(self, edge: Edge, growth: float, own: str | None, noise: bool) -> None:
@@ -189,8 +190,11 @@ class _Layer:
             ys = sorted((y0 + (y1 - y0) * a, y0 + (y1 - y0) * b))
             self.draw.rectangle((xs[0] - half, ys[0] - half, xs[1] + half, ys[1] + half), color)
 
-    def tag(self, item: StageObject, color: str) -> None:
-        """The label of a reported object."""
+    def tag(self, item: StageObject, upto: int) -> None:
+        """The label of a reported object, once it is named."""
+        color = box_color(item) if item.named(upto) else None
+        if color is None:
+            return
         rect, text = self.tags[item.number]
         self.box(rect, (*rgb(color), 235), None, 3)
         at = (rect.x + TAG_PADDING / 2, rect.y + TAG_HEIGHT / 2 + 0.5)

@@ -67,11 +67,8 @@ def stage_svg(
         f'<desc id="desc">{_text(told or "no object")}</desc>',
         f'<rect width="100%" height="100%" fill="{PAPER}"/>',
         _photo(stage, _source(record, image, href)),
-        *(
-            _box(stage, item, tags.get(item.number))
-            for item in stage.objects
-            if item.on_photo(len(record.tokens))
-        ),
+        *(_box(stage, item) for item in stage.objects if item.on_photo(len(record.tokens))),
+        *(_tag(item, *tags[item.number]) for item in stage.objects if item.number in tags),
         _legend(stage),
         *(_row(stage, item) for item in stage.objects),
     ]
@@ -123,9 +120,8 @@ def _photo(stage: Stage, source: str | None) -> str:
     return f'<image {place} preserveAspectRatio="none" href={_attr(source)}/>'
 
 
-def _box(stage: Stage, item: StageObject, tag: tuple[Rect, str] | None) -> str:
-    """The sides that were written, each in its role's colour; once it is named, they and the label
-    in the class's."""
+def _box(stage: Stage, item: StageObject) -> str:
+    """The sides that were written, each in its role's colour; once it is named, in the class's."""
     known = item.known(len(stage.record.tokens))
     own = box_color(item)
     dash = ' stroke-dasharray="7 7"' if item.is_noise else ""
@@ -146,12 +142,12 @@ def _box(stage: Stage, item: StageObject, tag: tuple[Rect, str] | None) -> str:
                 else f'stroke="{color}"{dash}'
             )
             lines.append(f'<path d="M{x0:.2f} {y0:.2f}L{x1:.2f} {y1:.2f}" {style}/>')
-    if tag is not None and own is not None:
-        lines.append(_tag(*tag, own))
     return "".join([*lines, "</g>"])
 
 
-def _tag(rect: Rect, text: str, color: str) -> str:
+def _tag(item: StageObject, rect: Rect, text: str) -> str:
+    """The name of a reported object, above the lines of all boxes."""
+    color = box_color(item)
     most = int((rect.width - TAG_PADDING) // _ROOM_PER_LETTER)
     shown = text if len(text) <= most else text[: most - 1] + "…"
     return (

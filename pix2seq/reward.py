@@ -21,6 +21,8 @@ from pix2seq.model import Pix2Seq
 from pix2seq.tokenizer import Tokenizer
 
 THRESHOLDS = (0.5, 0.6, 0.7, 0.8, 0.9)
+NOISE = -1
+_HINT = 0.15  # for noise that lies on an object nobody found
 _COST = 0.3  # of a box that is wrong or says an object twice; one that is right everywhere earns 1
 
 
@@ -73,11 +75,13 @@ def object_rewards(
 
     Objects are matched in the order in which they were written, each to the best one left of its
     class, at every threshold. What matches earns the share of the thresholds at which it does; what
-    matches at none costs, be it wrong or a double.
+    matches at none costs, be it wrong or a double. What is called noise never costs, and earns a
+    little where it lies on an object that was not found: the altered inference (paper section 2.4)
+    names it all the same, and so it had better lie somewhere.
 
     Args:
-        boxes: (N, 4) ``xyxy`` of what was written as real.
-        labels: its labels.
+        boxes: (N, 4) ``xyxy``.
+        labels: its labels, ``NOISE`` for noise.
         true_boxes, true_labels: (M, 4) and (M,); negative labels are regions that nobody is asked
             about: what lies in one neither earns nor costs.
     """
@@ -86,16 +90,18 @@ def object_rewards(
     true_labels = true_labels[real]
     hidden = lies_in(boxes, regions).any(1)
     overlap = box_iou(boxes, true_boxes)
-    overlap = torch.where(torch.as_tensor(labels)[:, None] == true_labels, overlap, 0.0)
+    names = torch.as_tensor(labels)
+    noise = names == NOISE
+    overlap = torch.where(noise[:, None] | (names[:, None] == true_labels), overlap, 0.0)
     earned = torch.zeros(len(boxes))
     for threshold in THRESHOLDS:
         free = torch.ones(len(true_boxes), dtype=torch.bool)
-        for number in range(len(boxes)):
+        for number in [*(~noise).nonzero().flatten().tolist(), *noise.nonzero().flatten().tolist()]:
             best, index = (overlap[number] * free).max(0) if len(free) else (torch.tensor(0.0), 0)
             if best >= threshold:
                 free[index] = False
-                earned[number] += 1 / len(THRESHOLDS)
-            elif threshold == THRESHOLDS[0] and not hidden[number]:
+                earned[number] += (_HINT if noise[number] else 1) / len(THRESHOLDS)
+            elif threshold == THRESHOLDS[0] and not hidden[number] and not noise[number]:
                 earned[number] -= _COST
     return earned
 
@@ -103,20 +109,22 @@ def object_rewards(
 def rewards_of(
     sentences: Tensor, boxes_norm: Tensor, labels: Tensor, tokenizer: Tokenizer
 ) -> Tensor:
-    """What every object of every sentence earns, (B, S, N); noise neither earns nor costs.
+    """What every object of every sentence earns, (B, S, N).
 
     Args:
         sentences: (B * S, N * 5) from ``sample_sentences``.
         boxes_norm, labels: (B, M, 4) and (B, M), what is known of the images.
     """
     written, classes = tokenizer.decode(sentences.cpu())
-    first, samples = tokenizer.class_ids.start, len(sentences) // len(labels)
-    rewards = torch.zeros(classes.shape)
-    for row, (boxes, ids) in enumerate(zip(written, classes, strict=True)):
-        real = ids != tokenizer.noise_id
-        truth = boxes_norm[row // samples].cpu(), labels[row // samples].cpu()
-        rewards[row, real] = object_rewards(boxes[real], (ids[real] - first).tolist(), *truth)
-    return rewards.unflatten(0, (-1, samples))
+    names = torch.where(classes == tokenizer.noise_id, NOISE, classes - tokenizer.class_ids.start)
+    samples = len(sentences) // len(labels)
+    rewards = [
+        object_rewards(
+            boxes, ids.tolist(), boxes_norm[row // samples].cpu(), labels[row // samples].cpu()
+        )
+        for row, (boxes, ids) in enumerate(zip(written, names, strict=True))
+    ]
+    return torch.stack(rewards).unflatten(0, (-1, samples))
 
 
 def returns(rewards: Tensor, discount: float) -> Tensor:

@@ -71,15 +71,17 @@ def test_what_a_sentence_earns_lies_between_its_boxes_cost_and_one(order, seed):
     assert -0.3 * 4 / 2 <= earned(boxes, labels) <= 1.0
 
 
-def test_noise_objects_neither_earn_nor_cost(tokenizer):
+def test_noise_never_costs_and_earns_a_little_on_what_was_not_found(tokenizer):
     sentence = tokenizer.encode(TRUE, NAMES)
     noise = sentence[:5].clone()
     noise[-1] = tokenizer.noise_id
-    pair = torch.stack([torch.cat([sentence, noise]), torch.cat([noise, sentence])])
-    rewards = rewards_of(pair, TRUE[None], NAMES[None], tokenizer)
+    found, missed = torch.cat([noise, sentence]), torch.cat([noise, noise, sentence[5:]])
+    rewards = rewards_of(torch.stack([found, missed]), TRUE[None], NAMES[None], tokenizer)
     assert rewards.shape == (1, 2, 3)
-    wanted = torch.tensor([[[1.0, 1.0, 0.0], [0.0, 1.0, 1.0]]])
-    assert torch.allclose(rewards, wanted, atol=0.21)  # boxes are rounded to bins
+    assert (rewards[0, 0, 1:] > 0.7).all() and rewards[0, 0, 0] == 0  # whoever wrote it first
+    assert 0.1 < rewards[0, 1, 0] <= 0.15 and rewards[0, 1, 1] == 0 and rewards[0, 1, 2] > 0.7
+    away = object_rewards(TRUE[:1] / 9, [-1], TRUE, NAMES)
+    assert away.tolist() == [0.0]
 
 
 def test_a_double_answers_for_itself():

@@ -51,8 +51,8 @@ _LIMITS = """
 The paper raises the likelihood of given sentences, token by token: a coordinate that is one bin off
 costs as much as a wrong class, and a second sentence about the same object costs nothing at all.
 A detector is judged otherwise: by how many of its boxes are right. So today's models of this kind
-learn twice: after likelihood they write several sentences about a picture, each is scored as a
-whole, and those better than the others' mean become likelier (REINFORCE: Pinto et al., *Tuning
+learn twice: after likelihood they write several sentences about a picture, every object is scored,
+and what did better than the other sentences' mean becomes likelier (REINFORCE: Pinto et al., *Tuning
 computer vision models with task rewards*, [arXiv 2302.08242](https://arxiv.org/abs/2302.08242);
 Rex-Omni, [arXiv 2510.12798](https://arxiv.org/abs/2510.12798), does it with GRPO). Nobody says any
 more how to write the sentence, only how good it was. The command *train* with *objective reward* is

@@ -52,11 +52,12 @@ The paper raises the likelihood of given sentences, token by token: a coordinate
 costs as much as a wrong class, and a second sentence about the same object costs nothing at all.
 A detector is judged otherwise: by how many of its boxes are right. So today's models of this kind
 learn twice: after likelihood they write several sentences about a picture, every object is scored,
-and what did better than the other sentences' mean becomes likelier (REINFORCE: Pinto et al., *Tuning
-computer vision models with task rewards*, [arXiv 2302.08242](https://arxiv.org/abs/2302.08242);
-Rex-Omni, [arXiv 2510.12798](https://arxiv.org/abs/2510.12798), does it with GRPO). Nobody says any
-more how to write the sentence, only how good it was. The command *train* with *objective reward* is
-that second lesson; the training log in the repository has what it changed.
+and what did better than the other sentences' mean becomes likelier (REINFORCE: Pinto et al.,
+*Tuning computer vision models with task rewards*, [arXiv
+2302.08242](https://arxiv.org/abs/2302.08242); Rex-Omni, [arXiv
+2510.12798](https://arxiv.org/abs/2510.12798), does it with GRPO). Nobody says any more how to write
+the sentence, only how good it was. The command *train* with *objective reward* is that second
+lesson; the training log in the repository has what it changed.
 
 ## Your pictures
 Everything runs on the computer that serves this page. A picture is kept in memory until newer ones

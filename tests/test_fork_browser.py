@@ -73,11 +73,15 @@ def objects_of(path):
 def test_two_branches_of_the_opening_scene_lead_to_the_same_set_without_a_model(chromium, replay):
     with browser_page(chromium, replay) as page:
         open_panel(page, "tree")
-        tree, _, destinations = fork()
+        tree, at, destinations = fork()
         count = len(tree.branches)
         page.wait_for_selector(f"[data-fork-headline]:has-text('{count} paths, one set')")
         ways = page.locator(".fork-way text").all_text_contents()
         assert [way.split(" → ")[1] for way in ways] == destinations
+        masses = [float(way.split(" → ")[0].split(" · ")[1]) for way in ways]
+        told = tree.path(0)[at].alternatives
+        assert masses == pytest.approx([way.mass for way in told[: len(ways)]], abs=0.006)
+        assert sum(masses) <= 1.01
         said = sorted(thing.name for thing in tree.branches[0].objects)
         for path in (0, count - 1):
             assert [name for name in follow(page, path) if name != "noise"] == said
@@ -101,7 +105,7 @@ def test_a_ghost_on_the_photo_and_the_keys_lead_along_the_tree(chromium, replay)
         page.wait_for_selector("[data-fork-readout]:has-text('leads to')")
         page.keyboard.press("Escape")
         assert page.locator(".fork-body").is_hidden()
-        assert page.locator(".fork-layer > *").count() == 0
+        assert page.locator(".fork-layer > * > *").count() == 0
         assert page.evaluate("document.activeElement.dataset.forkTab") == "tree"
 
 

@@ -75,26 +75,91 @@ def test_the_menu_of_a_noise_token_begins_with_the_likeliest_class(page):
     assert chosen.evaluate("node => node.selectedOptions[0].textContent") == likeliest
 
 
+CROSSED = """names => [...document.querySelectorAll(names)].flatMap((label) => {
+  if (!label.checkVisibility({ visibilityProperty: true })) return [];
+  const { left, right, top, bottom } = label.getBoundingClientRect();
+  const found = [];
+  for (const x of [left + 2, (left + right) / 2, right - 2])
+    for (const y of [top + 2, (top + bottom) / 2, bottom - 2]) {
+      const all = document.elementsFromPoint(x, y);
+      const [seen] = all.filter((node) => !node.closest(".p2s-layer-guides"));
+      if (seen?.closest(names) !== label) found.push(label.textContent);
+    }
+  return found;
+})"""
+"""Names that something lies on: a line, or another name."""
+
+
+MET = """names => {
+  const at = [...document.querySelectorAll(names)].map((one) => [one, one.getBoundingClientRect()]);
+  const meet = (a, b) =>
+    a.left < b.right - 1 && b.left < a.right - 1 && a.top < b.bottom - 1 && b.top < a.bottom - 1;
+  return at.flatMap(([one, a], i) =>
+    at.slice(i + 1).filter(([, b]) => meet(a, b)).map(([two]) => [one.textContent, two.textContent])
+  );
+}"""
+"""Names that lie on each other, where the pointer passes through them."""
+
+
 def test_no_line_crosses_a_name(page):
     """A box that is written later is drawn over the boxes before it, never over their names."""
     write_sentence(page)
     page.evaluate("P2S.stage().seek(Infinity)")
     page.wait_for_function("document.querySelectorAll('.p2s-layer-names .p2s-box').length > 3")
     page.wait_for_function("!P2S.stage().playing")
-    crossed = page.evaluate(
-        """() => [...document.querySelectorAll(".p2s-box-label:not(.whole)")].flatMap((label) => {
-          const { left, right, top, bottom } = label.getBoundingClientRect();
-          const found = [];
-          for (const x of [left + 2, (left + right) / 2, right - 2])
-            for (const y of [top + 2, (top + bottom) / 2, bottom - 2]) {
-              const all = document.elementsFromPoint(x, y);
-              const [seen] = all.filter((node) => !node.closest(".p2s-layer-guides"));
-              if (!seen?.closest(".p2s-box-label")) found.push(label.textContent);
-            }
-          return found;
-        })"""
-    )
-    assert crossed == []
+    assert page.evaluate(CROSSED, ".p2s-box-label:not(.whole)") == []
+
+
+@pytest.mark.parametrize("width", [1440, 390])
+def test_no_line_crosses_a_name_in_what_a_panel_draws(page, width):
+    page.set_viewport_size({"width": width, "height": 844})
+    names = ".fork-tag, .fork-box-label"
+    page.click("[data-fork-tab=tree]")
+    page.wait_for_selector(".fork-way .fork-tag")
+    assert page.evaluate(CROSSED, names) == []
+    paths = page.locator("[data-path]")
+    for path in (0, paths.count() - 1):  # its objects, and after them boxes called noise
+        paths.nth(path).click()
+        page.wait_for_function("document.querySelectorAll('.fork-box').length > 3")
+        page.evaluate("scrollTo(0, 0)")
+        assert page.locator(".fork-box-label:not(.noise)").count() > 2, "an object has its name"
+        assert page.evaluate(CROSSED, names) == []
+    page.click("[data-fork-tab=memory]")
+    page.wait_for_selector(".fork-box-label")
+    assert page.evaluate(CROSSED, names) == []
+    page.click("[data-fork-tab=memory]")
+    page.set_viewport_size({"width": 1440, "height": 900})
+
+
+@pytest.mark.parametrize("width", [1440, 1024, 390])
+def test_no_line_crosses_a_name_in_many_samples(page, width):
+    page.set_viewport_size({"width": width, "height": 844})
+    open_tab(page, "Compare")
+    page.get_by_role("tab", name="Many samples").click()
+    page.wait_for_selector(".p2s-echo-label")
+    page.wait_for_timeout(500)
+    page.locator("[data-samples] .p2s-photo").scroll_into_view_if_needed()
+    assert page.locator(".p2s-echo-label").count() == page.locator("[data-cluster]").count()
+    assert page.evaluate(CROSSED, ".p2s-echo-label") == []
+    page.set_viewport_size({"width": 1440, "height": 900})
+    page.wait_for_timeout(500)
+    open_tab(page, "Write")
+
+
+def test_names_of_drafts_lie_on_no_name(page):
+    """What the encoder drafted lies almost in one place: its names shrink, or are left out."""
+    page.goto(page.url.split("?")[0])
+    page.wait_for_function("window.P2S?.stage?.()?.record.state === 'done'")
+    page.evaluate("P2S.stage().pause()")
+    page.evaluate("P2S.stage().seek(Infinity)")
+    page.evaluate("P2S.stage().select(3)")
+    page.wait_for_selector("[data-inspect][data-slot]")
+    page.click("[data-attention]")
+    page.wait_for_selector(".p2s-draft-name")
+    page.wait_for_timeout(300)
+    assert page.evaluate(MET, ".p2s-draft-name, .p2s-box.focus .p2s-box-label:not(.short)") == []
+    page.click("[data-attention]")
+    page.evaluate("P2S.stage().select(null)")
 
 
 def test_again_leads_to_how_often_that_happens(page):
@@ -189,6 +254,22 @@ def test_beside_a_wide_photo_every_number_is_whole_and_notes_are_told(page, widt
     assert page.locator("[data-line] .p2s-note:not(:empty)").first.bounding_box()["width"] > 80
     assert page.evaluate(CUT) == []
     assert page.evaluate("document.documentElement.scrollWidth") <= width
+    page.set_viewport_size({"width": 1440, "height": 900})
+
+
+@pytest.mark.parametrize("width", [1440, 1280, 1024, 390])
+def test_in_presenter_mode_every_number_is_whole(page, width):
+    page.set_viewport_size({"width": width, "height": 844})
+    page.goto(page.url.split("?")[0] + "?present=1")
+    page.wait_for_function("window.P2S?.stage?.()?.record.state === 'done'")
+    page.evaluate("P2S.stage().pause()")
+    page.evaluate("P2S.stage().seek(Infinity)")
+    page.wait_for_selector("[data-token='4']:visible")
+    assert page.locator(".p2s-photo").bounding_box()["width"] > min(width, 844) * 0.4
+    assert page.evaluate(CUT) == []
+    assert page.evaluate("document.documentElement.scrollWidth") <= width
+    page.keyboard.press("Escape")
+    page.wait_for_selector("[data-stage]:not([data-present])")
     page.set_viewport_size({"width": 1440, "height": 900})
 
 

@@ -2,12 +2,13 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 
 import { classColour, inHue } from "#kit/hues.js";
-import { labelAmong } from "#kit/labels.js";
+import { labelAll, labelAmong } from "#kit/labels.js";
 import { edgeText, placeText } from "#kit/units.js";
 import { Record } from "#visit/record.js";
-import { draftSaid, lookedSaid, tint } from "#write/attention.js";
+import { draftSaid, lookedSaid } from "#write/attention.js";
 import { branchNames } from "#write/branchnames.js";
 import { shelfFor } from "#write/distribution.js";
+import { levelOf, linesOf, shade } from "#write/heat.js";
 import { leftInWords } from "#write/inspector.js";
 import { scaleTop, surpriseOf } from "#write/surprise.js";
 
@@ -124,19 +125,35 @@ test("attention is said by what it went to: cells alone, or drafts as well", () 
   assert.equal(draftSaid({ name: null, share: 0.05, sure: 0.9, box: [0, 0, 1, 1] }), "5 %");
 });
 
-test("where it looked is never darker than the photo, and elsewhere the photo stays", () => {
-  const over = (share, grey) => {
-    const [red, green, blue, opacity] = tint(share);
-    return [red, green, blue].map((value) => (opacity * value) / 255 + (1 - opacity / 255) * grey);
-  };
-  const light = ([red, green, blue]) => 0.2126 * red + 0.7152 * green + 0.0722 * blue;
-  for (const grey of [0, 40, 90, 140, 190]) {
-    assert.ok(light(over(1, grey)) >= grey, `${grey}: the brightest cell`);
-    assert.ok(light(over(0, grey)) >= 0.65 * grey, `${grey}: a cell that got nothing`);
-    let least = -1;
-    for (let share = 0; share <= 1; share += 0.05) {
-      assert.ok(light(over(share, grey)) > least, "the more it got, the lighter it is");
-      least = light(over(share, grey));
-    }
+test("where it looked most the photo keeps its own colours, elsewhere most of its light", () => {
+  assert.equal(shade(1), 0, "nothing is put over white, black or any colour");
+  for (let share = 0; share < 1; share += 0.05) {
+    assert.ok(shade(share) > shade(share + 0.05), "the more it got, the lighter it is");
+    assert.ok(shade(share) <= 0.35, "the photo stays");
   }
+  assert.deepEqual([0, 0.2, 0.25, 0.6, 0.75, 1].map(levelOf), [0, 0, 1, 2, 3, 3]);
+});
+
+test("lines run where a level ends, and nowhere else", () => {
+  const width = 9;
+  const hill = Uint8Array.from({ length: width * 7 }, (_, i) => Number(i % width >= 4));
+  const lines = linesOf(hill, width);
+  for (let i = 0; i < lines.length; i += 1) {
+    const away = Math.min(Math.abs((i % width) - 3), Math.abs((i % width) - 4));
+    assert.equal(lines[i], away === 0 ? 2 : away === 1 ? 1 : 0);
+  }
+  assert.ok(linesOf(new Uint8Array(30), 6).every((one) => one === 0), "no line in a plain");
+});
+
+test("names of many boxes lie on no other name; noise goes without where there is no room", () => {
+  const crowd = Array.from({ length: 20 }, (_, i) => ({
+    texts: [i < 4 ? `object ${i}` : "noise"],
+    box: { x: 150 + 3 * i, y: 120 + 2 * i, width: 60, height: 40 },
+    spare: i >= 4,
+  }));
+  const labels = labelAll(crowd, frame, 13, {}, width);
+  const stand = labels.filter((label) => label !== null);
+  assert.ok(labels.slice(0, 4).every((label) => label !== null), "an object has its name");
+  assert.ok(stand.length < crowd.length, "noise that crowds has none");
+  stand.forEach((one, i) => assert.ok(!stand.some((other, j) => j > i && meets(one.place, other.place))));
 });

@@ -9,7 +9,7 @@ const HEIGHT = 150;
 /** @typedef {{curve?: number[], truth?: Truth}} Discovery mean counts by number of samples */
 /** @typedef {{x: (k: number) => number, y: (v: number) => number}} Places of the chart's values */
 
-const FRAME = { left: 34, right: 40, top: 10, bottom: 26 };
+const FRAME = { left: 34, right: 50, top: 10, bottom: 26 };
 
 export class DiscoveryCurve {
   constructor() {

@@ -4,10 +4,9 @@
 import { samplingSaid } from "#compare/captions.js";
 import { Costs } from "#compare/costs.js";
 import { DiscoveryCurve } from "#compare/curve.js";
+import { Echoes } from "#compare/echoes.js";
 import { Origin } from "#compare/recorded.js";
-import { clear, h, partOf, set, svg } from "#kit/elements.js";
-import { inHue } from "#kit/hues.js";
-import { labelNode, labelPlace, labelsIn } from "#kit/labels.js";
+import { clear, h, partOf, set } from "#kit/elements.js";
 import { probability } from "#kit/numbers.js";
 import { Photo } from "#kit/photo.js";
 import { onceAFrame } from "#kit/timing.js";
@@ -19,7 +18,6 @@ import { Record } from "#visit/record.js";
 /** @import {Cost} from "#compare/captions.js" */
 /** @import {Discovery} from "#compare/curve.js" */
 /** @import {Found} from "#kit/boxes.js" */
-/** @import {Attributes} from "#kit/elements.js" */
 /** @import {Frame, Message} from "#kit/photo.js" */
 /** @import {Bridge} from "#visit/questions.js" */
 
@@ -73,8 +71,7 @@ export class Samples {
     this.hovered = null;
     this.changed = onceAFrame(() => this.draw());
     this.photo = new Photo(this);
-    /** @type {string | undefined} */
-    this.ghostKey = undefined;
+    this.echoes = new Echoes(this.photo, (number) => this.hover(number));
     /** @type {string | undefined} */
     this.rowKey = undefined;
     this.status = h("p", { class: "p2s-samples-status", role: "status" });
@@ -204,7 +201,7 @@ export class Samples {
     this.slider.disabled = done < 2;
     this.sliderText.textContent =
       done < 2 ? "in how many samples" : `in at least ${this.least} of ${done}`;
-    this.drawGhosts();
+    this.echoes.draw(this.listed(), done, this.hovered);
     this.drawRows();
     this.curve.draw(data);
     this.costs.draw(data);
@@ -219,64 +216,6 @@ export class Samples {
   summary() {
     const names = this.listed().map((found) => `${found.label} in ${found.count}`);
     return names.length ? `The picture with objects by agreement: ${names.join(", ")}` : "The picture";
-  }
-
-  drawGhosts() {
-    const layer = this.photo.layers.ghosts;
-    const { x, y, scale } = this.photo.rect;
-    const key = JSON.stringify([this.data.clusters, this.least, x, y, scale]);
-    if (key !== this.ghostKey) {
-      clear(layer);
-      const found = this.listed().reverse(); // the most agreed-on lies on top
-      for (const one of found) layer.append(this.ghost(one)); // one by one: names avoid each other
-    }
-    this.ghostKey = key;
-    for (const node of layer.children) {
-      const here = Number(node.getAttribute("data-cluster")) === this.hovered;
-      node.classList.toggle("focus", here);
-      node.classList.toggle("dim", this.hovered !== null && !here);
-    }
-  }
-
-  /** @type {(box: Frame, attributes: Attributes) => SVGRectElement} */
-  shape(box, attributes) {
-    const [x0, y0, x1, y1] = box;
-    const { photo } = this;
-    return svg("rect", {
-      x: photo.x(x0),
-      y: photo.y(y0),
-      width: Math.max((x1 - x0) * photo.rect.scale, 0),
-      height: Math.max((y1 - y0) * photo.rect.scale, 0),
-      ...attributes,
-    });
-  }
-
-  /** @param {Listed} found */
-  ghost(found) {
-    const { photo } = this;
-    const share = found.count / Math.max(this.data.done, 1);
-    const [x0, y0, x1, y1] = found.box;
-    const text = `${found.label} ${found.count}/${this.data.done}`;
-    const { rect } = photo;
-    const at = { x: photo.x(x0), y: photo.y(y0), width: (x1 - x0) * rect.scale, height: (y1 - y0) * rect.scale };
-    const frame = { x: rect.x, y: rect.y, width: rect.w, height: rect.h };
-    const taken = labelsIn(photo.layers.ghosts, "p2s-echo-label");
-    return svg(
-      "g",
-      {
-        class: "p2s-echo",
-        "data-cluster": found.number,
-        "data-label": found.label,
-        "data-count": found.count,
-        ...inHue(found.label, { "--share": share.toFixed(3) }),
-        onmouseenter: () => this.hover(found.number),
-        onmouseleave: () => this.hover(null),
-      },
-      ...found.members.map(([, ...box]) => this.shape(box, { class: "p2s-echo-member" })),
-      this.shape(found.box, { class: "p2s-echo-halo" }),
-      this.shape(found.box, { class: "p2s-echo-mean" }),
-      labelNode(text, labelPlace(text, at, frame, taken), "p2s-echo-label")
-    );
   }
 
   /** @param {number | null} number */

@@ -195,7 +195,7 @@ export class Bell {
     }
     group.append(this.onPhoto, this.photoStem);
     const clip = svg("clipPath", { id: "fork-photo-clip" }, svg("rect", { x: rect.x, y: rect.y, width: rect.w, height: rect.h }));
-    paper.layer.append(clip, svg("g", { "clip-path": "url(#fork-photo-clip)" }, group));
+    paper.lines.append(clip, svg("g", { "clip-path": "url(#fork-photo-clip)" }, group));
   }
 
   /** The bell as it is now; called once a frame while it is dragged. */

@@ -76,14 +76,12 @@ export class Ghosts {
     for (const way of token.alternatives) {
       const to = destination(tree, way, token.index);
       const text = `${way.text} · ${probability(way.mass)}${to && to !== way.text ? ` → ${to}` : ""}`;
-      const go = () => this.choose(way, path, token.index);
+      const more = { text, look: "ghost", way: { go: () => this.choose(way, path, token.index), data: { "data-way": way.id } } };
       if (isCoordinate(token.slot) && way.pixel !== null) {
-        paper.edge(token.slot, way.pixel, { known, width: thickness(way.mass), look: "ghost", text });
-        paper.reach(go, { "data-way": way.id });
+        paper.edge(token.slot, way.pixel, { known, width: thickness(way.mass), ...more });
       } else if (token.slot === "class") {
         const { xmin, ymin, xmax, ymax } = known;
-        paper.box([xmin, ymin, xmax, ymax], way.text, { text, look: "ghost" });
-        paper.reach(go, { "data-way": way.id });
+        paper.box([xmin, ymin, xmax, ymax], way.text, more);
       }
     }
   }

@@ -147,6 +147,35 @@ export const labelAmong = (texts, box, frame, taken, others, size = SIZE, widthO
 };
 
 /**
+ * @typedef {object} Wanted a name that is to stand beside a box
+ * @property {string[]} texts full, then short
+ * @property {Place} box
+ * @property {boolean} [spare] it comes last, and is left out where there is no room
+ */
+
+/**
+ * Names for all boxes of a picture, the first ones first; `null` for one that is left out. There may be
+ * other boxes (`more`), and names that stand already (`taken`).
+ * @type {(names: Wanted[], frame: Place, size: number, already?: {more?: Place[], taken?: Place[]}, widthOf?: (text: string, size?: number) => number) => (Label | null)[]}
+ */
+export const labelAll = (names, frame, size, { more = [], taken: first = [] } = {}, widthOf = measured) => {
+  const taken = [...first];
+  /** @type {(Label | null)[]} */
+  const labels = names.map(() => null);
+  const boxes = [...names.map(({ box }) => box), ...more];
+  const order = names.map((_, i) => i).sort((a, b) => Number(names[a].spare ?? false) - Number(names[b].spare ?? false));
+  for (const i of order) {
+    const { texts, box, spare } = names[i];
+    const others = boxes.filter((other) => other !== box);
+    const label = labelAmong(texts, box, frame, taken, others, size, widthOf);
+    if (spare && (label.leader || taken.some((other) => overlap(label.place, other)))) continue;
+    labels[i] = label;
+    taken.push(label.place);
+  }
+  return labels;
+};
+
+/**
  * A name at its place.
  * @param {string} text
  * @param {Place} place

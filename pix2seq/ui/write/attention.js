@@ -1,18 +1,18 @@
-// Where the decoder looked when it wrote the inspected token: a tint over the photo, which stays
+// Where the decoder looked when it wrote the inspected token: a map over the photo (`heat.js`), which stays
 // visible, and outlines of the encoder's drafts that it looked at, if the network has any. Or, from a place that is
 // clicked on the photo, where the encoder looks. Fetched only while switched on; the mean over layers and heads, or any
 // one of them.
 
 import { clear, h, set, svg } from "#kit/elements.js";
+import { labelAll, labelNode } from "#kit/labels.js";
 import { percent, plural } from "#kit/numbers.js";
+import { drawHeat } from "#write/heat.js";
 
 /** @import {Point} from "#kit/photo.js" */
 /** @import {Token} from "#kit/roles.js" */
 /** @import {Record} from "#visit/record.js" */
 /** @import {Stage} from "#write/stage.js" */
 
-const SHADE = 0.3; // of a cell that got nothing
-const TINT = 0.45; // yellow, of the brightest cell
 const STEP = 0.04; // of the picture, per key press
 /** @typedef {{layers: number, heads: number, rows: number, columns: number, peak: number, cells: string}} Map */
 /** @typedef {{box: [number, number, number, number], name: string | null, sure: number, share: number}} Draft */
@@ -77,7 +77,8 @@ export class Attention {
       { class: "p2s-attention-scale", hidden: "" },
       h("span", {}, "a cell: 0"),
       h("i", { "aria-hidden": "true" }),
-      this.most
+      this.most,
+      h("span", { class: "p2s-soft" }, "lines at ¼, ½, ¾ of it")
     );
     this.node = h(
       "div",
@@ -90,6 +91,7 @@ export class Attention {
     this.outlines = svg("g", { class: "p2s-drafts", "data-drafts": "" });
     /** @type {Draft[]} on view */
     this.drafts = [];
+    this.outlined = ""; // at which size
     stage.photo.layers.prompt.append(this.mark, this.outlines);
     this.options(this.layer, "all layers", 0);
     this.options(this.head, "all heads", 0);
@@ -214,65 +216,43 @@ export class Attention {
   show(drafts) {
     if (drafts === this.drafts || !(drafts.length || this.drafts.length)) return;
     this.drafts = drafts;
-    clear(this.outlines).append(
-      ...drafts.flatMap((draft) => {
-        const strength = { opacity: 0.35 + 0.65 * Math.sqrt(draft.share / drafts[0].share) };
-        return [svg("rect", { class: "halo", ...strength }), svg("rect", strength), svg("text", strength, draftSaid(draft))];
-      })
-    );
+    this.outlined = "";
     this.outline();
   }
 
-  /** Where the drafts' outlines lie, now that the photo may have another size. */
+  /** The drafts' outlines, drawn anew when the photo has another size; a name stands where there is room. */
   outline() {
     const { photo } = this.stage;
-    const marks = [...this.outlines.children];
-    this.drafts.forEach(({ box: [x0, y0, x1, y1] }, i) => {
-      const [left, top] = [photo.x(x0), photo.y(y0)];
-      const [halo, line, text] = marks.slice(3 * i);
-      for (const rect of [halo, line]) set(rect, { x: left, y: top, width: photo.x(x1) - left, height: photo.y(y1) - top });
-      set(text, { x: left + 4, y: top + photo.text + 2 });
-    });
+    const { x, y, w, h: tall } = photo.rect;
+    const focus = this.stage.focus();
+    const own = focus === null ? undefined : photo.boxes.places.get(focus); // the object's name is on view
+    const key = JSON.stringify([photo.rect, photo.text, own]);
+    if (key === this.outlined) return;
+    this.outlined = key;
+    const boxes = this.drafts.map(({ box: [x0, y0, x1, y1] }) => ({
+      x: photo.x(x0),
+      y: photo.y(y0),
+      width: photo.x(x1) - photo.x(x0),
+      height: photo.y(y1) - photo.y(y0),
+    }));
+    const wanted = this.drafts.map((draft, i) => ({ texts: [draftSaid(draft), percent(draft.share)], box: boxes[i], spare: i > 0 }));
+    const labels = labelAll(wanted, { x, y, width: w, height: tall }, photo.text, { taken: own ? [own] : [] });
+    const strengths = this.drafts.map(({ share }) => ({ opacity: 0.35 + 0.65 * Math.sqrt(share / this.drafts[0].share) }));
+    clear(this.outlines).append(
+      ...boxes.flatMap((box, i) => [svg("rect", { class: "halo", ...box, ...strengths[i] }), svg("rect", { ...box, ...strengths[i] })]),
+      ...labels.flatMap((label) => (label ? [labelNode(label.text, label.place, "p2s-draft-name")] : []))
+    );
   }
 
   /** @type {(record: Record, answer: Map) => void} */
   paint(record, answer) {
     const { rows, columns } = answer;
     const cells = Uint8Array.from(atob(answer.cells), (letter) => letter.charCodeAt(0));
-    const small = document.createElement("canvas");
-    small.width = columns;
-    small.height = rows;
-    const pixels = new ImageData(columns, rows);
-    cells.forEach((value, i) => {
-      pixels.data.set(tint((value / 255) ** 0.6), 4 * i);
-    });
-    small.getContext("2d")?.putImageData(pixels, 0, 0);
     const { frame, image } = record.placed();
-    const { w, h: height } = image;
-    const { canvas } = this;
-    canvas.width = Math.min(w, 640);
-    canvas.height = Math.round((canvas.width / w) * height);
-    const scale = canvas.width / w;
-    const [x0, y0, x1, y1] = frame;
-    const brush = canvas.getContext("2d");
-    if (!brush) return;
-    brush.imageSmoothingQuality = "high";
-    brush.drawImage(small, x0 * scale, y0 * scale, (x1 - x0) * scale, (y1 - y0) * scale);
-    canvas.style.opacity = "1";
+    drawHeat(this.canvas, { rows, columns, cells, frame }, image, this.stage.photo.rect.w * window.devicePixelRatio);
+    this.canvas.style.opacity = "1";
   }
 }
-
-/**
- * The colour (red, green, blue, opacity, each to 255) over a cell that got `share` of the brightest's
- * attention: the more it got, the less is taken from the photo's light and the more yellow is on it.
- * @type {(share: number) => [number, number, number, number]}
- */
-export const tint = (share) => {
-  const yellow = TINT * share;
-  const opacity = 1 - (1 - SHADE * (1 - share)) * (1 - yellow); // yellow over a shade
-  const part = opacity ? yellow / opacity : 0;
-  return [255 * part, 214 * part, 10 * part, 255 * opacity];
-};
 
 /**
  * A draft in a few words: what the encoder took it for and what it got of the attention.

@@ -234,6 +234,58 @@ def test_every_lesson_asks_first_and_hides_the_answer_until_somebody_has_looked(
         assert not page.is_visible(".learn-predict")
 
 
+def test_lesson_5_opens_with_the_stages_sentence_and_writes_others_when_asked(chromium, url):
+    with browser_page(chromium, url) as page:
+        page.wait_for_function("P2S.stage().record.state === 'done'")
+        said = page.evaluate(
+            "P2S.stage().visibleObjects().map((o) => P2S.stage().record.className(o.label))"
+        )
+        open_learn(page)
+        open_lesson(page, "infer")
+        page.wait_for_selector("[data-learn-onstage] .learn-box")
+        words = page.inner_text("[data-learn-onstage] p")
+        assert "On the stage of Write stands a recorded sentence" in words
+        assert ", ".join(said) in words and "nats" in words
+        tokens = page.evaluate("P2S.stage().record.tokens.length")
+        assert page.locator("[data-learn-onstage] .learn-chip").count() == tokens
+        assert not page.is_visible(".learn-panes") and page.is_visible("[data-learn-folded]")
+        page.click("[data-learn-skip]")
+        page.wait_for_function(
+            "[...document.querySelectorAll('.learn-pane-status')]"
+            ".every((one) => one.textContent.includes('object'))"
+        )
+        assert page.is_visible(".learn-panes") and not page.is_visible("[data-learn-folded]")
+        assert page.is_visible("[data-learn-look]"), "whoever has not guessed still may"
+        page.get_by_role("button", name="Another scene").click()
+        page.wait_for_selector("[data-learn-onstage]", state="hidden")
+        page.wait_for_selector("[data-learn-folded]:visible")
+
+
+def test_a_sentence_that_would_tell_the_answer_waits_for_the_guess(chromium, url):
+    with browser_page(chromium, url) as page:
+        page.wait_for_function("P2S.stage().record.state === 'done'")
+        page.evaluate("P2S.stage().record.header.options.temperature = 0")  # as argmax writes
+        open_learn(page)
+        open_lesson(page, "infer")
+        shown = page.locator("[data-learn-onstage]")
+        shown.locator(".learn-box").first.wait_for(state="attached")
+        assert "blur" in shown.evaluate("node => getComputedStyle(node).filter")
+        look(page)
+        page.wait_for_function(
+            "getComputedStyle(document.querySelector('[data-learn-onstage]')).filter === 'none'"
+        )
+
+
+def test_without_a_model_lesson_5_still_shows_the_recorded_sentence(chromium, replay):
+    with browser_page(chromium, replay) as page:
+        page.wait_for_function("P2S.stage().record.state === 'done'")
+        open_learn(page)
+        open_lesson(page, "infer")
+        page.wait_for_selector("[data-learn-onstage] .learn-box")
+        assert "Without a checkpoint" in page.inner_text("[data-learn-folded]")
+        assert not page.is_visible(".learn-panes")
+
+
 def test_exercises_are_checked_on_the_page_and_words_are_defined(chromium, url):
     with browser_page(chromium, url) as page:
         open_learn(page)
@@ -280,7 +332,11 @@ def test_a_photo_of_ones_own_opens_with_the_models_boxes_and_says_so(chromium, u
         page.evaluate("P2S.tourTools.tab('learn')")
         page.wait_for_function("P2S.lesson && P2S.lesson.state.boxes.length === 3")
         assert page.evaluate("P2S.lesson.state.boxesBy") == "model"
-        page.wait_for_selector(".learn-notice >> text=the model's own boxes")
+        for name in ("quantize", "infer", "sentence"):
+            open_lesson(page, name)
+            page.wait_for_selector(".learn-notice >> text=the model's own boxes")
+        open_lesson(page, "infer")
+        page.wait_for_selector("[data-learn-onstage] p:has-text('your last sentence')")
 
 
 @pytest.mark.parametrize("colours", ["light", "dark"])

@@ -10,6 +10,7 @@ import {
   movedSaid,
   orderSaid,
   sizesSaid,
+  stageSaid,
   sumsSaid,
   waysSaid,
 } from "#learn/captions.js";
@@ -90,4 +91,18 @@ test("samples name, and find only where the truth is known", () => {
   const truth = (recall) => ({ objects: 6, recall, right: 5, others: 2 });
   assert.match(samplesSaid([5, 7], truth([0.5, 0.8])), /5 of them right, 2 not.*50 % with one sample, 80 % with all/);
   assert.match(samplesSaid([5, 7], truth([0.8, 0.8])), /80 %, with one sample as with all/);
+});
+
+test("the sentence on the stage is told with its settings, and only a whole one names its way", () => {
+  const written = { names: ["dog", "cup"], noise: 3, tokens: 25, nats: 31.26, options: { temperature: 1, top_p: 0.4, eos: "delay", seed: 7 }, origin: "recorded" };
+  const said = stageSaid(written);
+  assert.match(said, /a recorded sentence .*top-p 0\.40, temperature 1, EOS put off, seed 7\): dog, cup, and 3 boxes called noise\./);
+  assert.match(said, /25 tokens, Σ −ln p 31\.3 nats\. That is the third way below\.$/);
+  const likeliest = stageSaid({ ...written, options: { temperature: 0, eos: "model" }, origin: "live" });
+  assert.match(likeliest, /your last sentence .*always the likeliest token, stopping at EOS\).* first way/);
+  assert.doesNotMatch(likeliest, /seed|top-p/);
+  assert.match(stageSaid({ ...written, options: { temperature: 1, eos: "model" } }), /second way/);
+  assert.doesNotMatch(stageSaid({ ...written, origin: "edited" }), /way below/);
+  assert.doesNotMatch(stageSaid({ ...written, options: { temperature: 0, eos: "delay" } }), /way below/);
+  assert.match(stageSaid({ ...written, names: [], noise: 0 }), /: no object\. /);
 });

@@ -25,6 +25,41 @@ export const sizesSaid = (boxes) => {
 
 /** @typedef {{name: string, hits: number, nats: number}} Way a way to write, and what came of it */
 
+/**
+ * A sentence that is there already, and by which of the ways it was written.
+ * @typedef {object} Written
+ * @property {string[]} names of the objects that it shows
+ * @property {number} noise boxes called noise
+ * @property {number} tokens
+ * @property {number} nats Σ −ln p
+ * @property {{temperature?: number, top_p?: number, eos?: string, seed?: number}} options
+ * @property {"recorded" | "edited" | "live"} origin
+ */
+
+/** @param {Written} written */
+export const stageSaid = ({ names, noise, tokens, nats, options, origin }) => {
+  const { temperature = 1, top_p: topP = 1, eos, seed } = options;
+  const what = { recorded: "a recorded sentence", edited: "a sentence that was edited by hand", live: "your last sentence" }[origin];
+  const settings = [
+    temperature === 0 ? "always the likeliest token" : `top-p ${fixed(topP)}, temperature ${temperature}`,
+    eos === "delay" ? "EOS put off" : "stopping at EOS",
+    seed === undefined || temperature === 0 ? "" : `seed ${seed}`,
+  ].filter(Boolean);
+  const way = origin === "edited" ? "" : wayOf(temperature, eos);
+  const shows = names.length ? names.join(", ") : "no object";
+  return (
+    `On the stage of Write stands ${what} about this picture (${settings.join(", ")}): ${shows}` +
+    `${noise ? `, and ${plural(noise, "box", "boxes")} called noise` : ""}. ` +
+    `${plural(tokens, "token")}, Σ −ln p ${fixed(nats, 1)} nats.${way ? ` ${way}` : ""}`
+  );
+};
+
+/** @type {(temperature: number, eos: string | undefined) => string} */
+const wayOf = (temperature, eos) => {
+  if (temperature === 0) return eos === "delay" ? "" : "That is the first way below.";
+  return eos === "delay" ? "That is the third way below." : "That is the second way below.";
+};
+
 /** @param {number} a @param {number} b */
 const compared = (a, b) => (a > b ? "more" : a < b ? "fewer" : "as many");
 

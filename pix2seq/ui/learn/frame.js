@@ -87,9 +87,11 @@ export class LessonFrame {
     );
   }
 
+  /** What the lesson is about is on view, guessed or not. */
   looked() {
     this.seen = true;
     this.node.dataset.looked = "true";
+    this.predict?.open();
   }
 
   /** What the lesson is about has changed. */

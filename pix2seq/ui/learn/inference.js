@@ -4,6 +4,7 @@ import { clear, h } from "#kit/elements.js";
 import { plural } from "#kit/numbers.js";
 import { choiceSaid, sumsSaid, waysSaid } from "#learn/captions.js";
 import { inferenceExercises } from "#learn/exercises.js";
+import { OnStage } from "#learn/onstage.js";
 import { Pane } from "#learn/pane.js";
 import * as widgets from "#learn/widgets.js";
 
@@ -43,6 +44,9 @@ class Infer {
     /** @type {string | null} whose recommended settings are on view */
     this.shownCheckpoint = null;
     this.panes = WAYS.map((way) => new Pane(way));
+    this.onStage = new OnStage();
+    this.folded = h("p", { class: "p2s-soft learn-folded", "data-learn-folded": "" });
+    this.three = h("div", { class: "learn-panes" }, this.panes.map((pane) => pane.node));
     this.slider = widgets.slider({
       label: "Top-p",
       min: 0.05,
@@ -92,6 +96,7 @@ class Infer {
         unit: this.truth() ? "boxes" : "objects",
       }),
       answer: () => this.answer(),
+      show: () => this.write(),
     };
     this.go = widgets.button("Write all three", () => this.write(), {
       class: "p2s-button primary",
@@ -111,10 +116,12 @@ class Infer {
         "The paper reports that sampling from the nucleus finds more than always taking the likeliest token, and that putting off EOS finds more still: ",
         "what a model trained with noise objects writes then gets little score. Whether that holds here is measured. Same picture, same seed."
       ),
+      this.onStage.node,
       this.measured,
       h("div", { class: "learn-controls" }, this.slider.node, this.least.node, this.filter.node),
       h("div", { class: "learn-row" }, this.go, this.seed),
-      h("div", { class: "learn-panes" }, this.panes.map((pane) => pane.node)),
+      this.folded,
+      this.three,
       this.said,
       h(
         "p",
@@ -173,6 +180,7 @@ class Infer {
     if (this.shownPicture !== picture.id) {
       this.shownPicture = picture.id;
       this.runs = null;
+      this.fold(true);
       this.panes.forEach((pane) => {
         pane.start();
         pane.status.textContent = "";
@@ -181,11 +189,25 @@ class Infer {
     }
   }
 
+  /**
+   * Until somebody has guessed, or asks for them, there are no sentences to see: words say so.
+   * @param {boolean} yes
+   */
+  fold(yes) {
+    this.three.hidden = yes;
+    this.folded.hidden = !yes;
+    this.folded.textContent = this.lesson.state.model
+      ? "Its three sentences are not written yet: Look writes them, and so does Write all three."
+      : "Without a checkpoint no other sentence can be written here.";
+  }
+
   write() {
     const more = { top_p: this.topP, seed: this.lesson.state.seed };
     if (!this.lesson.write("compare", more, (line) => this.line(line))) return false;
     this.runs = null;
     clear(this.said);
+    this.fold(false);
+    this.lesson.frames.infer.looked();
     this.panes.forEach((pane) => pane.start());
     return true;
   }
@@ -208,6 +230,8 @@ class Infer {
   }
 
   async update() {
+    const asked = Boolean(this.question()) && !this.lesson.frames.infer.seen;
+    this.onStage.draw(this.lesson.opened().picture, asked);
     if (!this.lesson.state.model) {
       this.lesson.say(`This page asks a model. ${this.lesson.state.problem}`, true);
       return;

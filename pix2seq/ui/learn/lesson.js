@@ -168,7 +168,10 @@ export class Lesson {
     const stage = currentStage();
     const image = stage && stage.record.image;
     const source = image ? image.id : null;
-    if (this.state.picture && (!source || source === this.state.source)) return;
+    if (this.state.picture && (!source || source === this.state.source)) {
+      this.soon(); // another sentence may be on the stage
+      return;
+    }
     this.state.source = source;
     this.open(image ? { picture: image.id } : {}, false, image?.example);
   }
@@ -208,7 +211,7 @@ export class Lesson {
     this.board.load(this.opened().picture);
     this.tools.fill();
     for (const page of Object.values(this.pages)) if (page.opened) page.opened();
-    this.say(model ? "" : `No checkpoint: pages 1 to 3 use the paper's vocabulary. ${problem}`);
+    this.say(model ? (state.boxes.length ? this.whose() : "") : `No checkpoint: pages 1 to 3 use the paper's vocabulary. ${problem}`);
     this.soon();
     if (!keepBoxes && !truth && model && !state.boxes.length) this.tools.detect();
   }

@@ -36,12 +36,43 @@ const WHOSE = {
   visitor: "of your boxes found",
 };
 
+/** A picture with objects as a sentence shows them: what is right is ticked, what is doubtful faint. */
+export class ShownPicture extends LearnPicture {
+  /** @param {string} label */
+  constructor(label) {
+    super(label);
+    /** @type {Shown[]} */
+    this.list = [];
+  }
+
+  /** @param {Shown[]} list */
+  show(list) {
+    this.list = list;
+    this.draw();
+  }
+
+  draw() {
+    if (!this.picture) return;
+    clear(this.layers.boxes);
+    clear(this.layers.names);
+    for (const one of [...this.list].reverse()) {
+      const score = one.score === undefined ? "" : ` ${probability(one.score)}`;
+      const mark = typeof one.again === "number" ? ` again ${one.again + 1}` : typeof one.hit === "number" ? " ✓" : "";
+      const look = !one.noise && one.hit === null ? "miss" : "";
+      const label = `${one.text}${score}${mark}`;
+      const faint = one.score !== undefined && one.score < SURE && !mark;
+      const box = this.box(one.box, one.noise ? "noise" : one.text, { look, label: one.noise || faint ? "" : label });
+      if (faint && !one.noise) box.style.opacity = String(Math.max(Number(one.score) / SURE, 0.12));
+      this.layers.boxes.append(box);
+    }
+  }
+}
+
 export class Pane {
   /** @param {string[]} way */
   constructor([name, section, what]) {
-    this.picture = new LearnPicture(`Boxes by ${name}`);
-    this.picture.draw = () => this.draw();
-    this.tokens = h("div", { class: "learn-tokens" });
+    this.picture = new ShownPicture(`Boxes by ${name}`);
+    this.tokens = h("div", { class: "learn-tokens", tabindex: 0, role: "group", "aria-label": `Tokens of ${name}` });
     this.status = h("p", { class: "p2s-small learn-pane-status", role: "status" });
     /** @type {Shown[]} */
     this.boxes = [];
@@ -67,7 +98,7 @@ export class Pane {
     this.ended = "";
     clear(this.tokens);
     this.status.textContent = "waiting for the model";
-    this.draw();
+    this.picture.show([]);
   }
 
   /** @param {Extract<Line, {k: "t"}>} line */
@@ -86,7 +117,7 @@ export class Pane {
     for (const [x0, y0, x1, y1, name] of line.boxes) {
       this.boxes.push({ box: [x0, y0, x1, y1], text: name, noise: line.noise });
     }
-    this.draw();
+    this.picture.show(this.boxes);
   }
 
   /**
@@ -110,29 +141,11 @@ export class Pane {
     ];
     this.status.textContent = parts.filter(Boolean).join(" · ");
     [...this.tokens.children].forEach((chip, i) => chip.classList.toggle("parts", i === diverge));
-    this.draw();
+    this.picture.show(found);
   }
 
   /** How many of the boxes that there are it has found. */
   get hits() {
     return (this.found || []).filter((one) => one.hit !== null).length;
-  }
-
-  draw() {
-    const { picture } = this;
-    if (!picture.picture) return;
-    clear(picture.layers.boxes);
-    clear(picture.layers.names);
-    const list = this.found || this.boxes;
-    for (const one of [...list].reverse()) {
-      const score = one.score === undefined ? "" : ` ${probability(one.score)}`;
-      const mark = one.again !== null && one.again !== undefined ? ` again ${one.again + 1}` : one.hit === null || one.hit === undefined ? "" : " ✓";
-      const look = !one.noise && one.hit === null ? "miss" : "";
-      const label = `${one.text}${score}${mark}`;
-      const faint = one.score !== undefined && one.score < SURE && !mark;
-      const box = picture.box(one.box, one.noise ? "noise" : one.text, { look, label: one.noise || faint ? "" : label });
-      if (faint && !one.noise) box.style.opacity = String(Math.max(Number(one.score) / SURE, 0.12));
-      picture.layers.boxes.append(box);
-    }
   }
 }

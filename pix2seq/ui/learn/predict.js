@@ -17,6 +17,7 @@ import * as widgets from "#learn/widgets.js";
  * @property {() => string} ask the question; empty while there is nothing to ask about
  * @property {() => Look} look
  * @property {() => Promise<number | null>} answer
+ * @property {() => void} [show] what there is to see for who does not guess, where it has to be made
  */
 
 /**
@@ -202,27 +203,31 @@ export class Predict {
 
   /** Show what the lesson keeps out of sight, without a guess. */
   reveal() {
+    this.looked();
+    this.plan.show?.();
+  }
+
+  /** What was out of sight has been shown, here or by another button. */
+  open() {
     this.revealed = true;
     this.buttons();
-    this.looked();
   }
 
   async look() {
+    const { guess } = this; // nobody guesses while the answer is being written
     this.go.disabled = true;
     const answer = await this.plan.answer();
     this.go.disabled = false;
     if (answer === null) return;
     this.done = true;
-    this.revealed = true;
     const { range } = this.how;
-    const won = points(this.guess - answer, range[1] - range[0]);
+    const won = points(guess - answer, range[1] - range[0]);
     this.lesson.tally.add(this.name, won);
     if (this.how.slot) {
       this.line.truth = answer;
       this.line.draw();
     }
-    this.result.textContent = `${scoreWords(this.guess, answer, this.how)} ${this.lesson.tally.words}`.trim();
-    this.buttons();
+    this.result.textContent = `${scoreWords(guess, answer, this.how)} ${this.lesson.tally.words}`.trim();
     this.looked();
   }
 }

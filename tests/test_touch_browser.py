@@ -112,6 +112,15 @@ def test_a_finger_draws_a_question(phone):
     assert phone.evaluate("scrollY") == 0
 
 
+def test_a_finger_leaves_presenter_mode(phone, url):
+    phone.goto(f"{url}?present=1")
+    phone.wait_for_function("window.P2S?.stage?.()?.record.state === 'done'")
+    assert phone.locator(".p2s-photo").bounding_box()["width"] > 300
+    phone.get_by_role("button", name="Leave").tap()
+    phone.wait_for_selector("[data-stage]:not([data-present])")
+    assert phone.is_visible("#run")
+
+
 def test_the_sheet_shows_the_examples_whole(phone):
     phone.tap("#sheet")
     frame = phone.locator("#examples").bounding_box()

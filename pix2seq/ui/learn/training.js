@@ -28,6 +28,7 @@ import * as widgets from "#learn/widgets.js";
  */
 
 const SIZE = { w: 560, h: 200, left: 44, right: 12, top: 10, bottom: 36 };
+const KINDS = ["anchors and NMS (YOLO, Faster R-CNN)", "set prediction (DETR)", "Pix2Seq"];
 const OTHERS = [
   ["what goes in", "the photo", "the photo", "the photo, and the words written so far"],
   ["what comes out", "a class and an offset for each of thousands of anchors", "a class and four numbers for each of 100 queries", "one word after the other"],
@@ -86,19 +87,19 @@ class Training {
       h("h3", {}, "What others do in its place"),
       h(
         "div",
-        { class: "p2s-table-scroll", tabindex: 0, role: "region", "aria-label": "Three kinds of detectors" },
+        { class: "learn-others-frame" },
         h(
           "table",
-          { class: "p2s-table learn-others" },
+          { class: "p2s-table learn-others", "aria-label": "Three kinds of detectors" },
           h(
             "thead",
             {},
-            h("tr", {}, ["", "anchors and NMS (YOLO, Faster R-CNN)", "set prediction (DETR)", "Pix2Seq"].map((text) => h("th", { scope: "col" }, text)))
+            h("tr", {}, ["", ...KINDS].map((text) => h("th", { scope: "col" }, text)))
           ),
           h(
             "tbody",
             {},
-            OTHERS.map(([what, ...cells]) => h("tr", {}, h("th", { scope: "row" }, what), cells.map((cell) => h("td", {}, cell))))
+            OTHERS.map(([what, ...cells]) => h("tr", {}, h("th", { scope: "row" }, what), cells.map((cell, i) => h("td", { "data-head": KINDS[i] }, cell))))
           )
         )
       ),

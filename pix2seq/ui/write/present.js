@@ -10,6 +10,7 @@ import { addressOf, asked } from "#visit/address.js";
 
 const PACE = 8; // tokens a second
 const HINT = "← → a token · Space plays · R writes anew · 1 to 5 a panel · Esc leaves";
+const TOUCH = window.matchMedia("(pointer: coarse)");
 
 /** @param {EventTarget | null} target */
 const typing = (target) =>
@@ -31,7 +32,9 @@ export class Presenter {
     this.stage = stage;
     this.on = false;
     this.pace = 0; // what to go back to
-    this.hint = h("p", { class: "p2s-present-hint", hidden: "" }, HINT);
+    const leave = h("button", { type: "button", class: "p2s-button", onclick: () => this.switch(false) }, "Leave");
+    const play = h("button", { type: "button", class: "p2s-button", onclick: () => stage.togglePlay() }, "Play");
+    this.hint = h("p", { class: "p2s-present-hint", hidden: "" }, ...(TOUCH.matches ? [play, leave] : [HINT]));
     listen("present", () => this.switch(true));
     document.addEventListener("keydown", (event) => this.key(event), true); // before the sentence takes its arrows
     if (asked("present") === "1") this.switch(true);

@@ -7,8 +7,9 @@
 #   docker build -t pix2seq:cuda --build-arg DEVICE=cuda .
 #   docker run --rm -p 7860:7860 --gpus all --read-only --tmpfs /tmp pix2seq:cuda
 #
-# Everything that is written at run time goes to /tmp: uploads (deleted within two hours) and
-# downloaded checkpoints. `-v pix2seq:/cache -e PIX2SEQ_HOME=/cache` keeps the latter.
+# Everything that is written at run time goes to /tmp: uploads (deleted within two hours), downloaded
+# checkpoints, and the decoder as machine code of this processor. To keep the last two between
+# containers: `-v pix2seq:/cache -e PIX2SEQ_HOME=/cache -e NUMBA_CACHE_DIR=/cache/numba`.
 
 ARG PYTHON=3.11
 
@@ -38,7 +39,9 @@ RUN if [ -n "$COMMIT" ]; then echo "$COMMIT" > pix2seq/COMMIT; fi && \
 FROM python:${PYTHON}-slim
 LABEL org.opencontainers.image.title="Pix2Seq Explorer" \
       org.opencontainers.image.licenses="Apache-2.0"
-RUN useradd --uid 1000 --no-create-home --shell /usr/sbin/nologin explorer
+# A new volume at /cache takes its owner from here.
+RUN useradd --uid 1000 --no-create-home --shell /usr/sbin/nologin explorer && \
+    install -d -o 1000 -g 1000 /cache
 COPY --from=build /opt/pix2seq /opt/pix2seq
 ENV PATH=/opt/pix2seq/bin:$PATH \
     PYTHONDONTWRITEBYTECODE=1 \
@@ -54,7 +57,7 @@ USER 1000:1000
 WORKDIR /tmp
 EXPOSE 7860
 STOPSIGNAL SIGTERM
-HEALTHCHECK --interval=30s --timeout=5s --start-period=60s --retries=3 \
+HEALTHCHECK --interval=30s --timeout=5s --start-period=120s --retries=3 \
   CMD ["python", "-c", "import os, urllib.request as u; u.urlopen(f'http://127.0.0.1:{os.environ[\"GRADIO_SERVER_PORT\"]}/healthz', timeout=4)"]
 ENTRYPOINT ["pix2seq"]
 CMD ["app"]

@@ -60,13 +60,17 @@ def event(name: str, level: str = "info", **facts: object) -> None:
     _LOGGER.log(getattr(logging, level.upper()), name, extra={"facts": facts})
 
 
+class Caution(UserWarning):
+    """Something goes on, though worse than it should; the message is one line for people."""
+
+
 def caution(name: str, message: str) -> None:
     """Tell what goes on worse than it should: a server's operator by an event, others by a Python
-    warning."""
-    if _LOGGER.isEnabledFor(logging.WARNING) and not _LOGGER.propagate:  # started
+    warning, which the command line prints as its own words."""
+    if not _LOGGER.propagate:  # somebody has started the log
         event(name, "warning", message=message)
     else:
-        warnings.warn(message, stacklevel=3)
+        warnings.warn(message, Caution, stacklevel=3)
 
 
 @contextmanager

@@ -298,10 +298,11 @@ def serve(checkpoint: str, slow: float) -> None:
     """The page over a checkpoint that takes ``slow`` seconds more to look at a picture."""
     os.environ["GRADIO_ANALYTICS_ENABLED"] = "False"
     import pix2seq
-    from pix2seq import allocator
+    from pix2seq import allocator, logs
     from pix2seq.ui import add_health, build_demo, keep_house, launch_options
 
     allocator.use_few_arenas()
+    logs.start(logs.default_level())
 
     def load(name: str) -> pix2seq.Predictor:
         predictor = pix2seq.load(name)

@@ -6,13 +6,17 @@ import errno
 import importlib.util
 import itertools
 import os
+import subprocess
 import sys
+import warnings
 
 import numba
 import pytest
 from numba.core.caching import IndexDataCacheFile
 
 from pix2seq.model import compiled
+from tests import fakes
+from tests.test_architecture import ROOT
 
 SOURCE = """
 from pix2seq.model.compiled import compiled
@@ -35,13 +39,13 @@ def start(tmp_path, monkeypatch):
     source.write_text(SOURCE)
     monkeypatch.setattr(numba.config, "CACHE_DIR", str(tmp_path / "cache"))
     monkeypatch.setattr(compiled, "_functions", [])
-    monkeypatch.setattr(compiled, "_nowhere", [])
+    monkeypatch.setattr(compiled, "_unkept", [])
     told = []
     monkeypatch.setattr(compiled.logs, "event", lambda name, **facts: told.append((name, facts)))
     monkeypatch.setattr(compiled.logs, "caution", lambda *words: told.append(words))
 
     def start():
-        compiled._functions.clear(), compiled._nowhere.clear(), told.clear()
+        compiled._functions.clear(), compiled._unkept.clear(), told.clear()
         spec = importlib.util.spec_from_file_location(next(NAMES), source)
         module = importlib.util.module_from_spec(spec)
         monkeypatch.setitem(sys.modules, spec.name, module)
@@ -128,6 +132,20 @@ def test_a_disk_that_takes_nothing_stops_nobody(start, monkeypatch, tmp_path, nu
     assert facts["kept"] is False
 
 
+def test_after_trouble_nothing_further_is_kept_and_nothing_said_twice(start, monkeypatch, tmp_path):
+    monkeypatch.setattr(IndexDataCacheFile, "_open_for_write", lambda *_: open(tmp_path))
+    start()
+
+    @compiled.compiled({"contract"})
+    def later(x):
+        return x - 1
+
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        assert compiled.works("later", lambda: later(2))
+    assert later(3) == 2 and not cached(tmp_path)
+
+
 def test_a_function_that_cannot_be_compiled_is_said_in_one_line(start, monkeypatch, tmp_path):
     (tmp_path / "kernels_here.py").write_text(SOURCE.replace("x + 1", "x + undefined"))
     works, _, told = start()
@@ -135,3 +153,30 @@ def test_a_function_that_cannot_be_compiled_is_said_in_one_line(start, monkeypat
     [(name, message)] = told
     assert name == "slower" and message.startswith("Numba cannot be used, so writing is slower: ")
     assert "\n" not in message and len(message) < 200
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(400)
+def test_a_command_says_it_in_one_line_and_once(tmp_path, tiny_checkpoint):
+    """As somebody sees it whose disk is full."""
+    fakes.draw_picture().save(tmp_path / "photo.png")
+    code = (
+        "import numba.core.caching as c, sys\n"
+        "def full(*_): raise OSError(28, 'No space left on device')\n"
+        "c.IndexDataCacheFile._open_for_write = full\n"
+        "from pix2seq.cli import main\n"
+        "sys.exit(main(sys.argv[1:]))\n"
+    )
+    words = ["detect", "photo.png", "--checkpoint", str(tiny_checkpoint), "--device", "cpu"]
+    here = {"PYTHONPATH": str(ROOT), "NUMBA_CACHE_DIR": str(tmp_path / "cache")}
+    done = subprocess.run(
+        [sys.executable, "-c", code, *words],
+        cwd=tmp_path,
+        env=os.environ | here,
+        capture_output=True,
+        text=True,
+    )
+    assert done.returncode == 0
+    [line] = done.stderr.splitlines()
+    assert line.startswith("pix2seq: what Numba compiles could not be kept")
+    assert "No space left on device" in line and "next start" in line

@@ -66,6 +66,17 @@ def test_it_runs_as_an_ordinary_user_and_writes_to_tmp_alone():
     assert all(name in code for name in ours)
 
 
+def test_what_a_volume_keeps_belongs_to_the_user_who_writes_it():
+    """A new volume has the owner of the image's folder, or root where there is none."""
+    [told] = re.findall(r"`(-v .*)`", TEXT)
+    [folder] = re.findall(r"-v \w+:(\S+)", told)
+    variables = dict(re.findall(r"-e (\w+)=(\S+)", told))
+    assert set(variables) == {"PIX2SEQ_HOME", "NUMBA_CACHE_DIR"}
+    assert all(Path(place).is_relative_to(folder) for place in variables.values())
+    [made] = [step for step in instructions("RUN", STAGES[-1]) if "useradd" in step]
+    assert f"install -d -o 1000 -g 1000 {folder}" in made and "--uid 1000" in made
+
+
 def test_the_health_check_asks_what_the_app_answers():
     [check] = instructions("HEALTHCHECK")
     words = json.loads(check[check.index("[") :])

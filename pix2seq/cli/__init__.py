@@ -33,6 +33,7 @@ from pix2seq.cli.space import SPACE
 from pix2seq.cli.train import TRAIN
 from pix2seq.cli.verify import VERIFY
 from pix2seq.config import ConfigError, out_of_memory
+from pix2seq.logs import Caution
 
 COMMANDS: tuple[Command, ...] = (
     APP,
@@ -100,6 +101,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     _print_any_name()
     # What Pillow thinks of a file's metadata is not for whoever asked for boxes.
     warnings.filterwarnings("ignore", module=r"PIL\.")
+    _print_cautions()
     args = build_parser().parse_args(argv)
     try:
         os.getcwd()
@@ -140,6 +142,19 @@ def sentence_of(error: Exception) -> str:
 def _say(sentence: str, code: int) -> int:
     print(f"pix2seq: {shown(' '.join(sentence.split()))}", file=sys.stderr)
     return code
+
+
+def _print_cautions() -> None:
+    """Let our own warnings be a line like every other, without the place in the source."""
+    usual = warnings.showwarning
+
+    def show(message, category, *where, **more) -> None:
+        if issubclass(category, Caution):
+            _say(str(message), 0)
+        else:
+            usual(message, category, *where, **more)
+
+    warnings.showwarning = show
 
 
 def _print_any_name() -> None:

@@ -17,7 +17,7 @@ from pix2seq import logs
 from pix2seq.config import short
 
 _functions: list[Any] = []  # Numba's dispatchers
-_nowhere: list[str] = []  # names of those for which there is no folder
+_unkept: list[str] = []  # names of functions that the next start compiles again
 
 
 def compiled(order: set[str]) -> Callable[[Callable], Any]:
@@ -27,10 +27,10 @@ def compiled(order: set[str]) -> Callable[[Callable], Any]:
     def compiled(function: Callable) -> Any:
         options = {"fastmath": order, "nogil": True, "error_model": "numpy"}
         try:
-            _functions.append(numba.njit(cache=True, **options)(function))
+            _functions.append(numba.njit(cache=not _unkept, **options)(function))
         except RuntimeError:  # no folder that can be written
             _functions.append(numba.njit(**options)(function))
-            _nowhere.append(function.__name__)
+            _unkept.append(function.__name__)
         return _functions[-1]
 
     return compiled
@@ -57,16 +57,18 @@ def works(name: str, run: Callable[[], object]) -> bool:
             f"({_words(trouble)}); the next start compiles again",
         )
     seconds = round(time.perf_counter() - started, 3)
-    logs.event("compiled", what=name, seconds=seconds, kept=trouble is None and not _nowhere)
+    logs.event("compiled", what=name, seconds=seconds, kept=not _unkept)
     return True
 
 
 def _keep_nothing() -> None:
-    """Forget what was kept, where that can be written, and use no cache in this process."""
+    """Forget what was kept, where that can be written, and use no cache in this process: neither
+    now nor for functions that come later."""
     for function in _functions:
         with suppress(Exception):  # damaged, or on a disk that takes nothing
             function._cache.flush()
         function._cache.disable()
+        _unkept.append(function.__name__)
 
 
 def _words(error: Exception) -> str:

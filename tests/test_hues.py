@@ -90,11 +90,12 @@ class TestPictures:
         """Of the SVG: (strokes, label's ground) of boxes by object, frames of the class chips."""
         root = ET.fromstring(stage_svg(record))
         groups = list(root.iter(f"{SVG}g"))
+        names = {g.get("data-name"): g for g in groups if "data-name" in g.attrib}
         found = {}
-        for box in (g for g in groups if "data-box" in g.attrib):
+        for number, box in ((g.get("data-box"), g) for g in groups if "data-box" in g.attrib):
             strokes = {path.get("stroke") for path in box.iter(f"{SVG}path")} - {"#FFF"}
-            ground = {rect.get("fill") for rect in box.iter(f"{SVG}rect")}
-            found[int(box.get("data-box"))] = (strokes, ground)
+            name = names[number].iter(f"{SVG}rect") if number in names else ()
+            found[int(number)] = (strokes, {rect.get("fill") for rect in name})
         chips = [g for g in groups if g.get("data-slot") == "class"]
         return found, [chip.find(f"{SVG}rect").get("stroke") for chip in chips]
 

@@ -238,8 +238,9 @@ class TestSvg:
         root = ET.fromstring(stage_svg(make_record(), draw_picture()))
         drawn = list(root)
         last_box = max(i for i, part in enumerate(drawn) if "data-box" in part.attrib)
-        names = [i for i, part in enumerate(drawn) if (part.text or "").startswith(("1 d", "2 c"))]
+        names = [i for i, part in enumerate(drawn) if "data-name" in part.attrib]
         assert len(names) == 2 and min(names) > last_box
+        assert drawn[names[0]].find(f"{SVG}text").text.startswith("1 dog")
 
     def test_hostile_text_is_only_text(self):
         hostile = make_record([((1, 1, 50, 50), HOSTILE, 0.5)], checkpoint=HOSTILE)

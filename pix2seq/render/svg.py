@@ -50,7 +50,7 @@ def stage_svg(
         width: of the stage in pixels.
 
     Returns:
-        An XML document with ``data-box`` and ``data-token`` handles.
+        An XML document with ``data-box``, ``data-name`` (a box's label) and ``data-token`` handles.
     """
     stage = Stage(record, width)
     tags = stage.tags(lambda text: len(text) * _ROOM_PER_LETTER)
@@ -151,10 +151,10 @@ def _tag(item: StageObject, rect: Rect, text: str) -> str:
     most = int((rect.width - TAG_PADDING) // _ROOM_PER_LETTER)
     shown = text if len(text) <= most else text[: most - 1] + "…"
     return (
-        f'<rect x="{rect.x:.2f}" y="{rect.y:.2f}" width="{rect.width:.2f}" '
-        f'height="{TAG_HEIGHT}" rx="3" fill="{color}"/>'
+        f'<g data-name="{item.number}"><rect x="{rect.x:.2f}" y="{rect.y:.2f}" '
+        f'width="{rect.width:.2f}" height="{TAG_HEIGHT}" rx="3" fill="{color}"/>'
         f'<text x="{rect.x + TAG_PADDING / 2:.2f}" y="{rect.y + 13:.2f}" font-size="11" '
-        f'font-weight="700" fill="#FFF">{_text(shown)}</text>'
+        f'font-weight="700" fill="#FFF">{_text(shown)}</text></g>'
     )
 
 

@@ -175,7 +175,7 @@ def test_the_quick_look_finds_the_hesitations_that_the_slow_one_finds(values, in
 # ---- the tree -------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("options", [{}, {"num_bins": 8}, {"eos": "delay"}, {"grammar": False}])
+@pytest.mark.parametrize("options", [{}, {"num_bins": 8}, {"grammar": False}])
 @pytest.mark.parametrize("seed", range(4))
 def test_siblings_and_the_rest_add_up_to_one(seed, options):
     _, _, tree = tree_of(seed, **options)
@@ -190,7 +190,7 @@ def test_siblings_and_the_rest_add_up_to_one(seed, options):
         assert np.log(written.prob) == pytest.approx(token.logprob, abs=1e-4)
 
 
-@pytest.mark.parametrize("options", [{}, {"num_bins": 8}, {"eos": "delay"}])
+@pytest.mark.parametrize("options", [{}, {"num_bins": 8}])
 @pytest.mark.parametrize("seed", range(4))
 def test_a_path_costs_what_its_steps_cost_and_says_what_they_say(seed, options):
     """The stream writes the same sentence from the branch's first token on, at the same price."""
@@ -199,7 +199,7 @@ def test_a_path_costs_what_its_steps_cost_and_says_what_they_say(seed, options):
     for number, branch in enumerate(tree.branches):
         path = tree.path(number)
         given_ids = [token.id for token in path[: branch.start + (number > 0)]]
-        rules = SamplingOptions(max_objects=3, temperature=0.0, **options)
+        rules = SamplingOptions(max_objects=3, temperature=0.0, eos="model", **options)
         steps = list(predictor.stream(encoding, rules, given_ids))
         assert [step.token_id for step in steps] == [token.id for token in path]
         assert branch.surprise == pytest.approx(-sum(s.logprob for s in steps), abs=1e-3)
@@ -235,11 +235,23 @@ def test_a_tree_takes_as_many_passes_as_its_longest_sentence_has_tokens():
     table[4::5, [DOG, CAT]] = 9.0
     model = ScriptedModel(table)
     predictor = Predictor(model, TOKENIZER, TINY_PREPROCESS)
-    tree = grow_tree(
-        predictor, predictor.encode(draw_picture()), SamplingOptions(max_objects=4, eos="delay")
-    )
+    tree = grow_tree(predictor, predictor.encode(draw_picture()), SamplingOptions(max_objects=4))
     assert len(tree.branches) == 12
     assert model.forwards == 20
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_paths_end_where_the_model_says_so_however_long_options_put_it_off(seed):
+    """Nobody waits for a tail of noise, and all ways to write end alike."""
+    predictor, encoding, tree = tree_of(seed, eos="delay")
+    assert tree.options.eos == "model"
+    assert tree.branches == tree_of(seed, eos="model")[2].branches
+    ends = [branch.tokens[-1].slot for branch in tree.branches]
+    room = TOKENIZER.sequence_length(3)
+    assert all((end == "eos") or len(tree.path(n)) == room for n, end in enumerate(ends))
+    rules = SamplingOptions(max_objects=3, eos="delay")
+    rivals = write_rivals(predictor, encoding, rules, beam=1, seeds=[])
+    assert rivals[0].token_ids == tuple(token.id for token in tree.path(0))
 
 
 def test_a_tree_grows_behind_a_given_beginning():

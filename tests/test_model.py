@@ -7,6 +7,7 @@ import torch
 
 from pix2seq.config import ConfigError, EncoderConfig, TransformerConfig
 from pix2seq.model import KVCache, Pix2Seq, packed
+from pix2seq.model.cache import Glances
 from pix2seq.model.encoders import FeatureEncoder
 from pix2seq.model.layers import Attention, DropPath
 from pix2seq.model.positions import line_codes, line_codes_2d, sincos_codes, sincos_codes_2d
@@ -94,27 +95,56 @@ def test_rows_of_different_lengths_write_side_by_side(model):
     go_on([2, 1])  # the last row took the place of the one that left
 
 
+@pytest.mark.parametrize(
+    "rows", [[2, 2, 0], [0, 1, 2, 1, 1], [1, 0], [2], [0, 1, 2], [1, 2, 0, 0, 2, 1, 0]]
+)
 @torch.inference_mode()
-def test_picked_rows_are_copies_that_go_on_on_their_own_and_share_their_image(model):
+def test_rows_that_fork_go_on_on_their_own_and_share_their_image(model, rows):
     ids, memory = sentences(3), memories(model, 1)
     cache = model.new_cache(memory, batch_size=3)
     model.decode(ids[:, :8], cache=cache)
-    rows = [2, 2, 0]
-    picked = cache.pick(rows)
-    assert picked.cross[0] is picked.cross[1] is cache.cross[0]
+    cache.fork(rows)
+    assert cache.lengths == [8] * len(rows) and len({id(image) for image in cache.cross}) == 1
+    others = (ids[rows, 8:] + torch.arange(len(rows))[:, None]) % 30
+    whole = torch.cat([ids[rows, :8], others], 1)
     torch.testing.assert_close(
-        model.decode(ids[rows, 8:], cache=picked),
-        model.decode(ids[rows], memory)[:, 8:],
+        model.decode(others, cache=cache),
+        model.decode(whole, memory)[:, 8:],
         atol=1e-5,
         rtol=1e-5,
     )
-    assert cache.lengths == [8, 8, 8]  # the original did not move
-    torch.testing.assert_close(
-        model.decode(ids[:, 8:], cache=cache),
-        model.decode(ids, memory)[:, 8:],
-        atol=1e-5,
-        rtol=1e-5,
-    )
+
+
+@torch.inference_mode()
+def test_an_image_is_looked_at_once_until_weights_or_memory_are_others(model):
+    memory = memories(model, 1)
+    first = model.new_cache(memory).cross[0]
+    assert model.new_cache(memory, batch_size=2).cross == [first, first]
+    assert model.new_cache(memory).cross[0] is first
+    assert model.new_cache(memory.clone()).cross[0] is not first
+    assert copy.deepcopy(model).new_cache(memory).cross[0] is not first
+    with torch.inference_mode(False), torch.no_grad():
+        model.decoder.layers[0].cross_attention.value.weight.add_(1.0)
+    assert model.new_cache(memory).cross[0] is not first
+
+
+def test_what_was_seen_is_kept_for_the_latest_images_as_far_as_there_is_room(monkeypatch):
+    looked = []
+
+    def look(memory):
+        looked.append(memory)
+        return [(torch.zeros(25), torch.zeros(25))]  # 200 bytes
+
+    monkeypatch.setattr(Glances, "_ROOM", 500)
+    seen, (a, b, c) = Glances(look), (torch.zeros(1, 1, 1) for _ in range(3))
+    for memory in (a, b, a, c, a, c, b):  # c takes the place of b, and b that of a
+        seen(memory)
+    assert list(map(id, looked)) == list(map(id, (a, b, c, b)))
+    monkeypatch.setattr(Glances, "_ROOM", 100)
+    seen(a)
+    looked.clear()
+    seen(a)
+    assert len(looked) == 1, "what is larger than the room is not kept"
 
 
 @torch.inference_mode()

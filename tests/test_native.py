@@ -14,6 +14,7 @@ import torch
 from pix2seq.config import SamplingOptions
 from pix2seq.data import make_scene
 from pix2seq.model import KVCache, kernels, native, tiles
+from pix2seq.model.cache import Glances
 from pix2seq.model.native import NATIVE_VARIABLE, NativeDecoder, prepared, works
 from pix2seq.model.packed import PackedDecoder
 from pix2seq.predictor import load
@@ -30,7 +31,7 @@ def model(request):
 
 def decoded(decoder, model, ids, memory, chunk):
     """Logits of every position, written ``chunk`` positions at a time."""
-    model._packed = decoder
+    model._packed, model._seen = decoder, Glances(decoder.look)
     cache = model.new_cache(memory)
     return torch.cat([model.decode(part, cache=cache) for part in ids.split(chunk, 1)], dim=1)
 

@@ -40,8 +40,10 @@ def grow_tree(
 ) -> SentenceTree:
     """Write the likeliest sentence and, where it hesitates, the others.
 
-    The rules of ``options`` hold (grammar, forbidden classes, EOS, bins); temperature, top-k, top-p
-    and the seed do not: nothing is drawn. Which alternatives are followed is decided token by
+    The rules of ``options`` hold (grammar, forbidden classes, bins); temperature, top-k, top-p and
+    the seed do not: nothing is drawn. Nor does ``eos``: every path ends where the model itself says
+    EOS, for the noise that is written when EOS is put off would hide what paths have in common, and
+    be most of the work. Which alternatives are followed is decided token by
     token, the likeliest path first; half of the free leaves are kept for every object that is still
     to come, so that the order of the first objects does not use them up.
 
@@ -53,7 +55,7 @@ def grow_tree(
     Raises:
         ConfigError: a number is out of range, or the prefix is too long or goes on after EOS.
     """
-    options = predictor.resolve(options)
+    options = predictor.resolve(options).replace(eos="model")
     _check(predictor, options, prefix, leaves, share)
     paths, told = _Growth(predictor, encoding, options, leaves, share).write(list(prefix))
     height, width = encoding.orig_size

@@ -117,9 +117,11 @@ def read_paths(
         letterbox=encoding.letterbox,
         options=options.replace(noise=noise, score_threshold=0.0),
     ).detections()
-    found = []
-    for first, last in pairwise(accumulate(whole, initial=0)):
-        own = reading[(reading.objects >= first) & (reading.objects < last)]
-        again = torch.full_like(own.again, -1)
-        found.append(replace(own, objects=own.objects - first, again=again))
-    return found
+    path_of = torch.tensor([number for number, n in enumerate(whole) for _ in range(n)]).long()
+    first = torch.tensor(list(accumulate(whole, initial=0)))
+    owner = path_of[reading.objects]
+    own = replace(
+        reading, objects=reading.objects - first[owner], again=torch.full_like(reading.again, -1)
+    )
+    ends = torch.searchsorted(owner, torch.arange(len(paths) + 1)).tolist()
+    return [own[slice(*some)] for some in pairwise(ends)]

@@ -7,11 +7,13 @@ neighbour.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
-from functools import lru_cache
-from itertools import pairwise
+from functools import cache, lru_cache
 
 import numpy as np
+
+from pix2seq.model import compiled, native
 
 VALLEY = 0.5
 """Two peaks are two when the distribution between them falls below this share of the lower one."""
@@ -49,21 +51,10 @@ def split_rows(probs: np.ndarray, valley: float = VALLEY) -> tuple[np.ndarray, .
     """``peaks`` of every row of (R, n): the rows, first and last positions and tops of all peaks,
     in that order, four arrays of one length."""
     count, length = probs.shape
-    smooth = smoothed(probs)
-    rows, tops = _prominent(smooth, valley)
-    cuts = [
-        row * length + a + int(smooth[row, a : b + 1].argmin()) + 1
-        for (row, a), (other, b) in pairwise(zip(rows.tolist(), tops.tolist(), strict=True))
-        if row == other
-    ]
-    starts = np.sort(np.concatenate([np.arange(count) * length, np.array(cuts, dtype=int)]))
-    ends = np.append(starts[1:], count * length)
-    flat = probs.ravel()
-    height = np.maximum.reduceat(flat, starts)
-    highest = np.flatnonzero(flat == np.repeat(height, ends - starts))
-    highest = highest[np.searchsorted(highest, starts)]  # the first one of every peak
-    rows = starts // length
-    return rows, starts - rows * length, ends - 1 - rows * length, highest - rows * length
+    found = np.empty((4, count * length), dtype=np.int64)
+    probs = np.ascontiguousarray(probs, dtype=np.float64)
+    found = found[:, : splitter()(probs, smoothed(probs), valley, found)]
+    return tuple(found)
 
 
 def smoothed(probs: np.ndarray) -> np.ndarray:
@@ -82,6 +73,18 @@ def reach_of(length: int) -> int:
     return len(_kernel(length)) // 2
 
 
+@cache
+def splitter() -> Callable[..., int]:
+    """``_split`` as machine code where Numba works; without, the same in Python."""
+    if not (native.is_wanted() and native.works()):
+        return _split
+    from pix2seq.model.kernels import EXACT
+
+    split, one = compiled.compiled(EXACT)(_split), np.ones((1, 1))
+    works = compiled.works("peaks", lambda: split(one, one, VALLEY, np.empty((4, 1), np.int64)))
+    return split if works else _split
+
+
 # ---- inside ---------------------------------------------------------------------------------
 
 
@@ -94,28 +97,55 @@ def _kernel(length: int) -> np.ndarray:
     return weights / weights.sum()
 
 
-def _prominent(smooth: np.ndarray, valley: float) -> tuple[np.ndarray, np.ndarray]:
-    """Of every row (R, n) the tops that stand for themselves: their rows and positions, in order.
-
-    All pairs of tops are compared, those ``away`` from each other at a time: ``low`` is the deepest
-    valley between them, and the higher of the two is higher ground for the other one.
-    """
-    rising = np.diff(smooth, axis=1, prepend=-1.0, append=-1.0) > 0
-    floor = smooth.max(axis=1, keepdims=True) * _NOTHING
-    rows, columns = np.nonzero(rising[:, :-1] & ~rising[:, 1:] & (smooth >= floor))
-    counts = np.bincount(rows, minlength=len(smooth))
-    place = np.arange(len(rows)) - np.repeat(counts.cumsum() - counts, counts)
-    most = int(counts.max(initial=1))
-    heights = np.full((len(smooth), most), -1.0)  # lower than any, where a row has fewer tops
-    heights[rows, place] = smooth[rows, columns]
-    valleys = np.zeros((len(smooth), most))  # from a top to the next one
-    valleys[rows, place] = np.minimum.reduceat(smooth.ravel(), rows * smooth.shape[1] + columns)
-    saddles = np.zeros((len(smooth), most))
-    low = valleys[:, : most - 1]
-    for away in range(1, most):
-        higher = heights[:, :-away] >= heights[:, away:]  # the left one of two; of equals too
-        for side, ground in ((saddles[:, away:], higher), (saddles[:, :-away], ~higher)):
-            np.maximum(side, np.where(ground, low, 0.0), out=side)
-        low = np.minimum(low[:, :-1], valleys[:, away : most - 1])
-    stands = (saddles < valley * heights)[rows, place]
-    return rows[stands], columns[stands]
+def _split(probs, smooth, valley, found):
+    """Write rows, first and last positions and tops of all peaks of probs (R, n) into ``found``
+    (4, R n); returns how many there are."""
+    rows, length = probs.shape
+    tops, heights = np.empty(length, np.int64), np.empty(length)
+    stand = np.empty(length, np.int64)
+    count = 0
+    for row in range(rows):
+        line = smooth[row]
+        floor, many = line.max() * _NOTHING, 0
+        for i in range(length):
+            rises = i == 0 or line[i] > line[i - 1]
+            if rises and not (i + 1 < length and line[i + 1] > line[i]) and line[i] >= floor:
+                tops[many], heights[many] = i, line[i]
+                many += 1
+        left = 0
+        for k in range(many):
+            # The highest way to higher ground, on either side; of equals the left one is higher.
+            saddle, low = 0.0, heights[k]
+            for other in range(k - 1, -1, -1):
+                for i in range(tops[other], tops[other + 1]):
+                    low = min(low, line[i])
+                if heights[other] >= heights[k]:
+                    saddle = low
+                    break
+            low = heights[k]
+            for other in range(k + 1, many):
+                for i in range(tops[other - 1], tops[other]):
+                    low = min(low, line[i])
+                if heights[other] > heights[k]:
+                    saddle = max(saddle, low)
+                    break
+            if saddle < valley * heights[k]:
+                stand[left] = tops[k]
+                left += 1
+        first = 0
+        for k in range(max(left, 1)):
+            last = length - 1
+            if k + 1 < left:
+                last = stand[k]
+                for i in range(stand[k], stand[k + 1] + 1):
+                    if line[i] < line[last]:
+                        last = i
+            top = first
+            for i in range(first, last + 1):
+                if probs[row, i] > probs[row, top]:
+                    top = i
+            found[0, count], found[1, count] = row, first
+            found[2, count], found[3, count] = last, top
+            count += 1
+            first = last + 1
+    return count

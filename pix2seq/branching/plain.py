@@ -92,23 +92,21 @@ def _kind(
 
 
 class _Tokens:
-    """Ids as a page shows them; what an id means, and the pixel of every bin on every side, is
-    worked out once."""
+    """Ids as a page shows them; what an id means in a slot is worked out once."""
 
     def __init__(self, predictor: Predictor, encoding: ImageEncoding) -> None:
         self.tokenizer = predictor.tokenizer
-        self.meaning = cache(self.tokenizer.describe)
         values = self.tokenizer.dequantize(torch.arange(self.tokenizer.num_bins))
         boxes = encoding.letterbox.invert_boxes(values[:, None].expand(-1, 4))
-        sides = clip_boxes(boxes, encoding.orig_size).tolist()
-        self.pixels = [[rounded(side) for side in bin_] for bin_ in sides]
+        self.sides = clip_boxes(boxes, encoding.orig_size).T.tolist()
+        self.place = cache(self._place)
 
-    def _place(self, token_id: int, index: int) -> tuple[str, float | None, int | None]:
-        """Text, pixel and label of an id at ``index``."""
-        info = self.meaning(token_id)
-        side = _SIDE.get(self.tokenizer.slot(index))
+    def _place(self, token_id: int, slot: str) -> tuple[str, float | None, int | None]:
+        """Text, pixel and label of an id in a slot."""
+        info = self.tokenizer.describe(token_id)
+        side = _SIDE.get(slot)
         coord = info.kind == "coord" and side is not None
-        pixel = self.pixels[info.value][side] if coord else None
+        pixel = rounded(self.sides[side][info.value]) if coord else None
         return info.text, pixel, info.value if info.kind == "class" else None
 
     def token(
@@ -119,14 +117,15 @@ class _Tokens:
         forced: bool,
         alternatives: tuple[Alternative, ...],
     ) -> TreeToken:
-        text, pixel, label = self._place(token_id, index)
+        slot = self.tokenizer.slot(index)
+        text, pixel, label = self.place(token_id, slot)
         rest = 0.0
         if alternatives:
             rest = rounded(max(0.0, 1 - sum(alternative.mass for alternative in alternatives)))
         return TreeToken(
             index=index,
             id=token_id,
-            slot="eos" if token_id == self.tokenizer.eos_id else self.tokenizer.slot(index),
+            slot="eos" if token_id == self.tokenizer.eos_id else slot,
             text=text,
             logprob=rounded(logprob),
             pixel=pixel,
@@ -137,22 +136,23 @@ class _Tokens:
         )
 
     def alternative(self, choice: Choice, index: int, branch: int | None, kind: str) -> Alternative:
-        text, pixel, label = self._place(choice.token_id, index)
+        text, pixel, label = self.place(choice.token_id, self.tokenizer.slot(index))
         prob, mass = rounded(choice.prob), rounded(choice.mass)
         return Alternative(choice.token_id, text, kind, prob, mass, pixel, label, branch)
 
 
 def plain_objects(predictor: Predictor, found: Detections) -> tuple[TreeObject, ...]:
     """Detections as a tree keeps them."""
+    columns = (found.objects, found.boxes, found.labels, found.scores)
     return tuple(
         TreeObject(
-            object=int(found.objects[i]),
-            box=tuple(rounded(value) for value in found.boxes[i].tolist()),
+            object=number,
+            box=tuple(map(rounded, box)),
             label=label,
             name=predictor.categories.name(label),
-            score=rounded(float(found.scores[i])),
+            score=rounded(score),
         )
-        for i, label in enumerate(found.labels.tolist())
+        for number, box, label, score in zip(*(c.tolist() for c in columns), strict=True)
     )
 
 

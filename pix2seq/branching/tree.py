@@ -1,8 +1,9 @@
 """``SentenceTree``: sentences that part where the model hesitates, as plain data.
 
-Every branch is one sentence to its end. Branch 0 is what the likeliest tokens say; any other leaves
-its parent at one token, where it follows an alternative, and shares everything before. A tree holds
-all that a page shows of it, so a recorded one replays without a model.
+Every branch is one sentence to its end, which is where the model itself says EOS. Branch 0 is what
+the likeliest tokens say; any other leaves its parent at one token, where it follows an alternative,
+and shares everything before. A tree holds all that a page shows of it, so a recorded one replays
+without a model.
 """
 
 from __future__ import annotations
@@ -144,7 +145,7 @@ class Rival(Plain):
 
 @dataclass(frozen=True)
 class SentenceTree(Plain):
-    """All branches about one image; ``options`` are resolved."""
+    """All branches about one image; ``options`` are resolved, with ``eos`` left to the model."""
 
     checkpoint: str
     image: RecordImage

@@ -1,8 +1,10 @@
-"""``KVCache``: the decoder's explicit memory of the sentences that are being written."""
+"""``KVCache``: the decoder's explicit memory of the sentences that are being written, and
+``Glances``: what it saw in the latest images."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+import weakref
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 import torch
@@ -125,17 +127,20 @@ class KVCache:
             per_row.pop()
 
     @torch.inference_mode()
-    def pick(self, rows: Sequence[int]) -> KVCache:
-        """A cache of its own with the given rows, in that order: a row that is named twice is
-        copied, and its image is not."""
-        picked = KVCache([self.cross[row] for row in rows], self.capacity)
-        picked.lengths = [self.lengths[row] for row in rows]
-        if self._slots:
-            picked._grow(len(rows))
-            end = self.length
-            for mine, theirs in zip(picked._stored(), self._stored(), strict=True):
-                mine[..., :end, :] = theirs[list(rows), ..., :end, :]
-        return picked
+    def fork(self, rows: Sequence[int]) -> None:
+        """Go on with the given rows, in that order: one that is named twice is copied, one that is
+        not named is dropped. Rows that keep their places are not touched."""
+        self.plan = None
+        moved = [(place, row) for place, row in enumerate(rows) if place != row]
+        end = max((self.lengths[row] for row in rows), default=0)
+        if moved and end:
+            places, sources = map(list, zip(*moved, strict=True))
+            if len(rows) > self._slots:
+                self._grow(max(len(rows), 2 * self._slots))
+            for store in self._stored():
+                store[places, ..., :end, :] = store[sources, ..., :end, :]
+        self.cross = [self.cross[row] for row in rows]
+        self.lengths = [self.lengths[row] for row in rows]
 
     def _stored(self) -> list[Tensor]:
         hidden = [] if self.hidden is None else [self.hidden[..., None]]
@@ -146,10 +151,43 @@ class KVCache:
         self.plan = None
         value = self.cross[0][0][1]
         shape = (slots, value.shape[1], self.capacity, value.shape[3])
-        old = self._stored(), self._slots
-        self.keys = [value.new_zeros(shape) for _ in self.cross[0]]
-        self.values = [value.new_zeros(shape) for _ in self.cross[0]]
-        self.hidden = torch.zeros(slots, self.capacity, dtype=torch.bool, device=value.device)
-        for new, stored in zip(self._stored(), old[0], strict=False):
-            new[: old[1]] = stored
+        old, rows, end = self._stored(), self._slots, self.length
+        self.keys = [value.new_empty(shape) for _ in self.cross[0]]
+        self.values = [value.new_empty(shape) for _ in self.cross[0]]
+        self.hidden = value.new_empty((slots, self.capacity), dtype=torch.bool)
+        for new, stored in zip(self._stored(), old, strict=False):  # nobody reads beyond lengths
+            new[:rows, ..., :end, :] = stored[..., :end, :]
         self._slots = slots
+
+
+class Glances:
+    """What a decoder works out about an image before its first word, kept for the latest images:
+    an edit, another sample or a tree about the same memory begins with its first word.
+
+    A memory that nobody holds any more is forgotten. None may be changed in place.
+
+    Args:
+        look: works it out.
+    """
+
+    _ROOM = 64 * 2**20  # bytes; `mini` takes 5 MiB an image
+
+    def __init__(self, look: Callable[[Tensor], Cross]) -> None:
+        self._look = look
+        self._kept: list[tuple[weakref.ref[Tensor], Cross]] = []  # latest last
+
+    def __call__(self, memory: Tensor) -> Cross:
+        """The ``Cross`` of a memory (1, N, D)."""
+        kept = [one for one in self._kept if one[0]() is not None]
+        own = next((one for one in kept if one[0]() is memory), None)
+        if own is None:
+            own = weakref.ref(memory), self._look(memory)
+        latest = [*(one for one in kept if one is not own), own]
+        while sum(_size(cross) for _, cross in latest) > self._ROOM:
+            del latest[0]
+        self._kept = latest  # in one go: many threads write
+        return own[1]
+
+
+def _size(cross: Cross) -> int:
+    return sum(part.nbytes for pair in cross for part in pair)

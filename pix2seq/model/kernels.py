@@ -14,18 +14,44 @@ import numba
 import numpy as np
 
 from pix2seq.model.compiled import compiled
-from pix2seq.model.tiles import LANES, VECTORS, WIDTH, as_float, pointer, tile_of
+from pix2seq.model.tiles import LANES, VECTORS, WIDTH, as_float, largest, pointer, tile_of
 
 _F = np.float32
 _CHAINS = 4
-_TILES = "8d936715"
+_TILES = "e8052191"
 """The CRC of ``tiles.py``: Numba compiles what is here anew when this file changes."""
 EXACT = {"contract"}  # fused multiply-add, and no other order of additions
 ANY_ORDER = {"contract", "reassoc", "nsz", "arcp"}
 
 
-_one_row, _four_rows = tile_of(1, VECTORS), tile_of(4, VECTORS)
-_one_sum, _four_sums = tile_of(1, 1, _CHAINS), tile_of(4, 1, _CHAINS)
+_one_row, _two_rows, _three_rows, _four_rows = (tile_of(n, VECTORS) for n in (1, 2, 3, 4))
+_one_sum, _two_sums, _three_sums, _four_sums = (tile_of(n, 1, _CHAINS) for n in (1, 2, 3, 4))
+
+
+@compiled(EXACT)
+def _products(rows, x, w, y, count, x_step, w_step, y_step):
+    """One to four rows of x with a panel, to y."""
+    if rows == 4:
+        _four_rows(x, w, y, count, x_step, w_step, y_step)
+    elif rows == 3:
+        _three_rows(x, w, y, count, x_step, w_step, y_step)
+    elif rows == 2:
+        _two_rows(x, w, y, count, x_step, w_step, y_step)
+    else:
+        _one_row(x, w, y, count, x_step, w_step, y_step)
+
+
+@compiled(EXACT)
+def _sums(rows, x, w, y, count, x_step, w_step, y_step):
+    """One to four rows of x with ``LANES`` columns of w, each sum in ``_CHAINS`` parts, to y."""
+    if rows == 4:
+        _four_sums(x, w, y, count, x_step, w_step, y_step)
+    elif rows == 3:
+        _three_sums(x, w, y, count, x_step, w_step, y_step)
+    elif rows == 2:
+        _two_sums(x, w, y, count, x_step, w_step, y_step)
+    else:
+        _one_sum(x, w, y, count, x_step, w_step, y_step)
 
 
 @compiled(EXACT)
@@ -38,11 +64,8 @@ def _linear(x, weight, bias, y):
         count = min(WIDTH, outer - first)
         m = 0
         while m < rows:
-            together = 4 if rows - m >= 4 else 1
-            if together == 4:
-                _four_rows(x[m], weight[panel], some, inner, inner, WIDTH, WIDTH)
-            else:
-                _one_row(x[m], weight[panel], some, inner, inner, WIDTH, WIDTH)
+            together = min(rows - m, 4)
+            _products(together, x[m], weight[panel], some, inner, inner, WIDTH, WIDTH)
             for r in range(together):
                 for n in range(count):
                     y[m + r, first + n] = some[r, n] + bias[first + n]
@@ -97,18 +120,10 @@ def _relu(x):
             x[m, i] = max(x[m, i], _F(0))
 
 
-@compiled(ANY_ORDER | {"nnan"})  # where some are no numbers, the rest of a softmax is none either
-def _most(x, count):
-    top = x[0]
-    for t in range(count):
-        top = max(top, x[t])
-    return top
-
-
 @compiled(ANY_ORDER)
 def _softmax(x, count):
     """In place, of the first ``count`` numbers."""
-    top, total = _most(x, count), _F(0)
+    top, total = largest(x, count), _F(0)
     for t in range(count):
         v = max(x[t] - top, _F(-87))
         n = np.floor(v * _F(1.44269504088896341) + _F(0.5))
@@ -200,25 +215,20 @@ def _look(z, keys, values, scores):
     for h in range(heads):
         m = 0
         while m < rows:
-            together = 4 if rows - m >= 4 else 1
+            together = min(rows - m, 4)
             for r in range(together):
                 for i in range(head):
                     few[r, i] = z[m + r, h * head + i]
             for p in range(panels):
                 part = scores[0, p * WIDTH :]
-                if together == 4:
-                    _four_rows(few, keys[h, p], part, head, head, WIDTH, step)
-                else:
-                    _one_row(few, keys[h, p], part, head, head, WIDTH, step)
+                _products(together, few, keys[h, p], part, head, head, WIDTH, step)
             for r in range(together):
                 _softmax(scores[r], count)
                 scores[r, count : count + _CHAINS] = 0
             for first in range(0, head, LANES):
                 whole = -(-count // _CHAINS) * _CHAINS
-                if together == 4:
-                    _four_sums(scores, values[h, 0, first:], some, whole, step, head, LANES)
-                else:
-                    _one_sum(scores, values[h, 0, first:], some, whole, step, head, LANES)
+                seen = values[h, 0, first:]
+                _sums(together, scores, seen, some, whole, step, head, LANES)
                 for r in range(together):
                     for i in range(min(LANES, head - first)):
                         z[m + r, h * head + first + i] = some[r, i]

@@ -7,7 +7,7 @@ from torch import Tensor, nn
 
 from pix2seq.config import ModelConfig
 from pix2seq.model.bridge import build_bridge
-from pix2seq.model.cache import KVCache
+from pix2seq.model.cache import Glances, KVCache
 from pix2seq.model.decoder import Decoder
 from pix2seq.model.encoders import build_encoder
 from pix2seq.model.native import NativeDecoder, prepared
@@ -28,12 +28,13 @@ class Pix2Seq(nn.Module):
         self.bridge = build_bridge(config, self.encoder.grid(*config.image_size))
         self.decoder = Decoder(config)
         self._packed: NativeDecoder | PackedDecoder | None = None
+        self._seen: Glances | None = None
         if config.encoder.kind in ("resnet", "vit"):
             init_official(self)
 
     def __getstate__(self) -> dict:
         """A copy, or another process, prepares its own decoder when it writes."""
-        return {**self.__dict__, "_packed": None}
+        return {**self.__dict__, "_packed": None, "_seen": None}
 
     @property
     def device(self) -> torch.device:
@@ -85,7 +86,11 @@ class Pix2Seq(nn.Module):
         """
         if self._packed is None or not self._packed.is_current(self.decoder):
             self._packed = prepared(self.decoder)
-        images = [self._packed.look(memory[i : i + 1]) for i in range(memory.shape[0])]
+            self._seen = Glances(self._packed.look)
+        if len(memory) == 1:
+            images = [self._seen(memory)]
+        else:
+            images = [self._packed.look(one) for one in memory.split(1)]
         if batch_size is not None and len(images) == 1:
             images *= batch_size
         return KVCache(images, self.config.max_tokens)

@@ -43,6 +43,40 @@ def as_float(typing, bits):
     return types.float32(types.int32), generate
 
 
+@intrinsic
+def largest(typing, x, count):
+    """The largest of the first ``count`` numbers of x, at least one; LLVM would compare them one
+    after the other. Where some are no numbers it is any of the others, or none."""
+    vector, lane = ir.VectorType(ir.FloatType(), LANES), ir.IntType(32)
+    zeros = ir.VectorType(lane, LANES)([0] * LANES)
+
+    def generate(context, builder, signature, arguments):
+        numbers = context.make_array(signature.args[0])(context, builder, arguments[0]).data
+        count = arguments[1]
+        whole = builder.sub(count, builder.srem(count, count.type(LANES)))
+        first = builder.load(numbers)
+        everywhere = builder.insert_element(vector(ir.Undefined), first, lane(0))
+        everywhere = builder.shuffle_vector(everywhere, vector(ir.Undefined), zeros)
+        tops = cgutils.alloca_once_value(builder, everywhere)
+        top = cgutils.alloca_once_value(builder, first)
+
+        def take(place, value):
+            held = builder.load(place)
+            larger = builder.fcmp_ordered(">", value, held)
+            builder.store(builder.select(larger, value, held), place)
+
+        with cgutils.for_range_slice(builder, count.type(0), whole, count.type(LANES)) as (k, _):
+            some = builder.bitcast(builder.gep(numbers, [k]), vector.as_pointer())
+            take(tops, builder.load(some, align=4))
+        with cgutils.for_range_slice(builder, whole, count, count.type(1)) as (k, _):
+            take(top, builder.load(builder.gep(numbers, [k])))
+        for i in range(LANES):
+            take(top, builder.extract_element(builder.load(tops), lane(i)))
+        return builder.load(top)
+
+    return types.float32(x, types.intp), generate
+
+
 def tile_of(rows: int, vectors: int, chains: int = 1) -> Callable:
     """A function of (x, w, y, count, steps of x, w and y): the products of ``rows`` rows of x with
     ``vectors * LANES`` columns of w, summed over ``count``, to y; a step leads to the next row.

@@ -55,9 +55,12 @@ def _check(hint: Any) -> Callable[[Any], bool]:
 
 
 @cache
-def _checks(cls: type) -> tuple[tuple[str, Callable[[Any], bool]], ...]:
-    """Every field of a class with its check."""
-    return tuple((name, _check(hint)) for name, hint in type_hints(cls).items())
+def _checks(cls: type) -> tuple[tuple[str, Callable[[Any], bool], bool, bool], ...]:
+    """Every field of a class with its check, and whether any int and any finite float pass it."""
+    return tuple(
+        (name, fits := _check(hint), fits(0) and hint is not bool, fits(0.5))
+        for name, hint in type_hints(cls).items()
+    )
 
 
 class Plain(Config):
@@ -65,13 +68,16 @@ class Plain(Config):
 
     def __post_init__(self) -> None:
         values = vars(self)
-        for name, fits in _checks(type(self)):
+        for name, fits, ints, floats in _checks(type(self)):
             value = values[name]
+            kind = type(value)  # a tree has ten thousand numbers, and most need no more than this
+            if (ints and kind is int) or (floats and kind is float and math.isfinite(value)):
+                continue
             if not fits(value):
                 raise ConfigError(
                     f"{type(self).__name__}.{name} is {str(value)[:60]!r}; not usable"
                 )
-            if isinstance(value, str) and len(value) > LONGEST_TEXT and name != "data":
+            if kind is str and len(value) > LONGEST_TEXT and name != "data":
                 raise ConfigError(f"{type(self).__name__}.{name} has {len(value)} characters")
 
 

@@ -97,7 +97,7 @@ class Rows:
         is dropped."""
         if list(parents) == list(range(len(self))):
             return
-        self._cache = self._cache.pick(parents)
+        self._cache.fork(parents)
         self.logits = self.logits[list(parents)]
 
     def write(self, token_ids: Sequence[int]) -> None:

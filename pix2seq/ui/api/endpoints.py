@@ -123,8 +123,9 @@ def build_api(context: AppContext) -> None:
 
     def tree(image, checkpoint, ids, leaves, *values):
         """Where the model hesitates, what else it could say, and where that leads: every path with
-        its tokens, its cost in nats and its objects. ``ids`` are tokens that all paths begin with,
-        ``leaves`` the number of paths at most."""
+        its tokens, its cost in nats and its objects. A path ends where the model itself says EOS,
+        whatever ``eos`` is. ``ids`` are tokens that all paths begin with, ``leaves`` the number of
+        paths at most."""
         with _call("/tree") as told:
             predictor, options, encoding = prepare(image, checkpoint, values, told)
             given = _list_of(ids, int, "ids")

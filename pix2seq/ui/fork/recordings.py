@@ -44,7 +44,7 @@ def before_fork(
     for index in range(len(ids)):
         if tokenizer.slot(index) != "xmin":
             continue
-        tree = grow_tree(predictor, encoding, options.replace(eos="model"), ids[:index], leaves=6)
+        tree = grow_tree(predictor, encoding, options, ids[:index], leaves=6)
         here = next(token for token in tree.branches[0].tokens if token.index == index)
         followed = [way.branch for way in here.alternatives if way.branch is not None]
         if len(followed) > 1 and len(tree.groups) == 1:

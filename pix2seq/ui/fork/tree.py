@@ -1,8 +1,7 @@
 """The tree of sentences about the picture on view: grown from its run, or read from a recording.
 
 A recorded tree is a ``SentenceTree`` as JSON beside the example's recording, so the page shows it
-without a model. Every path ends where the model itself says EOS: noise that is written only because
-EOS is put off would hide what the paths have in common.
+without a model.
 """
 
 from __future__ import annotations
@@ -28,15 +27,15 @@ def grow(run: Run, question: dict) -> dict:
     if leaves not in LEAVES:
         raise ConfigError(f"leaves is {leaves!r}; use one of {', '.join(map(str, LEAVES))}")
     encoding = run.picture.encoded_by(run.predictor)
-    options = _stopping(run.predictor, run.options)
     name = run.picture.name
-    return grow_tree(run.predictor, encoding, options, ids, leaves, image_name=name).to_dict()
+    tree = grow_tree(run.predictor, encoding, run.options, ids, leaves, image_name=name)
+    return tree.to_dict()
 
 
 def rivals(run: Run) -> list[dict]:
     """What sentences about a run's picture cost that are written in other ways."""
     encoding = run.picture.encoded_by(run.predictor)
-    found = write_rivals(run.predictor, encoding, _stopping(run.predictor, run.options))
+    found = write_rivals(run.predictor, encoding, run.options)
     return [{"kind": one.kind, "seed": one.seed, "surprise": one.surprise} for one in found]
 
 
@@ -49,7 +48,6 @@ def whole_tree(
     image_name: str,
 ) -> SentenceTree:
     """A tree and, to compare sums with, the sentences of other ways to write."""
-    options = _stopping(predictor, options)
     tree = grow_tree(predictor, encoding, options, prefix, leaves, image_name=image_name)
     return with_rivals(tree, write_rivals(predictor, encoding, options))
 
@@ -65,7 +63,3 @@ def recorded_tree(example: str | None, folder: Path = FOLDER) -> SentenceTree | 
         return SentenceTree.from_json(path.read_text(encoding="utf-8"))
     except (ConfigError, OSError, ValueError):
         return None
-
-
-def _stopping(predictor: Predictor, options: SamplingOptions) -> SamplingOptions:
-    return predictor.resolve(options).replace(eos="model")

@@ -18,6 +18,7 @@ from pix2seq.model.cache import Glances
 from pix2seq.model.native import NATIVE_VARIABLE, NativeDecoder, prepared, works
 from pix2seq.model.packed import PackedDecoder
 from pix2seq.predictor import load
+from pix2seq.sampling import sample_stream
 from tests import fakes
 from tests.test_model import VARIANTS, memories, sentences
 
@@ -135,6 +136,19 @@ def test_it_is_taken_where_it_can_be(monkeypatch):
     assert isinstance(prepared(fakes.tiny_model(masked_key_id=0).decoder), PackedDecoder)
     monkeypatch.setenv(NATIVE_VARIABLE, "0")
     assert isinstance(prepared(decoder), PackedDecoder)
+
+
+def test_a_step_says_who_computed_its_logits(monkeypatch):
+    def steps():
+        model = fakes.tiny_model()
+        options = SamplingOptions(max_objects=2)
+        return list(sample_stream(model, memories(model, 1), fakes.tiny_tokenizer(), options, [5]))
+
+    ours = steps()
+    assert {step.arithmetic for step in ours} == {"compiled"}
+    assert ours[0].rules.step(ours[0].plain()).arithmetic == "compiled"
+    monkeypatch.setenv(NATIVE_VARIABLE, "0")
+    assert {step.arithmetic for step in steps()} == {"PyTorch"}
 
 
 def test_compiling_ahead_compiles_what_every_decoder_runs():

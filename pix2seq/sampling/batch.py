@@ -24,7 +24,7 @@ from pix2seq.device import inference
 from pix2seq.model.cache import Cross, KVCache
 from pix2seq.sampling.filters import FilterChain, build_chain, uniforms
 from pix2seq.sampling.picking import CompiledPick, compiled_pick
-from pix2seq.sampling.steps import SamplingStep, StepRules
+from pix2seq.sampling.steps import Arithmetic, SamplingStep, StepRules
 from pix2seq.tokenizer import Tokenizer
 
 _CPU = torch.device("cpu")
@@ -81,6 +81,7 @@ class Row:
     pick: CompiledPick | None
     rules: StepRules
     image: Cross
+    arithmetic: Arithmetic
     last_id: int
     own_cache: KVCache | None
     ahead: deque[Tensor] = field(default_factory=deque)
@@ -131,6 +132,7 @@ class Batch:
             pick,
             rules,
             image=cache.cross[0],
+            arithmetic="compiled" if cache.compiled else "PyTorch",
             last_id=self.tokenizer.bos_id,
             own_cache=cache,
         )
@@ -259,6 +261,7 @@ class Batch:
             forced=index in row.forced,
             logits=logits,
             rules=row.rules,
+            arithmetic=row.arithmetic,
         )
         row.steps.append(step)
         row.last_id = token_id

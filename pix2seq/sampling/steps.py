@@ -21,6 +21,9 @@ from pix2seq.tokenizer import Tokenizer
 
 _CANDIDATES = 5
 StepSlot = Literal["ymin", "xmin", "ymax", "xmax", "class", "eos"]
+Arithmetic = Literal["compiled", "PyTorch"]
+"""Who computed logits: the compiled step (``model.native``) or PyTorch's operations. They round
+differently in the last bits; ``benchmarks/README.md`` counts what that changes."""
 
 
 @dataclass(frozen=True)
@@ -52,6 +55,7 @@ class SamplingStep:
             are an earlier run's own.
         logits: (V,) float32 on the CPU, as the model gave them.
         rules: what the run does between logits and tokens.
+        arithmetic: who computed the logits.
     """
 
     index: int
@@ -61,11 +65,18 @@ class SamplingStep:
     forced: bool
     logits: Tensor
     rules: StepRules
+    arithmetic: Arithmetic = "PyTorch"
 
     def plain(self) -> PlainStep:
         """The step without the run's rules, which ``StepRules.step`` puts back."""
         return PlainStep(
-            self.index, self.token_id, self.slot, self.drawn, self.forced, self.logits.numpy()
+            self.index,
+            self.token_id,
+            self.slot,
+            self.drawn,
+            self.forced,
+            self.logits.numpy(),
+            self.arithmetic,
         )
 
     @property
@@ -130,6 +141,7 @@ class PlainStep:
     drawn: bool
     forced: bool
     logits: np.ndarray
+    arithmetic: Arithmetic = "PyTorch"
 
 
 @dataclass(frozen=True)
@@ -184,7 +196,14 @@ class StepRules:
         """A step that another process took under these rules."""
         logits = torch.from_numpy(plain.logits)
         return SamplingStep(
-            plain.index, plain.token_id, plain.slot, plain.drawn, plain.forced, logits, self
+            plain.index,
+            plain.token_id,
+            plain.slot,
+            plain.drawn,
+            plain.forced,
+            logits,
+            self,
+            plain.arithmetic,
         )
 
     def pipeline(self, logits: Tensor, index: int) -> StepPipeline:

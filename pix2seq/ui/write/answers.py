@@ -98,6 +98,7 @@ class Answers(PictureAnswers):
             "modes": _modes(stages.raw[shown], shown) if shown else [],
             "cells": options.num_bins if options.num_bins < tokenizer.num_bins else None,
             "drawn": drawn_token(stages, options.seed, step.index),
+            "arithmetic": step.arithmetic,
             "whatIf": _decides(options) != _decides(run.options),
             "note": note,
             "settings": {

@@ -51,6 +51,7 @@ const STAGES = ["raw", "grammar, bins", "temperature", "top-k, top-p"];
  * @property {Settings} settings
  * @property {Mode[]} modes
  * @property {number} drawn what the settings would write
+ * @property {"compiled" | "PyTorch"} arithmetic who computed the logits
  */
 /** @typedef {Explanation & Choices} Explained */
 
@@ -288,5 +289,9 @@ export class Inspector {
       );
     });
     clear(this.pipeline).append(h("thead", {}, head), h("tbody", {}, ...rows));
+    this.pipeline.title =
+      answer.arithmetic === "compiled"
+        ? "The logits were computed by compiled code, which rounds otherwise than PyTorch's operations in the last bits."
+        : "The logits were computed by PyTorch's operations.";
   }
 }

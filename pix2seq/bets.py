@@ -22,16 +22,20 @@ from pix2seq.tokenizer import Slot, Tokenizer
 NARROWEST = 0.25
 """Least deviation of a bell, in bins: one bin off it has a three-thousandth of its top."""
 
+SPARE = 0.01
+"""Share of a bell that lies on all bins alike, as the spare chip lies on all names: a lost bell
+costs ln(bins / SPARE) at most, 10.2 nats over 256. A bell alone would put e^-200,000 on a far bin,
+which is nobody's belief, and one such round would decide the game."""
+
 ROUNDS = 5
 
 
 def bell(place: float, width: float, bins: int) -> Tensor:
-    """A Gaussian over the bins.
+    """A Gaussian over the bins, and ``SPARE`` of it on all of them alike.
 
     Args:
         place: its middle, in bins; it may lie between two.
-        width: its deviation in bins, at least ``NARROWEST``: certainty is allowed, but a lost bet
-            keeps a price that can be written down.
+        width: its deviation in bins, at least ``NARROWEST``.
 
     Returns:
         (bins,) float64 natural logs of probabilities that add up to 1.
@@ -43,7 +47,8 @@ def bell(place: float, width: float, bins: int) -> Tensor:
     if not NARROWEST <= width < math.inf:
         raise ConfigError(f"the bell is {width:g} bins wide; use {NARROWEST} or more")
     distance = torch.arange(bins, dtype=torch.float64) - place
-    return (-0.5 * (distance / width) ** 2).log_softmax(0)
+    gaussian = (-0.5 * (distance / width) ** 2).softmax(0)
+    return ((1 - SPARE) * gaussian + SPARE / bins).log()
 
 
 def chips(stakes: Mapping[int, float], names: int, spare: float = 1.0) -> Tensor:
@@ -80,6 +85,12 @@ def even(possibilities: int) -> float:
     """What it costs to bet on everything alike: ln n. The first ymin of n objects in free order
     costs about that much beside its edge, and no model can do better."""
     return math.log(possibilities)
+
+
+def dearest(possibilities: int, share: float = SPARE) -> float:
+    """The most that a bet can cost, nats, of which at least ``share`` lies on all possibilities
+    alike."""
+    return math.log(possibilities / share)
 
 
 def model_bet(logits: Tensor, tokenizer: Tokenizer, index: int) -> tuple[Tensor, list[int]]:
@@ -157,13 +168,13 @@ def misses(
     offsets: Sequence[int],
     bins: int,
     width: float = 2.0,
-    trust: float = 0.99,
+    trust: float = 1 - SPARE,
 ) -> list[Miss]:
     """The loss knows no ruler: what it says about an edge one bin off and a hundred bins off.
 
     A bet with no notion of neighbours (``trust`` on one bin, the rest spread over all others) costs
     the same however far it misses, though the box hardly changes or is lost. A bell does have a
-    ruler; nobody told the model to grow one.
+    ruler, and pays as much only where it is lost; nobody told the model to grow one.
 
     Args:
         box_norm: the true ``xyxy`` in [0, 1].

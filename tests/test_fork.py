@@ -186,6 +186,8 @@ def test_a_bell_is_priced_as_the_library_prices_it(forks, run):
     assert answer["written"] == written and answer["truth"] is None
     assert sum(answer["you"]) == pytest.approx(1, abs=1e-3)
     assert answer["even"] == {"objects": 3, "nats": bets.even(3)}
+    assert answer["most"] == bets.dearest(tokenizer.num_bins)
+    assert forks.rounds({"run": run.id, "seed": 1})["spare"] == bets.SPARE
     near, far = answer["misses"]
     assert near["off"] == 1 and near["spike"] == pytest.approx(far["spike"])
     assert near["bell"] < far["bell"] and near["iou"] > far["iou"]

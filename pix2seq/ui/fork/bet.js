@@ -2,7 +2,7 @@
 // knows nothing. A bell for a coordinate, chips for a name.
 
 import { clear, h, set } from "#kit/elements.js";
-import { fixed } from "#kit/numbers.js";
+import { fixed, probability } from "#kit/numbers.js";
 import { ROLE_MEANING } from "#kit/roles.js";
 import { Bell, WIDTHS } from "#fork/bell.js";
 import { glossary } from "#fork/card.js";
@@ -16,7 +16,7 @@ const PLAYERS = ["you", "model", "uniform"];
 
 const WORDS = /** @type {[string, string][]} */ ([
   ["nats", "−ln of the probability that a bet put on what came: 0 for a sure win, more for a surprise"],
-  ["bell", "a bet on neighbouring bins; narrow is bold, wide is careful"],
+  ["bell", "a bet on neighbouring bins; narrow is bold, wide is careful; a hundredth of it lies on all bins alike, which caps the price of a miss"],
   ["uniform", "a guess that puts the same on everything: ln of the number of possibilities"],
   ["truth", "the label of a generated scene, which need not be what the model wrote"],
 ]);
@@ -30,7 +30,7 @@ export class BetPanel {
     this.title = "You are the decoder";
     this.dock = dock;
     this.seed = 1;
-    /** @type {{rounds: {index: number, slot: string}[], bins: number, names: string[], chips: number} | null} */
+    /** @type {{rounds: {index: number, slot: string}[], bins: number, names: string[], chips: number, spare: number} | null} */
     this.game = null;
     /** @type {Score[][]} */
     this.scores = [];
@@ -245,7 +245,8 @@ export class BetPanel {
     const named = this.now()?.slot === "class";
     this.readout.textContent = named
       ? "Lay chips on the names that you expect. All on one is bold; a miss then costs ln of what is left."
-      : "Drag along the photo's edge, or here: along to move the bell, across to widen it. Arrow keys move the sliders.";
+      : "Drag along the photo's edge, or here: along to move the bell, across to widen it. Arrow keys move the sliders. " +
+        `${probability(this.game?.spare || 0)} of every bell lies on all bins alike, as a spare chip does on names.`;
   }
 
   draw() {

@@ -12,9 +12,11 @@ import torch
 from torch import Tensor
 
 from pix2seq.bets import (
+    SPARE,
     Score,
     bell,
     chips,
+    dearest,
     even,
     game_text,
     misses,
@@ -53,6 +55,7 @@ def rounds(run: Run, question: dict) -> dict:
         "bins": tokenizer.num_bins,
         "names": names,
         "chips": CHIPS,
+        "spare": SPARE,
     }
 
 
@@ -73,6 +76,7 @@ def price(run: Run, question: dict) -> dict:
         "model": _probabilities(model),
         "written": written,
         "truth": truth,
+        "most": dearest(len(ids), 1 / (CHIPS + 1) if step.slot == "class" else SPARE),
         "even": None,
         "misses": None,
     }

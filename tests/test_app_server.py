@@ -97,6 +97,8 @@ def test_a_tree_of_sentences_begins_with_the_given_tokens(client, photo):
     tree = SentenceTree.from_dict(client.predict(photo, ids=SENTENCE[:5], api_name="/tree"))
     assert [token.forced for token in tree.path(0)[:6]] == [True] * 5 + [False]
     assert {rival.kind for rival in tree.rivals} == {"argmax", "beam", "sample"}
+    late = client.predict(photo, ids=SENTENCE[:5], eos="delay", api_name="/tree")
+    assert SentenceTree.from_dict(late).branches == tree.branches, "the model says where they end"
     for ids, said in ((["x"], "whole numbers"), (SENTENCE, "EOS"), ("12", "whole numbers")):
         with pytest.raises(AppError, match=said):
             client.predict(photo, ids=ids, api_name="/tree")
@@ -120,6 +122,7 @@ def test_a_place_is_asked_as_the_first_word_and_behind_a_sentence(client, photo)
         ({"box": [None, 10, 60, 60]}, "give a list of numbers"),
         ({"box": box, "behind": [1]}, "whole objects"),
         ({"box": box, "behind": [10**6] * 5}, "vocabulary"),
+        ({"box": box, "behind": [5] * 500}, "behind has 500 tokens; this model's sentences have"),
     ):
         with pytest.raises(AppError, match=said):
             client.predict(photo, **wrong, api_name="/ask")

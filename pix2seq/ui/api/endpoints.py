@@ -137,7 +137,8 @@ def build_api(context: AppContext) -> None:
 
     def ask_place(image, checkpoint, box, behind, *values):
         """What the model calls a box (xyxy in the image's pixels): as the first word, and, where
-        ``behind`` gives token ids of whole objects, behind that sentence."""
+        ``behind`` gives token ids of whole objects, behind that sentence (the last object of a
+        full one makes room)."""
         with _call("/ask") as told:
             predictor, _, encoding = prepare(image, checkpoint, values, told)
             sides = _list_of(box, float, "box")
@@ -152,6 +153,11 @@ def build_api(context: AppContext) -> None:
             sentence = _list_of(behind, int, "behind")
             if not predictor.tokenizer.is_boundary(len(sentence)):
                 raise ConfigError(f"behind has {len(sentence)} tokens; give whole objects")
+            most = predictor.tokenizer.sequence_length(predictor.tokenizer.config.max_objects)
+            if len(sentence) > most:
+                raise ConfigError(
+                    f"behind has {len(sentence)} tokens; this model's sentences have {most} at most"
+                )
             answers = {"first": ask(predictor, encoding, tokens)}
             if sentence:
                 answers["behind"] = ask(predictor, encoding, tokens, sentence)

@@ -17,7 +17,7 @@ from pix2seq.categories import Categories
 from pix2seq.config import ConfigError
 from pix2seq.detections import Detections
 from pix2seq.render import Painter, draw_detections, stage_image, stage_svg, writing_gif
-from pix2seq.render.layout import Stage, edges
+from pix2seq.render.layout import Stage, chip_text, edges
 from pix2seq.render.palette import ROLE_COLORS, rgb, wash
 from tests.fakes import draw_picture
 from tests.records import OPTIONS, make_record, token
@@ -167,6 +167,18 @@ class TestRaster:
     def test_labels_that_no_font_or_row_can_hold_still_draw(self):
         record = make_record([((0, 0, 5, 5), "犬\n" + "w" * 180, 0.9)])
         assert stage_image(draw_picture(), record).size[0] == 720
+
+    @pytest.mark.parametrize("mark", list("\n\r\x0b\x0c\x1c\x1d\x1e\x85\u2028\u2029"))
+    def test_names_of_several_lines_or_paragraphs_are_drawn_on_one(self, mark):
+        record = make_record([((20, 30, 60, 70), f"hot{mark}dog", 0.9)])
+        record = replace(record, checkpoint=f"my{mark}own")
+        assert stage_image(draw_picture(), record).width == 720
+        stage = Stage(record, 720)
+        [(_, tag)] = stage.tags(len).values()
+        assert "hot dog" in tag and stage.footer().startswith("my own ")
+        chips = [chip_text(one) for one in record.tokens]
+        assert any("hot dog" in chip for chip in chips)
+        assert all(len(text.splitlines()) == 1 for text in (tag, stage.footer(), *chips))
 
     @pytest.mark.parametrize("size", [(1, 1), (1, 400), (400, 1)])
     def test_extreme_shapes_draw(self, size):

@@ -87,6 +87,22 @@ def test_what_a_program_sent_is_forgotten_unless_it_is_sent_again(monkeypatch, c
     assert context.forget() == [Path(path)]
 
 
+def test_a_file_that_was_sent_again_waits_for_its_sender(monkeypatch, context):
+    """The same picture lies at the same place, whoever sends it; its sender may stand in line."""
+    path = upload("again.png")
+    context.picture_of(str(path))
+    later(monkeypatch, context.limits.kept_seconds + 5)
+    content = path.read_bytes()
+    path.with_name("sent").write_bytes(content)
+    path.with_name("sent").replace(path)  # as Gradio puts it there
+    drop_uploads(context.forget())
+    assert path.exists() and len(context.pictures) == 0
+    context.picture_of(str(path))
+    later(monkeypatch, context.limits.kept_seconds + 5)
+    drop_uploads(context.forget())
+    assert not path.exists()
+
+
 def test_no_file_outside_the_uploads_is_deleted(tmp_path):
     file = tmp_path / "photo.png"
     fakes.draw_picture().save(file)

@@ -179,7 +179,7 @@ class Stage:
             left = min(known.get("xmin", 0.0), known.get("xmax", 0.0))
             top = min(known.get("ymin", 0.0), known.get("ymax", 0.0))
             x, y = self.place(left, top)
-            text = f"{item.number + 1} {item.detection.caption}"
+            text = one_line(f"{item.number + 1} {item.detection.caption}")
             width = min(measure(text) + TAG_PADDING, photo.width)
             x = min(max(x - 1, photo.x), photo.x + photo.width - width)
             y = y - TAG_HEIGHT if y - TAG_HEIGHT >= photo.y else y
@@ -203,7 +203,7 @@ class Stage:
         """One quiet line that says how this was made."""
         options = self.record.options
         chosen = "argmax" if options.temperature == 0 else f"top-p {options.top_p:g}"
-        return (
+        return one_line(
             f"{self.record.checkpoint} · {chosen} · temperature {options.temperature:g} · "
             f"eos {options.eos} · noise {options.noise} · seed {options.seed} · "
             f"{len(self.record.tokens)} tokens, {_ENDINGS[self.record.ending]}, "
@@ -236,5 +236,11 @@ def chip_text(token: RecordToken) -> str:
     """What a chip says: the written token, and for a class how probable it was. (A box's label has
     the object's name and score instead.)"""
     if token.slot == "class":
-        return f"{token.text} {math.exp(token.logprob):.2f}".replace(" 0.", " .")
-    return token.text
+        return one_line(f"{token.text} {math.exp(token.logprob):.2f}".replace(" 0.", " ."))
+    return one_line(token.text)
+
+
+def one_line(text: str) -> str:
+    """What a label can hold: whatever parts lines or paragraphs is a space there. (A name may have
+    any character; Pillow's layout takes one paragraph.)"""
+    return " ".join(text.split())

@@ -108,6 +108,7 @@ class AppContext:
                 picture = Picture(load_image(path, called(name)), name=name, file=Path(path))
             self.pictures.add(picture, key)
             self.pictures.add(picture)
+        picture.stamp = _stamp(picture.file)
         return picture
 
     def picture(self, path: str | None, example: str | None) -> Picture:
@@ -123,14 +124,16 @@ class AppContext:
     def forget(self) -> list[Path]:
         """Let go of what nobody has used for ``limits.kept_seconds`` and nobody here has written.
 
-        Returns the files of pictures that are gone.
+        Returns the files of pictures that are gone; what somebody has sent again since they were
+        opened is not among them, who may be waiting for their turn.
         """
         before = time.monotonic() - self.limits.kept_seconds
         theirs = self.sessions.owned(self.runs)
         self.runs.forget(before, lambda run: run.id in theirs)
         shown = {run.picture for run in self.runs.items()}
         gone = self.pictures.forget(before, lambda picture: picture in shown)
-        return [picture.file for picture in gone if picture.file is not None]
+        files = [picture.file for picture in gone if picture.stamp == _stamp(picture.file)]
+        return [file for file in files if file is not None]
 
     def predictor(self, name: object) -> Predictor:
         """The checkpoint of the menu with that name, loaded if need be.
@@ -154,3 +157,12 @@ class AppContext:
             return None
         self.problem = ""
         return predictor
+
+
+def _stamp(file: Path | None) -> tuple[int, int] | None:
+    """Which file lies at a place now; ``None`` if there is none."""
+    try:
+        told = file.stat() if file is not None else None
+    except OSError:
+        return None
+    return told and (told.st_ino, told.st_ctime_ns)

@@ -45,6 +45,7 @@ class Picture:
         example: the example's name if it is one of ours (only these can be linked to).
         name: what code calls it: the file that was uploaded, or ``example:<name>``.
         file: where the upload lies, if it is one.
+        stamp: which upload it is: the same picture sent again lies at the same place.
         used: when somebody last needed it, by the clock of ``time.monotonic``.
     """
 
@@ -52,6 +53,7 @@ class Picture:
     example: str | None = None
     name: str = "image.png"
     file: Path | None = None
+    stamp: tuple[int, int] | None = None
     id: str = field(default_factory=new_id)
     used: float = field(default_factory=time.monotonic)
     encodings: dict[str, ImageEncoding] = field(default_factory=dict)

@@ -178,6 +178,7 @@ def test_one_round_of_the_bet_by_pointer_and_one_by_keyboard(chromium, mini_app)
         page.wait_for_selector(f".fork-pile:has-text('{name} 2')")
         page.click("[data-bet-go]")
         page.wait_for_selector(f".fork-outcome li.written:has-text('{name}')")
+        assert page.evaluate(GLYPHS, 12) == [], "what came is read as easily as what was bet"
         page.keyboard.press("Escape")
         page.wait_for_function("P2S.stage().shown === P2S.stage().record.tokens.length")
 

@@ -255,3 +255,31 @@ def test_on_a_beamer_every_panel_is_read_beside_the_stage_and_keys_go_where_the_
         page.wait_for_function("n => P2S.stage().shown === n", arg=shown - 1)
         page.keyboard.press("Escape")
         page.wait_for_function("!P2S.stage().presenter.on")
+
+
+def test_escape_closes_the_panel_and_once_more_leaves_presenter_mode(chromium, replay):
+    with browser_page(chromium, f"{replay}?ex={STORY}&present=1") as page:
+        page.wait_for_function("P2S.stage().record.state === 'done'")
+        page.keyboard.press("1")
+        page.wait_for_function("P2S.dock().shown")
+        page.evaluate(  # as fast as keys can come: before the closed dock has lost the focus
+            """() => [1, 2].forEach(() => document.activeElement.dispatchEvent(
+              new KeyboardEvent("keydown", { key: "Escape", bubbles: true, cancelable: true })))"""
+        )
+        page.wait_for_function("!P2S.dock().shown && !P2S.stage().presenter.on")
+
+
+@pytest.mark.parametrize("query", ["", "&present=1"])
+def test_the_order_of_every_path_can_be_read(chromium, replay, query):
+    with browser_page(chromium, f"{replay}?ex={STORY}&panel=tree{query}") as page:
+        page.wait_for_selector(".fork-names")
+        page.wait_for_timeout(500)
+        cut = page.locator(".fork-names").evaluate_all(
+            "all => all.filter((one) => one.scrollWidth > one.clientWidth).length"
+        )
+        assert cut == 0
+        assert page.locator(".fork-chart").bounding_box()["width"] > 200
+        last = page.locator("[data-path]").last
+        last.click()
+        names = last.locator(".fork-names").inner_text()
+        page.wait_for_selector(f"[data-fork-readout]:has-text('{names}: ')")

@@ -25,6 +25,9 @@ const WORDS = /** @type {[string, string][]} */ ([
   ["beam", "keeps the four cheapest beginnings at every token, where argmax keeps one"],
 ]);
 
+/** @param {{name: string}[]} objects in the order that a path names them */
+const namesSaid = (objects) => objects.map(({ name }) => name).join(", ") || "nothing";
+
 export class TreePanel {
   /** @param {Dock} dock */
   constructor(dock) {
@@ -209,7 +212,6 @@ export class TreePanel {
     const cheapest = Math.min(...tree.branches.map((branch) => branch.surprise));
     const rows = this.order.map((number) => {
       const { surprise, group, objects } = tree.branches[number];
-      const names = objects.map((object) => object.name).join(", ") || "nothing";
       return h(
         "li",
         {},
@@ -225,7 +227,7 @@ export class TreePanel {
           },
           h("span", { class: `p2s-mono fork-cost${surprise === cheapest ? " least" : ""}` }, surprise.toFixed(2)),
           h("span", { class: "fork-set", "data-set": group }, letter(group)),
-          h("span", { class: "fork-names" }, names)
+          h("span", { class: "fork-names" }, namesSaid(objects))
         )
       );
     });
@@ -281,10 +283,10 @@ export class TreePanel {
     this.at = null;
     const path = pathOf(tree, number);
     this.count = reducedMotion() ? path.length : tree.branches[number].tokens[0].index;
-    const { surprise, group } = tree.branches[number];
+    const { surprise, group, objects } = tree.branches[number];
     const same = tree.branches.filter((branch) => branch.group === group).length;
     this.readout.textContent =
-      `Path ${number + 1}: ${surprise.toFixed(2)} nats for ${plural(path.length, "token")}. ` +
+      `Path ${number + 1}, ${namesSaid(objects)}: ${surprise.toFixed(2)} nats for ${plural(path.length, "token")}. ` +
       (same > 1 ? `${plural(same, "path")} end in set ${letter(group)}.` : `Only this path ends in set ${letter(group)}.`);
     const advance = () => {
       this.draw();

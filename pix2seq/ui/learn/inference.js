@@ -197,7 +197,7 @@ class Infer {
     this.three.hidden = yes;
     this.folded.hidden = !yes;
     this.folded.textContent = this.lesson.state.model
-      ? "Its three sentences are not written yet: Look writes them, and so does Write all three."
+      ? "The three sentences are not written yet: Look writes them, and so does Write all three."
       : "Without a checkpoint no other sentence can be written here.";
   }
 

@@ -24,7 +24,7 @@ const typing = (target) =>
 const docked = ({ target, key }) =>
   target instanceof Element &&
   Boolean(target.closest("[data-fork]")) &&
-  (key === " " || key === "Escape" || (key !== "p" && Boolean(target.closest("input, summary, [data-arrows]"))));
+  (key === " " || (key === "Escape" && document.body.classList.contains("p2s-docked")) || (key !== "p" && Boolean(target.closest("input, summary, [data-arrows]"))));
 
 export class Presenter {
   /** @param {Stage} stage */

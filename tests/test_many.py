@@ -198,6 +198,12 @@ class TestReaders:
         stuck.join(60)
         assert not stuck.is_alive()
 
+    def test_modules_where_a_run_starts_are_not_imported(self, predictor, photos, monkeypatch):
+        monkeypatch.chdir(photos[0].parent)
+        Path("torch.py").write_text("raise SystemExit(7)")
+        with Readers(workers=1, timeout=600) as readers:
+            assert isinstance(readers(photos[0], predictor.preprocess), Frame)
+
     def test_a_reader_that_cannot_start_ends_the_run(self, predictor, photos, monkeypatch):
         monkeypatch.setattr(sys, "executable", "/bin/false")
         with Readers(workers=2) as readers, pytest.raises(RuntimeError, match="could not start"):

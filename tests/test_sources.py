@@ -270,6 +270,29 @@ class TestUrls:
         assert all(open_image(item.source).size == (120, 90) for item in found)
         store.rm("/bucket", recursive=True)
 
+    def test_a_store_in_another_is_one_too(self):
+        """An archive, or a cache in front of a bucket; every name is a URL that opens."""
+        import zipfile
+
+        with zipfile.ZipFile("all.zip", "w") as file:
+            file.writestr("in/a.png", PICTURE)
+            file.writestr("in/x/s.tar", write_tar("s.tar", {"1.png": PICTURE}))
+        for url, names in (
+            ("zip://in::all.zip", ["zip://in/a.png::all.zip", "zip://in/x/s.tar::all.zip/1.png"]),
+            ("zip://in/a.png::all.zip", ["zip://in/a.png::all.zip"]),
+            (
+                f"simplecache::file://{Path('photos').resolve()}",
+                [f"simplecache::file://{Path(name).resolve()}" for name in ALL],
+            ),
+        ):
+            found = [item for item in Sources((url,)) if not isinstance(item.source, Failure)]
+            assert sorted(item.name for item in found) == sorted(names)
+            assert all(open_image(item.source).width for item in found)
+
+    @pytest.mark.parametrize("url", ["zip://a.png::https://example.com/a.zip"])
+    def test_a_store_on_the_web_is_to_be_downloaded(self, url):
+        assert "download it" in reasons(url)[url]
+
     def test_a_web_address_is_to_be_downloaded(self):
         assert (
             "download it" in reasons("https://example.com/photos/")["https://example.com/photos/"]

@@ -236,6 +236,18 @@ def _why(error: OSError, what: str) -> str:
     return f"the {what} cannot be read ({error.strerror or error}); check it"
 
 
+def _url_in(url: str, found: str) -> str:
+    """The URL of what was found below ``url``, which may be a store in another:
+    ``zip://photos::s3://bucket/all.zip``."""
+    parts = url.split("::")
+    if len(parts) == 1:
+        return found
+    place = next(i for i, part in enumerate(parts) if "://" in part)
+    scheme = parts[place].partition("://")[0]
+    parts[place] = f"{scheme}://{found.rpartition('://')[2]}"
+    return "::".join(parts)
+
+
 def _remote_folder(url: str) -> Iterator[Item]:
     """All pictures below a URL, by fsspec."""
     if is_web_address(url):
@@ -247,7 +259,7 @@ def _remote_folder(url: str) -> Iterator[Item]:
         raise ConfigError(f"{url} is a URL, which needs fsspec; pip install fsspec") from None
     try:
         store, _, [top] = fsspec.get_fs_token_paths(url)
-        paths = [store.unstrip_protocol(path) for path in sorted(store.find(top))]
+        paths = [_url_in(url, store.unstrip_protocol(path)) for path in sorted(store.find(top))]
     except ConfigError:
         raise
     except Exception as error:  # every store has errors of its own
@@ -255,9 +267,10 @@ def _remote_folder(url: str) -> Iterator[Item]:
         return
     count = 0
     for path in paths:
-        if _ending(path) in ENDINGS:
+        inner = next(part for part in path.split("::") if "://" in part)
+        if _ending(inner) in ENDINGS:
             yield _picture(path)
-        elif is_tar(path):
+        elif is_tar(inner):
             yield from tar_items(path, ENDINGS)
         else:
             continue

@@ -127,7 +127,8 @@ def _holds_many(word: str) -> bool:
     if word.startswith("@") or glob.has_magic(word):
         return True
     scheme, found, _ = word.partition("://")
-    return bool(found) and scheme.isalnum() and scheme not in ("http", "https", "file")
+    store = bool(found) and scheme.replace("::", "").isalnum()
+    return store and scheme not in ("http", "https", "file")
 
 
 def _picture_in(content: bytes) -> Image.Image | None:
@@ -270,7 +271,9 @@ def as_line(result: dict[str, Any]) -> str:
 
 
 def _sum_up(outputs: Any, progress: Any, failures: int, processes: int) -> None:
-    done = f"{progress.count} images" + (f" in process 0 of {processes}" if processes > 1 else "")
+    done = f"{progress.count} image{'' if progress.count == 1 else 's'}"
+    if processes > 1:
+        done += f" in process 0 of {processes}"
     rate = (
         f"{progress.count / progress.seconds:.2f} images/s" if progress.count else "nothing to do"
     )

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import Any
+from typing import BinaryIO
 
 import numpy as np
 from PIL import Image
@@ -81,14 +83,15 @@ def open_image(source: Source) -> Image.Image:
 
 
 def is_url(path: str) -> bool:
-    """Whether a path names something in a store that fsspec opens, such as ``s3://...``."""
+    """Whether a path names something in a store that fsspec opens: ``s3://...``, or one store in
+    another, ``zip://photos::s3://...`` and ``simplecache::s3://...``."""
     scheme, found, _ = path.partition("://")
-    return bool(found) and scheme.isalnum()
+    return bool(found) and scheme.replace("::", "").isalnum()
 
 
 def is_web_address(path: str) -> bool:
     """Web pages are not stores: nothing is downloaded from them."""
-    return path.startswith(("http://", "https://"))
+    return any(part.startswith(("http://", "https://")) for part in path.split("::"))
 
 
 def _read(path: str, offset: int = 0, size: int = -1) -> bytes:
@@ -105,14 +108,18 @@ def _read(path: str, offset: int = 0, size: int = -1) -> bytes:
     return content
 
 
-def open_binary(path: str) -> Any:
+@contextmanager
+def open_binary(path: str) -> Iterator[BinaryIO]:
     """A file, or (``s3://...``) what fsspec finds under a URL, opened for reading."""
     if not is_url(path):
-        return open(path, "rb")
+        with open(path, "rb") as file:
+            yield file
+        return
     if is_web_address(path):
         raise ConfigError(f"{path} is a web address; download it and give the file")
     try:
         import fsspec
     except ImportError:
         raise ConfigError(f"{path} is a URL, which needs fsspec; pip install fsspec") from None
-    return fsspec.open(path, "rb").open()
+    with fsspec.open(path, "rb") as file:
+        yield file

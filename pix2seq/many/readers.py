@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import math
 import os
 import pickle
@@ -18,7 +19,17 @@ from pix2seq.config import ConfigError, PreprocessConfig
 from pix2seq.many.frames import Failure, Frame, Source, Span, read_frame
 from pix2seq.transforms import Letterbox
 
+try:
+    import fcntl
+except ImportError:  # Windows
+    fcntl = None
+
 _START_S = 900.0  # importing torch on a very busy machine
+_PIPE = 2**20  # bytes; what Linux lets everybody have
+_ENVIRONMENT = {
+    "OMP_NUM_THREADS": "1",
+    "PYTHONSAFEPATH": "1",  # the folder where a run starts may hold a torch.py of its own
+}
 _STOPPED = Failure("the run was stopped")
 
 
@@ -49,6 +60,7 @@ class Readers:
         self._last_start = 0.0  # when it was there
         self._waited = 0.0  # seconds that pictures waited since then
         self._closed = False
+        self._watch: threading.Thread | None = None
 
     def __enter__(self) -> Readers:
         return self
@@ -94,7 +106,7 @@ class Readers:
         if isinstance(answer, str):
             return Failure(answer)
         orig_size, pixels = answer
-        return Frame(torch.from_numpy(pixels), Letterbox(preprocess, orig_size))
+        return Frame(pixels, Letterbox(preprocess, orig_size))
 
     def _take(self) -> _Process | None:
         """A free process, or a new one; ``None`` when the run was stopped."""
@@ -121,9 +133,19 @@ class Readers:
 
     def _new(self) -> _Process:
         process = _Process()
+        if self._watch is None:
+            self._watch = threading.Thread(target=self._end_what_is_late, daemon=True)
+            self._watch.start()
         self._all.add(process)
         self._starting = True
         return process
+
+    def _end_what_is_late(self) -> None:
+        """One thread for all: a timer for each picture stops whoever writes for a moment."""
+        while not self._closed:
+            time.sleep(min(self.timeout / 8, 0.5))
+            for process in list(self._all):
+                process.look_at_the_clock()
 
     def _grown(self, cost: float) -> None:
         """The process that was being started is there."""
@@ -160,27 +182,42 @@ class _Process:
             [sys.executable, "-m", "pix2seq.many.worker"],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
-            env=os.environ | {"PYTHONPATH": os.pathsep.join(paths), "OMP_NUM_THREADS": "1"},
+            env=os.environ | _ENVIRONMENT | {"PYTHONPATH": os.pathsep.join(paths)},
         )
+        if hasattr(fcntl, "F_SETPIPE_SZ"):
+            with contextlib.suppress(OSError):  # more than this user may have
+                fcntl.fcntl(self._process.stdout, fcntl.F_SETPIPE_SZ, _PIPE)
         self.started = False
         self.timed_out = False
+        self._deadline = math.inf
 
     def ask(self, question: object, timeout: float) -> object:
-        """Send a picture's place, wait for its frame. Raises ``EOFError`` when the process ended
-        instead, and ends it when ``timeout`` seconds are over."""
+        """Send a picture's place, wait for its size and pixels. Raises ``EOFError`` when the
+        process ended instead, as it does when ``timeout`` seconds are over."""
         self._send(question)
         return self.answer(timeout)
 
     def answer(self, timeout: float) -> object:
-        alarm = threading.Timer(timeout, self._too_long)
-        alarm.daemon = True
-        alarm.start()
+        self._deadline = time.monotonic() + timeout
         try:
             answer = pickle.load(self._process.stdout)
+            if isinstance(answer, tuple):
+                orig_size, shape = answer
+                pixels = torch.empty(shape)
+                # In one go: every part that comes by itself stops whoever writes for a moment.
+                if self._process.stdout.readinto(pixels.numpy().data.cast("B")) < pixels.nbytes:
+                    raise EOFError
+                answer = orig_size, pixels
         finally:
-            alarm.cancel()
+            self._deadline = math.inf
         self.started = True
         return answer
+
+    def look_at_the_clock(self) -> None:
+        """End the process if its answer is overdue."""
+        if time.monotonic() > self._deadline:
+            self.timed_out = True
+            self._process.kill()
 
     def kill(self) -> None:
         self._process.kill()
@@ -193,7 +230,3 @@ class _Process:
     def _send(self, value: object) -> None:
         pickle.dump(value, self._process.stdin, protocol=5)
         self._process.stdin.flush()
-
-    def _too_long(self) -> None:
-        self.timed_out = True
-        self._process.kill()

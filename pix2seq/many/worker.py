@@ -35,7 +35,8 @@ def main() -> None:
             return
         try:
             frame = read_frame(source, preprocess)
-            answer = frame.letterbox.orig_size, frame.pixels.numpy()
+            pixels = frame.pixels.contiguous().numpy()
+            answer = frame.letterbox.orig_size, pixels.shape
         except ConfigError as error:
             answer = " ".join(str(error).split())
         except MemoryError:
@@ -44,6 +45,8 @@ def main() -> None:
             answer = f"cannot be decoded ({type(error).__name__}: {error}); save it again"
         try:
             pickle.dump(answer, answers, protocol=5)
+            if not isinstance(answer, str):
+                answers.write(pixels.data)
             answers.flush()
         except BrokenPipeError:
             return

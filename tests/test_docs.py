@@ -126,8 +126,12 @@ def test_requirements_are_the_libraries_that_are_imported():
     }
     optional = {"gdown", "fsspec", "pyarrow", "ray", "supervision", "playwright", "spaces"}
     third_party = (
-        names - set(sys.stdlib_module_names) - {"pix2seq"} - optional - {"fastapi", "starlette"}
-    )  # Gradio is made of both
+        names
+        - set(sys.stdlib_module_names)
+        - {"pix2seq"}
+        - optional
+        - {"fastapi", "starlette", "anyio"}
+    )  # Gradio is made of them
     package = {"PIL": "pillow", "yaml": "pyyaml"}
     needed = {package.get(name, name).lower() for name in third_party}
     lines = (ROOT / "requirements.txt").read_text().splitlines()

@@ -24,7 +24,7 @@ from pix2seq.branching import (
     write_rivals,
 )
 from pix2seq.branching.choices import hesitations
-from pix2seq.branching.peaks import VALLEY, smoothed, split_rows
+from pix2seq.branching.peaks import VALLEY, _split, smoothed, split_rows, splitter
 from pix2seq.config import ConfigError, SamplingOptions
 from pix2seq.detections import Detections
 from pix2seq.predictor import ImageEncoding, Predictor
@@ -132,6 +132,18 @@ def test_many_rows_are_split_at_once_where_filling_valleys_one_by_one_splits_eac
         assert not tops or inside == [1] * len(tops)
         alone = [(peak.first, peak.last, peak.top) for peak in peaks(probs[row])]
         assert alone == list(zip(first[mine], last[mine], top[mine], strict=True))
+
+
+@given(st.lists(st.floats(0, 1), min_size=60, max_size=60), st.integers(1, 3), st.floats(0.1, 0.9))
+def test_peaks_are_the_same_with_and_without_machine_code(values, rows, valley):
+    probs = np.array(values).reshape(rows, -1)
+    found = [np.empty((4, probs.size), np.int64) for _ in range(2)]
+    counts = [
+        split(probs, smoothed(probs), valley, out)
+        for split, out in zip((splitter(), _split), found, strict=True)
+    ]
+    assert counts[0] == counts[1]
+    assert (found[0][:, : counts[0]] == found[1][:, : counts[0]]).all()
 
 
 def test_neighbouring_bins_are_no_alternative_but_another_object_is():

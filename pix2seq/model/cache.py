@@ -170,7 +170,7 @@ class Glances:
         look: works it out.
     """
 
-    _ROOM = 64 * 2**20  # bytes; `mini` takes 5 MiB an image
+    _ROOM = 32 * 2**20  # bytes; `mini` takes 5 MiB an image
 
     def __init__(self, look: Callable[[Tensor], Cross]) -> None:
         self._look = look

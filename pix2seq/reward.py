@@ -31,14 +31,22 @@ class WordRules:
 
     def __init__(self, tokenizer: Tokenizer) -> None:
         allowed = torch.stack([tokenizer.allowed(i) for i in range(SLOTS_PER_OBJECT)])
-        allowed[:, tokenizer.eos_id] = False
-        self.forbidden = ~allowed  # (5, V)
+        self.ungrammatical = ~allowed  # (5, V)
+        self.forbidden = self.ungrammatical.clone()  # (5, V)
+        self.forbidden[:, tokenizer.eos_id] = True
 
     def logprobs(self, logits: Tensor) -> Tensor:
         """Log-probabilities among what may stand there: (B, L, V), L whole objects -> (B, L, V)."""
         objects = logits.float().unflatten(1, (-1, SLOTS_PER_OBJECT))
         masked = objects.masked_fill(self.forbidden.to(logits.device), -torch.inf)
         return masked.log_softmax(-1).flatten(1, 2)
+
+    def slips(self, logits: Tensor) -> Tensor:
+        """How unsure each position is of writing anything grammatical, in nats: (B, L, V) ->
+        (B, L). A reward among what may stand there does not tell."""
+        objects = logits.float().unflatten(1, (-1, SLOTS_PER_OBJECT)).log_softmax(-1)
+        kept = objects.masked_fill(self.ungrammatical.to(logits.device), -torch.inf)
+        return -kept.logsumexp(-1).flatten(1, 2)
 
 
 @torch.no_grad()
@@ -143,16 +151,17 @@ def advantages(earned: Tensor) -> Tensor:
 
 
 def reinforce(logits: Tensor, sentences: Tensor, gains: Tensor, tokenizer: Tokenizer) -> Tensor:
-    """The loss whose gradient makes objects likelier by what they gained.
+    """The loss whose gradient makes objects likelier by what they gained, and keeps the grammar.
 
     Args:
         logits: (B * S, N * 5, V) of the sentences' tokens.
         sentences: (B * S, N * 5).
         gains: (B, S, N) from ``advantages``.
     """
-    chosen = WordRules(tokenizer).logprobs(logits).gather(-1, sentences[..., None])[..., 0]
+    rules = WordRules(tokenizer)
+    chosen = rules.logprobs(logits).gather(-1, sentences[..., None])[..., 0]
     per_object = chosen.unflatten(1, (-1, SLOTS_PER_OBJECT)).sum(-1)
-    return -(gains.to(chosen).flatten(0, 1) * per_object).mean()
+    return rules.slips(logits).mean() - (gains.to(chosen).flatten(0, 1) * per_object).mean()
 
 
 class Rewarding:

@@ -26,11 +26,13 @@ HERE = "benchmarks/mini"
 RUNS = (
     *("mini-192", "mini-192-photos", "mini-256", "mini-384", "mini-384-fine", "mini-512"),
     *("places-416", "joint-416-sum", "joint-416", "drafts-416", "gpu-416"),
+    *("reward-416", "reward-416-more", "reward-416-objects", "reward-416-noise"),
+    "reward-416-grammar",
 )
 """The runs that made the present weights, first to last: files of ``benchmarks/training``."""
 
 _CURVES = tuple(f"benchmarks/training/{run}.jsonl" for run in RUNS)
-_OPENING = "example:scene-792"
+_OPENING = "example:scene-275"
 _CARD = "checkpoints/mini/README.md"
 _FILMS = ("minute", "tree", "memory", "bet")
 

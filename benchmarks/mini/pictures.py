@@ -69,7 +69,9 @@ def disagrees(predictor: Predictor, name: str) -> str:
 
 def main(checkpoint: str = "mini", scenes: str = "40") -> None:
     predictor = pix2seq.load(checkpoint, device="cpu")
-    names = [*map(scene_name, range(int(scenes))), *(photo.name for photo in PHOTOS)]
+    present = (STORY, *PICTURES.values(), SAMPLED)
+    tried = (*map(scene_name, range(int(scenes))), *(photo.name for photo in PHOTOS))
+    names = list(dict.fromkeys((*present, *tried)))
     encoded = {name: predictor.encode(example_image(name)) for name in names}
     tries = {
         "opening": (STORY, lambda e, n: scene_sample(n) and opens_well(predictor, e, n)),

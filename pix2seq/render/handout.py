@@ -21,9 +21,9 @@ from pix2seq import files
 from pix2seq.config import ConfigError
 from pix2seq.examples import example_image
 
-SCENE = "scene-792"
+SCENE = "scene-275"
 BINS = 256
-TOP_EDGE = 130  # at which two objects begin
+TOP_EDGE = 46  # at which two objects begin
 _A4 = (8.27, 11.69)  # inches
 _SECTION = re.compile(r"^## The sheet\n(.*?)(?=^## |\Z)", re.MULTILINE | re.DOTALL)
 _QUESTION = re.compile(r"^(\d+)\. (.*?)(?=^\d+\. |\Z)", re.MULTILINE | re.DOTALL)

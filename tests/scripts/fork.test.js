@@ -8,7 +8,7 @@ import { firstDoubt, headline, verdict } from "#fork/verdict.js";
 
 const tree = (name) =>
   JSON.parse(readFileSync(new URL(`../../assets/examples/trees/${name}.json`, import.meta.url), "utf8"));
-const SCENE = tree("scene-792");
+const SCENE = tree("scene-275");
 const COFFEE = tree("coffee");
 const number = (_, n) => n;
 

@@ -17,7 +17,7 @@ from pix2seq.predictor import ImageEncoding, Predictor
 from pix2seq.ui.fork.tree import FOLDER, whole_tree
 from pix2seq.ui.visit.maker import maker_arguments
 
-STORY = scene_name(792)
+STORY = scene_name(275)
 """Two objects of this scene have their tops at one height: once the edge is written, the next
 token, an xmin, decides which of them it was. Its tree begins there."""
 

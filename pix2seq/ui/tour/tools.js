@@ -11,7 +11,7 @@ import { currentStage } from "#visit/places.js";
 const PATIENCE = 60000; // ms for what a slow computer makes in its own time
 const ARRIVAL = 10000; // ms for the opening's recording
 const READING = 700; // ms a token, for people who follow with their eyes
-export const STORY = "scene-792";
+export const STORY = "scene-275";
 
 /** @type {(selector: string) => HTMLElement | null} */
 export const query = (selector) => document.querySelector(selector);

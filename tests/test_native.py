@@ -208,12 +208,12 @@ def test_ten_thousand_tokens_of_mini_are_those_that_pytorch_writes(monkeypatch):
     monkeypatch.setenv(NATIVE_VARIABLE, "0")
     theirs = written(PackedDecoder)
     parted = [key for key in ours if ids(ours[key]) != ids(theirs[key])]
-    assert len(parted) <= 1, "two tokens that tie to the last bits come up once at most"
+    assert len(parted) <= 1, "a draw that the last bits decide comes up once at most"
     for key in parted:
         one, other = next(
             pair for pair in zip(ours[key], theirs[key], strict=False) if len({*ids(pair)}) > 1
         )
-        assert abs(other.logits[one.token_id] - other.logits[other.token_id]) < 1e-5
+        assert (one.logits - other.logits).abs().max() < 1e-5 * other.logits.abs().max()
     assert sum(map(len, ours.values())) > 10_000
 
 

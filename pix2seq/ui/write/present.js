@@ -10,7 +10,8 @@ import { addressOf, asked } from "#visit/address.js";
 
 const PACE = 8; // tokens a second
 const HINT = "← → a token · Space plays · R writes anew · 1 to 5 a panel · Esc leaves";
-const TOUCH = window.matchMedia("(pointer: coarse)");
+
+const byTouch = () => window.matchMedia("(pointer: coarse)").matches;
 
 /** @param {EventTarget | null} target */
 const typing = (target) =>
@@ -34,7 +35,7 @@ export class Presenter {
     this.pace = 0; // what to go back to
     const leave = h("button", { type: "button", class: "p2s-button", onclick: () => this.switch(false) }, "Leave");
     const play = h("button", { type: "button", class: "p2s-button", onclick: () => stage.togglePlay() }, "Play");
-    this.hint = h("p", { class: "p2s-present-hint", hidden: "" }, ...(TOUCH.matches ? [play, leave] : [HINT]));
+    this.hint = h("p", { class: "p2s-present-hint", hidden: "" }, ...(byTouch() ? [play, leave] : [HINT]));
     listen("present", () => this.switch(true));
     document.addEventListener("keydown", (event) => this.key(event), true); // before the sentence takes its arrows
     if (asked("present") === "1") this.switch(true);

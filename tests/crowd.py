@@ -241,7 +241,8 @@ def call(who: int, url: str, until: float, tally: Tally, dice: random.Random, fi
                 tally.hold(size == marker(who).size)
             else:
                 job = client.submit(handle_file(str(file)), seed=seed, api_name="/detect_stream")
-                ids = [message["token"]["id"] for message in job]
+                job.result()  # to iterate holds the lock that the client's own reader needs
+                ids = [message["token"]["id"] for message in job.outputs()]
             tally.hold(written.setdefault(seed, ids) == ids)
             tally.request(who, time.monotonic() - began)
         except Exception as error:

@@ -142,7 +142,7 @@ def token_line(step: SamplingStep) -> str:
         step.index,
         step.token_id,
         _SLOT_CODES[step.slot],
-        f"{step.logprob:.3f}",
+        f"{step.logprob:.6f}",
         _parts(step.prob),
         f"{step.entropy:.3f}",
         step.kept,

@@ -210,6 +210,8 @@ class _Process:
                 answer = orig_size, pixels
         finally:
             self._deadline = math.inf
+        if self.timed_out:  # ended while its answer came: that is this picture's, not the next one's
+            raise EOFError
         self.started = True
         return answer
 

@@ -210,7 +210,7 @@ class _Process:
                 answer = orig_size, pixels
         finally:
             self._deadline = math.inf
-        if self.timed_out:  # ended while its answer came: that is this picture's, not the next one's
+        if self.timed_out:  # while the answer came: no other picture is to answer for it
             raise EOFError
         self.started = True
         return answer

@@ -31,7 +31,9 @@ from pix2seq.model import Pix2Seq
 from pix2seq.predictor import Predictor
 from tests import fakes
 
-OPTIONS = SamplingOptions(temperature=30, max_objects=3, eos="model", seed=5)
+OPTIONS = SamplingOptions(
+    temperature=30, max_objects=3, eos="model", noise="show", score_threshold=0.0, seed=5
+)
 
 
 @pytest.fixture(scope="module")

@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 import torch
 
+from pix2seq import logs
 from pix2seq.config import SamplingOptions
 from pix2seq.data import make_scene
 from pix2seq.model import KVCache, kernels, native, tiles
@@ -167,6 +168,7 @@ def test_without_numba_pytorch_takes_its_place(monkeypatch):
     assert isinstance(prepared(decoder), PackedDecoder)
     monkeypatch.undo()
     monkeypatch.setitem(__import__("sys").modules, "pix2seq.model.kernels", None)
+    monkeypatch.setattr(logs._LOGGER, "propagate", True)  # nobody has started the log
     works.cache_clear()
     with pytest.warns(UserWarning, match="Numba cannot be used") as told:
         assert isinstance(prepared(decoder), PackedDecoder)

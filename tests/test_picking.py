@@ -10,6 +10,7 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
+from pix2seq import logs
 from pix2seq.config import SamplingOptions
 from pix2seq.model import native
 from pix2seq.sampling.filters import FilterChain, TopK, build_chain
@@ -93,6 +94,7 @@ def test_where_numba_is_not_wanted_nothing_is_compiled(monkeypatch):
     assert compiled_pick(chain, SIZE) is None
     monkeypatch.delenv(native.NATIVE_VARIABLE)
     monkeypatch.setitem(__import__("sys").modules, "pix2seq.sampling.kernels", None)
+    monkeypatch.setattr(logs._LOGGER, "propagate", True)  # nobody has started the log
     works.cache_clear()
     with pytest.warns(UserWarning, match="Numba cannot be used"):
         assert compiled_pick(chain, SIZE) is None

@@ -68,7 +68,7 @@ export const tourSteps = [
     id: "hesitation",
     title: "Where it hesitated",
     text: () =>
-      `A bar is a token’s surprise. In the first object the tallest is its first word: ${nats(-token(0).logprob)}. A top edge also decides which of the ${tally().objects} objects comes first, and their order is free: ln ${tally().objects} = ${Math.log(tally().objects).toFixed(2)} nats if all are as likely.`,
+      `A bar is a token’s surprise. The first word of all cost ${nats(-token(0).logprob)}. It is a top edge, and it also decides which of the ${tally().objects} objects comes first, and their order is free: ln ${tally().objects} = ${Math.log(tally().objects).toFixed(2)} nats if all are as likely.`,
     target: ".p2s-timeline",
     prepare: () => story(OBJECT),
   },

@@ -27,10 +27,11 @@ settings.load_profile("house")
 @pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Who runs what where tests run in several processes: a file's tests stay together, because
-    they share fixtures, and so do all that drive a browser, because they watch the clock."""
+    they share fixtures, and so do all files that drive a browser, because they watch the clock."""
+    driven = {item.path for item in items if item.get_closest_marker("browser") is not None}
     for item in items:
-        browser = item.get_closest_marker("browser") is not None
-        item.add_marker(pytest.mark.xdist_group("browser" if browser else item.path.stem))
+        group = "browser" if item.path in driven else item.path.stem
+        item.add_marker(pytest.mark.xdist_group(group))
 
 
 @pytest.fixture

@@ -202,7 +202,11 @@ def test_a_visitor_writes_about_a_photo_and_finds_the_duplicate_button(running, 
 def test_its_decoder_is_compiled_in_the_clean_environment(running):
     """There is nothing to compile with but what ``requirements.txt`` brings."""
     done = [one for one in events(running) if one["event"] == "compiled"]
-    assert {one["what"]: one["kept"] for one in done} == {"step": True, "pick": True}
+    assert {one["what"]: one["kept"] for one in done} == {
+        "step": True,
+        "pick": True,
+        "peaks": True,
+    }
     assert not [one for one in events(running) if one["level"] == "warning"]
 
 

@@ -12,6 +12,7 @@ from dataclasses import dataclass, fields
 from itertools import zip_longest
 from typing import Literal
 
+import numpy as np
 import torch
 from torch import Tensor
 
@@ -198,10 +199,16 @@ def match_objects(a: Detections, b: Detections, iou_threshold: float = 0.5) -> l
     """
     overlap = box_iou(a.boxes, b.boxes)
     overlap = torch.where(a.labels[:, None] == b.labels[None], overlap, -1.0)
-    matches = []
-    while overlap.numel() and float(overlap.max()) > iou_threshold:
+    pairs = best_pairs(overlap.numpy(), iou_threshold)
+    return [Match(*pair) for pair in sorted(pairs)]
+
+
+def best_pairs(overlap: np.ndarray, threshold: float) -> list[tuple[int, int, float]]:
+    """Row, column and overlap of the pairs of a table (N, M) that overlap more than ``threshold``,
+    the largest first; every row and every column is used once."""
+    overlap, pairs = overlap.copy(), []
+    while overlap.size and float(overlap.max()) > threshold:
         row, column = divmod(int(overlap.argmax()), overlap.shape[1])
-        matches.append(Match(row, column, float(overlap[row, column])))
-        overlap[row] = -1
-        overlap[:, column] = -1
-    return sorted(matches, key=lambda match: match.a)
+        pairs.append((row, column, float(overlap[row, column])))
+        overlap[row] = overlap[:, column] = -1
+    return pairs

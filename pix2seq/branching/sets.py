@@ -9,6 +9,7 @@ import numpy as np
 import torch
 
 from pix2seq.boxes import box_iou
+from pix2seq.compare import best_pairs
 from pix2seq.detections import Detections
 
 
@@ -43,14 +44,6 @@ def group_by_set(found: Sequence[Detections], iou_threshold: float = 0.5) -> lis
 
 
 def _paired(overlap: np.ndarray, threshold: float) -> bool:
-    """Whether all rows and all columns find partners, the largest overlap first."""
+    """Whether all rows and all columns find partners."""
     rows, columns = overlap.shape
-    if rows != columns:
-        return False
-    overlap = overlap.copy()
-    for _ in range(rows):
-        row, column = divmod(int(overlap.argmax()), columns)
-        if not overlap[row, column] > threshold:
-            return False
-        overlap[row] = overlap[:, column] = -1
-    return True
+    return rows == columns == len(best_pairs(overlap, threshold))

@@ -24,6 +24,7 @@ ORDER = [
     "version",
     "logs",
     "files",
+    "urls",
     "device",
     "processes",
     "allocator",

@@ -13,7 +13,7 @@ from typing import Any
 
 from pix2seq.batch.lines import table_schema
 from pix2seq.config import ConfigError
-from pix2seq.many.frames import is_url
+from pix2seq.urls import is_url
 
 _ROWS = 512
 _UNFINISHED = "_unfinished-"  # Parquet readers pass over names that begin so

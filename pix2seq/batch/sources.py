@@ -24,7 +24,7 @@ from pix2seq.batch.tar import is_tar, tar_items
 from pix2seq.config import ConfigError
 from pix2seq.examples import PREFIX, example_image, example_of
 from pix2seq.many import Failure, printable
-from pix2seq.many.frames import is_url, is_web_address
+from pix2seq.urls import is_url, is_web_address
 
 ENDINGS = frozenset(
     ".jpg .jpeg .jpe .jfif .png .webp .gif .bmp .dib .tif .tiff .avif .ppm .pgm".split()

@@ -15,6 +15,7 @@ from pix2seq.cli.checks import check_apart
 from pix2seq.cli.command import sampling_options
 from pix2seq.cli.progress import meter
 from pix2seq.config import ConfigError
+from pix2seq.urls import is_url
 
 if TYPE_CHECKING:
     from PIL import Image
@@ -126,9 +127,7 @@ def _holds_many(word: str) -> bool:
         return os.path.splitext(word)[1].lower() in _CONTAINERS
     if word.startswith("@") or glob.has_magic(word):
         return True
-    scheme, found, _ = word.partition("://")
-    store = bool(found) and scheme.replace("::", "").isalnum()
-    return store and scheme not in ("http", "https", "file")
+    return is_url(word) and not word.startswith(("http://", "https://", "file://"))
 
 
 def _picture_in(content: bytes) -> Image.Image | None:

@@ -15,6 +15,7 @@ from torch import Tensor
 from pix2seq.config import ConfigError, PreprocessConfig
 from pix2seq.images import decode_image, load_image
 from pix2seq.transforms import Letterbox
+from pix2seq.urls import is_url, is_web_address
 
 
 @dataclass(frozen=True)
@@ -80,18 +81,6 @@ def open_image(source: Source) -> Image.Image:
     if isinstance(source, bytes):
         return decode_image(source, "the picture")
     return load_image(source)
-
-
-def is_url(path: str) -> bool:
-    """Whether a path names something in a store that fsspec opens: ``s3://...``, or one store in
-    another, ``zip://photos::s3://...`` and ``simplecache::s3://...``."""
-    scheme, found, _ = path.partition("://")
-    return bool(found) and scheme.replace("::", "").isalnum()
-
-
-def is_web_address(path: str) -> bool:
-    """Web pages are not stores: nothing is downloaded from them."""
-    return any(part.startswith(("http://", "https://")) for part in path.split("::"))
 
 
 def _read(path: str, offset: int = 0, size: int = -1) -> bytes:

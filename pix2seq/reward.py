@@ -102,9 +102,10 @@ def object_rewards(
     noise = names == NOISE
     overlap = torch.where(noise[:, None] | (names[:, None] == true_labels), overlap, 0.0)
     earned = torch.zeros(len(boxes))
+    order = noise.long().argsort(stable=True).tolist()  # what has a name chooses first
     for threshold in THRESHOLDS:
         free = torch.ones(len(true_boxes), dtype=torch.bool)
-        for number in [*(~noise).nonzero().flatten().tolist(), *noise.nonzero().flatten().tolist()]:
+        for number in order:
             best, index = (overlap[number] * free).max(0) if len(free) else (torch.tensor(0.0), 0)
             if best >= threshold:
                 free[index] = False
@@ -126,10 +127,9 @@ def rewards_of(
     written, classes = tokenizer.decode(sentences.cpu())
     names = torch.where(classes == tokenizer.noise_id, NOISE, classes - tokenizer.class_ids.start)
     samples = len(sentences) // len(labels)
+    truth = [*zip(boxes_norm.cpu(), labels.cpu(), strict=True)]
     rewards = [
-        object_rewards(
-            boxes, ids.tolist(), boxes_norm[row // samples].cpu(), labels[row // samples].cpu()
-        )
+        object_rewards(boxes, ids.tolist(), *truth[row // samples])
         for row, (boxes, ids) in enumerate(zip(written, names, strict=True))
     ]
     return torch.stack(rewards).unflatten(0, (-1, samples))

@@ -62,9 +62,7 @@ def serve(args: argparse.Namespace) -> None:
     os.environ.setdefault("GRADIO_ANALYTICS_ENABLED", "False")  # no request leaves the machine
     allocator.use_few_arenas()  # before threads are started
     check_name(args.checkpoint)  # what is not here may come later, by download
-    from pix2seq.branching.peaks import splitter
     from pix2seq.device import pick_device
-    from pix2seq.sampling.picking import compile_ahead
 
     pick_device(args.device)
     from pix2seq.ui import add_health, build_demo, keep_house, launch_options
@@ -88,10 +86,19 @@ def serve(args: argparse.Namespace) -> None:
     keep_house(demo)
     gc.collect()
     gc.freeze()  # modules and page stay to the end: a search among them stops everybody for 0.3 s
-    threading.Thread(target=lambda: (compile_ahead(), splitter()), daemon=True).start()
+    threading.Thread(target=_compile_ahead, daemon=True).start()
     logs.event("ready", url=url, checkpoint=args.checkpoint, version=version_text())
     _wait_for_the_end()
     _close(demo)
+
+
+def _compile_ahead() -> None:
+    """What writing runs first, then what a tree does."""
+    from pix2seq.branching.peaks import splitter
+    from pix2seq.sampling.picking import compile_ahead
+
+    compile_ahead()
+    splitter()
 
 
 def _wait_for_the_end() -> None:

@@ -28,7 +28,7 @@ from pix2seq.ui.visit.writer import write
 
 FOLDER = EXAMPLES / "records"
 OPENING = scene_name(275)
-"""The example that the page opens with: six objects, a sentence that shows the idea."""
+"""The example that the page opens with: four objects, a sentence that shows the idea."""
 
 RECORDED = (OPENING, *(photo.name for photo in PHOTOS))
 """Examples that are recorded."""

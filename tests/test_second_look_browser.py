@@ -241,30 +241,35 @@ CUT = """() => [...document.querySelectorAll("[data-token] .p2s-chip-text")]
   .map((text) => text.textContent)"""
 
 
-@pytest.mark.parametrize("width", [1440, 1280, 1024, 390])
-def test_beside_a_wide_photo_every_number_is_whole_and_notes_are_told(page, width):
+def show_whole(page, width: int, query: str) -> None:
+    """The page at a width, with the whole sentence written."""
     page.set_viewport_size({"width": width, "height": 844})
-    page.goto(page.url.split("?")[0] + "?ex=coffee&score=0.95")
-    page.wait_for_function("window.P2S && P2S.stage && P2S.stage()?.record.state === 'done'")
+    page.goto(page.url.split("?")[0] + query)
+    page.wait_for_function("window.P2S?.stage?.()?.record.state === 'done'")
+    page.evaluate("P2S.stage().pause()")
     page.evaluate("P2S.stage().seek(Infinity)")
-    page.wait_for_selector("[data-line] .p2s-note:not(:empty)")
-    assert page.locator("[data-line] .p2s-note:not(:empty)").first.bounding_box()["width"] > 80
+
+
+def check_nothing_is_cut(page, width: int) -> None:
     assert page.evaluate(CUT) == []
     assert page.evaluate("document.documentElement.scrollWidth") <= width
+
+
+@pytest.mark.parametrize("width", [1440, 1280, 1024, 390])
+def test_beside_a_wide_photo_every_number_is_whole_and_notes_are_told(page, width):
+    show_whole(page, width, "?ex=coffee&score=0.95")
+    page.wait_for_selector("[data-line] .p2s-note:not(:empty)")
+    assert page.locator("[data-line] .p2s-note:not(:empty)").first.bounding_box()["width"] > 80
+    check_nothing_is_cut(page, width)
     page.set_viewport_size({"width": 1440, "height": 900})
 
 
 @pytest.mark.parametrize("width", [1440, 1280, 1024, 390])
 def test_in_presenter_mode_every_number_is_whole(page, width):
-    page.set_viewport_size({"width": width, "height": 844})
-    page.goto(page.url.split("?")[0] + "?present=1")
-    page.wait_for_function("window.P2S?.stage?.()?.record.state === 'done'")
-    page.evaluate("P2S.stage().pause()")
-    page.evaluate("P2S.stage().seek(Infinity)")
+    show_whole(page, width, "?present=1")
     page.wait_for_selector("[data-token='4']:visible")
     assert page.locator(".p2s-photo").bounding_box()["width"] > min(width, 844) * 0.4
-    assert page.evaluate(CUT) == []
-    assert page.evaluate("document.documentElement.scrollWidth") <= width
+    check_nothing_is_cut(page, width)
     page.keyboard.press("Escape")
     page.wait_for_selector("[data-stage]:not([data-present])")
     page.set_viewport_size({"width": 1440, "height": 900})

@@ -8,8 +8,10 @@ import pytest
 
 import pix2seq
 from pix2seq.config import ConfigError, SamplingOptions
+from pix2seq.ui.fork import recordings as trees
 from pix2seq.ui.visit.examples import open_example
 from pix2seq.ui.write.recordings import (
+    FOLDER,
     RECORDED,
     make_recording,
     recorded_run,
@@ -62,6 +64,11 @@ def test_every_recorded_example_can_be_opened():
 
 
 @pytest.mark.slow
+def test_no_recording_is_left_of_what_is_not_shown():
+    assert {path.stem for path in FOLDER.iterdir()} == set(RECORDED)
+    assert {path.stem for path in trees.FOLDER.iterdir()} == set(trees.EXAMPLES)
+
+
 def test_the_page_opens_with_what_its_controls_say():
     """Run with untouched controls writes the recorded sentence again."""
     predictor = pix2seq.load("mini", "cpu")

@@ -149,8 +149,10 @@ def run(config: TrainConfig, out: str | Path, resume: bool = False) -> Path:
     if first == config.steps:
         return out / "checkpoint"
     model = build_model(config, tokenizer)
-    if config.encoder_at_rest:
+    if config.at_rest == "encoder":
         model.encoder.requires_grad_(False)
+    elif config.at_rest == "sees":
+        model.encoder.rest_eyes()
     dense = config.dense_weight > 0
     mixture = TrainingMixture(
         config,

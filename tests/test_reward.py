@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from pix2seq import reporter, train
 from pix2seq.cli import main
-from pix2seq.config import ConfigError, DistillConfig
+from pix2seq.config import ConfigError, DistillConfig, PyramidConfig
 from pix2seq.reward import (
     WordRules,
     advantages,
@@ -164,17 +164,31 @@ def test_a_run_by_reward_tells_it_and_changes_the_weights(tmp_path, monkeypatch)
 def test_with_the_encoder_at_rest_the_decoder_alone_learns(tmp_path):
     first = train.run(config(steps=1), tmp_path / "first")
     settings = config(
-        objective="reward", samples=2, steps=2, ema=0.0, init=str(first), encoder_at_rest=True
+        objective="reward", samples=2, steps=2, ema=0.0, init=str(first), at_rest="encoder"
     )
     start, end = weights(first), weights(train.run(settings, tmp_path / "run"))
     moved = {name for name in end if not torch.equal(end[name], start[name])}
     assert moved and all(name.startswith("decoder.") for name in moved)
     with pytest.raises(ConfigError, match="init names no checkpoint"):
-        config(encoder_at_rest=True)
+        config(at_rest="encoder")
+    with pytest.raises(ConfigError, match='at_rest is "sees", but encoder kind'):
+        settings.replace(at_rest="sees")
     with pytest.raises(ConfigError, match=r"dense_weight, 0\.5, teaches the encoder"):
         settings.replace(dense_weight=0.5)
-    with pytest.raises(ConfigError, match="encoder_at_rest is True, but distill has none"):
-        distill_config(encoder_at_rest=True, init=str(first))
+    with pytest.raises(ConfigError, match="at_rest is encoder, but distill has none"):
+        distill_config(at_rest="encoder", init=str(first))
+
+
+def test_a_pyramid_may_rest_its_eyes_and_learn_to_remember(tmp_path):
+    model = fakes.pyramid_config(pyramid=PyramidConfig(8, 80, drafts=4))
+    first = train.run(config(model=model, steps=1), tmp_path / "first")
+    settings = config(model=model, steps=2, ema=0.0, init=str(first), at_rest="sees")
+    start, end = weights(first), weights(train.run(settings, tmp_path / "run"))
+    moved = {name for name in end if not torch.equal(end[name], start[name])}
+    eyes = ("encoder.backbone.", "encoder.pyramid.", "encoder.guess.")
+    assert not any(name.startswith(eyes) for name in moved)
+    for part in ("decoder.", "encoder.transformer.", "encoder.drafts.", "encoder.project."):
+        assert any(name.startswith(part) for name in moved), part
 
 
 def test_reward_settings_that_cannot_work_are_named(tmp_path, capsys):

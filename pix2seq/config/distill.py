@@ -65,9 +65,9 @@ class DistillConfig(TrainConfig):
             self.objective == "likelihood",
             f"objective is {self.objective!r}, but distill has likelihood only; use train",
         )
-        for name, off in (("snapshots", 0), ("dense_weight", 0), ("encoder_at_rest", "false")):
+        for name, off in (("snapshots", 0), ("dense_weight", 0.0), ("at_rest", "nothing")):
             value = getattr(self, name)
-            require(not value, f"{name} is {value}, but distill has none; set it to {off}")
+            require(value == off, f"{name} is {value}, but distill has none; set it to {off}")
         some = self.sentence_images
         require(
             some is None or 1 <= some <= self.batch_size,

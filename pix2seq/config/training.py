@@ -83,6 +83,7 @@ class DataConfig(Config):
 
 BackboneWeights = Literal["none", "timm", "pypi"]
 MixedPrecision = Literal["no", "bf16"]
+AtRest = Literal["nothing", "sees", "encoder"]
 Objective = Literal["likelihood", "reward"]
 
 
@@ -110,8 +111,9 @@ class TrainConfig(Config):
         snapshots: checkpoints kept along the run, in fp16, for ``python -m pix2seq snapshots``; the
             first is the start and the last the end. 0 keeps none.
         init: a checkpoint (name or folder) to start from.
-        encoder_at_rest: teach the decoder alone; the encoder, which then needs no gradients, stays
-            as ``init`` has it.
+        at_rest: what stays as ``init`` has it and needs no gradients: ``nothing``; of a pyramid
+            encoder what it ``sees`` with, backbone, pyramid and guesses, so that what makes a
+            memory of them learns with the decoder; or the whole ``encoder``.
         objective: ``likelihood`` of the training sentences, or ``reward`` of sampled ones
             (``pix2seq.reward``), for a model that can write already.
         samples: sentences sampled per image for the reward, each compared with the others.
@@ -150,7 +152,7 @@ class TrainConfig(Config):
     save_every: int = 200
     snapshots: int = 0
     init: str | None = None
-    encoder_at_rest: bool = False
+    at_rest: AtRest = "nothing"
     objective: Objective = "likelihood"
     samples: int = 3
     discount: float = 1.0
@@ -168,6 +170,7 @@ class TrainConfig(Config):
             self.snapshots == 0 or self.snapshots >= 2,
             f"snapshots is {self.snapshots}; use 0 (none) or at least 2 (start and end)",
         )
+        one_of("at_rest", self.at_rest, AtRest)
         one_of("objective", self.objective, Objective)
         require(
             self.samples >= 2,
@@ -183,13 +186,18 @@ class TrainConfig(Config):
             f"minutes is {self.minutes}; use a positive number, or null for no limit",
         )
         require(
-            not self.encoder_at_rest or self.init is not None,
-            "encoder_at_rest is true, but init names no checkpoint to take an encoder from",
+            self.at_rest == "nothing" or self.init is not None,
+            f"at_rest is {self.at_rest!r}, but init names no checkpoint to take it from",
         )
         require(
-            not self.encoder_at_rest or self.dense_weight == 0,
-            f"encoder_at_rest is true, but dense_weight, {self.dense_weight}, teaches the encoder; "
-            "set it to 0",
+            self.at_rest != "sees" or self.model.encoder.kind == "pyramid",
+            f'at_rest is "sees", but encoder kind {self.model.encoder.kind!r} does not tell seeing '
+            'from remembering; use "encoder" or "nothing"',
+        )
+        require(
+            self.at_rest == "nothing" or self.dense_weight == 0,
+            f"at_rest is {self.at_rest!r}, but dense_weight, {self.dense_weight}, teaches the "
+            "encoder; set it to 0",
         )
         require(len(self.data) > 0, "data is empty; name at least one source")
         require(self.steps >= 1 and self.batch_size >= 1, "steps and batch_size must be positive")

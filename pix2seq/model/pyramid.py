@@ -140,6 +140,11 @@ class PyramidEncoder(nn.Module):
             for stage in [*stem, *self.backbone.blocks[: self.frozen_stages]]:
                 stage.requires_grad_(False)
 
+    def rest_eyes(self) -> None:
+        """Stop the gradients of all that ``look`` needs; what remembers goes on learning."""
+        for part in (self.backbone, self.pyramid, self.guess):
+            part.requires_grad_(False)
+
     def grid(self, height: int, width: int) -> tuple[int, int]:
         """Rows and columns of the memory for an input of that size."""
         return -(-height // self.stride), -(-width // self.stride)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 import pytest
@@ -14,7 +15,7 @@ from torch import nn
 
 import pix2seq
 from pix2seq import checkpoints
-from pix2seq.config import ConfigError, PyramidConfig
+from pix2seq.config import ConfigError, ModelConfig, PyramidConfig
 from pix2seq.finetune import initialise_parts
 from pix2seq.model import Pix2Seq
 from pix2seq.model.depthwise import depthwise
@@ -139,6 +140,46 @@ def test_every_place_belongs_to_the_token_at_its_centre(rows, columns):
             if inside:
                 assert home[first + number] == token
         first += height * width
+
+
+@given(
+    size=st.tuples(st.integers(1, 200), st.integers(1, 200)),
+    grid=st.tuples(st.integers(1, 20), st.integers(1, 20)),
+)
+def test_a_memory_of_fixed_rows_and_columns_covers_an_input_of_any_size(size, grid):
+    index, there = token_places(size, grid)
+    home = home_tokens(size, grid)
+    assert index.shape == there.shape and index.shape[1] == grid[0] * grid[1]
+    owned, first = index[there].tolist(), 0
+    assert len(set(owned)) == len(owned)
+    for (height, width), stride in zip(place_grids(*size), STRIDES, strict=True):
+        for number in range(height * width):
+            centre = ((part + 0.5) * stride for part in divmod(number, width))
+            cell = [at * cells / side for at, cells, side in zip(centre, grid, size, strict=True)]
+            inside = cell[0] < grid[0] and cell[1] < grid[1]
+            assert (first + number in owned) == inside
+            if inside:
+                assert home[first + number] == int(cell[0]) * grid[1] + int(cell[1])
+                assert (first + number) in index[
+                    there[:, home[first + number]], home[first + number]
+                ]
+        first += height * width
+
+
+def test_a_larger_input_makes_the_memory_better_and_not_longer():
+    config = fakes.pyramid_config(pyramid=PyramidConfig(8, 80, drafts=4, memory=(3, 5)))
+    assert ModelConfig.from_dict(json.loads(config.to_json())) == config
+    model = Pix2Seq(config).eval()
+    for size in [(64, 64), (72, 100), (128, 33)]:
+        assert model.memory_grid(*size) == (3, 5)
+        with torch.no_grad():
+            assert model.encode_image(torch.randn(2, 3, *size)).shape == (2, 4 * 5 + 15, 32)
+
+
+@pytest.mark.parametrize("memory", [(0, 5), (3, 257), (-1, -1)])
+def test_a_memory_that_makes_no_sense_is_named(memory):
+    with pytest.raises(ConfigError, match="use null or rows and columns from 1 to 256"):
+        PyramidConfig(memory=memory)
 
 
 def test_of_the_guesses_in_a_token_the_surest_is_told():

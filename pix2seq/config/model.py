@@ -13,6 +13,7 @@ Fit = Literal["letterbox", "stretch"]
 
 _LARGEST_SIDE = 8192
 _MOST_LAYERS = 512
+_LONGEST_MEMORY = 256  # rows or columns
 _MOST_DRAFTS = 128
 _LARGEST_WIDTH = 1 << 16
 _LARGEST_TABLE = 1 << 20
@@ -112,11 +113,14 @@ class PyramidConfig(Config):
         classes: how many classes every place guesses among.
         drafts: how many of the surest guesses stand in the memory as objects of their own; 0 for
             none.
+        memory: rows and columns of the memory, whatever the input's size; ``None`` for a token
+            every 16 pixels. So a model may see a larger input than its decoder learned to read.
     """
 
     width: int = 96
     classes: int = 80
     drafts: int = 0
+    memory: tuple[int, int] | None = None
 
     def __post_init__(self) -> None:
         require(self.width >= 1, f"pyramid width is {self.width}; it must be at least 1")
@@ -124,6 +128,11 @@ class PyramidConfig(Config):
         require(
             0 <= self.drafts <= _MOST_DRAFTS,
             f"pyramid drafts is {short(self.drafts)}; use 0 (none) to {_MOST_DRAFTS}",
+        )
+        require(
+            self.memory is None or all(1 <= side <= _LONGEST_MEMORY for side in self.memory),
+            f"pyramid memory is {short(self.memory)}; use null or rows and columns from 1 to "
+            f"{_LONGEST_MEMORY}",
         )
 
 

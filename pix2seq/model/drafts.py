@@ -123,15 +123,22 @@ class Drafts(nn.Module):
         boxes = relative_edges(places.boxes.take_along_dim(picked[..., None], 1), size)
         return Drafted(boxes, logits.sigmoid(), classes)
 
-    def forward(self, grid: Tensor, places: Places, size: tuple[int, int]) -> Tensor:
+    def forward(
+        self,
+        grid: Tensor,
+        places: Places,
+        size: tuple[int, int],
+        memory: tuple[int, int] | None = None,
+    ) -> Tensor:
         """The tokens of an image's drafts, (B, count * 5, D).
 
         Args:
             grid: (B, N, D), the memory's tokens.
             size: (height, width) of the input in pixels.
+            memory: rows and columns of the grid, where they do not follow from ``size``.
         """
         picked = surest(places.class_logits, places.boxes, self.count)
-        home = home_tokens(size).to(picked.device)[picked][..., None]  # (B, K, 1)
+        home = home_tokens(size, memory).to(picked.device)[picked][..., None]  # (B, K, 1)
         picked = picked[..., None]
         probability = places.class_logits.take_along_dim(picked, 1).sigmoid()  # (B, K, classes)
         edges = relative_edges(places.boxes.detach().take_along_dim(picked, 1), size)

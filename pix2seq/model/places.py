@@ -50,43 +50,54 @@ def place_grids(height: int, width: int) -> list[tuple[int, int]]:
     return [(-(-height // stride), -(-width // stride)) for stride in STRIDES]
 
 
+def _homes(
+    size: tuple[int, int], grid: tuple[int, int] | None
+) -> tuple[Tensor, Tensor, tuple[int, int]]:
+    """Of each place the (rows, columns) of the token that its centre lies in, which may be beyond
+    the memory's edge; and the memory's grid."""
+    grids = place_grids(*size)
+    rows, columns = grid or grids[MEMORY_LEVEL]
+    stride = STRIDES[MEMORY_LEVEL]
+    height, width = size if grid else (rows * stride, columns * stride)
+    found = []
+    for (down, across), step in zip(grids, STRIDES, strict=True):
+        row = ((torch.arange(down) + 0.5) * step * rows / height).long()
+        column = ((torch.arange(across) + 0.5) * step * columns / width).long()
+        found.append(torch.cartesian_prod(row, column))
+    row, column = torch.cat(found).unbind(1)
+    return row, column, (rows, columns)
+
+
 @cache
-def token_places(size: tuple[int, int]) -> tuple[Tensor, Tensor]:
-    """Which places lie in each token of the memory; a coarse one in the token at its centre.
+def home_tokens(size: tuple[int, int], grid: tuple[int, int] | None = None) -> Tensor:
+    """The token at the centre of each place, (P,); beyond the memory's edge, the nearest.
+
+    Args:
+        grid: rows and columns of a memory that covers an input of any size; ``None`` for the places
+            of ``MEMORY_LEVEL``.
+    """
+    row, column, (rows, columns) = _homes(size, grid)
+    return row.clamp(max=rows - 1) * columns + column.clamp(max=columns - 1)
+
+
+@cache
+def token_places(
+    size: tuple[int, int], grid: tuple[int, int] | None = None
+) -> tuple[Tensor, Tensor]:
+    """Which places have their centre in each token of the memory.
+
+    Args:
+        grid: see ``home_tokens``.
 
     Returns:
         (C, N) indices among all places, and bool (C, N): whether that candidate is one.
     """
-    grids = place_grids(*size)
-    rows, columns = grids[MEMORY_LEVEL]
-    row, column = torch.arange(rows)[:, None], torch.arange(columns)[None]
-    found, first = [], 0
-    for (height, width), stride in zip(grids, STRIDES, strict=True):
-        ratio = STRIDES[MEMORY_LEVEL] / stride
-        cells = max(1, int(ratio))  # of this stride along a token's side
-        for y in range(cells):
-            for x in range(cells):
-                i, j = (row * ratio + y).long(), (column * ratio + x).long()
-                there = (i < height) & (j < width)
-                if ratio < 1:
-                    middle = int(1 / ratio) // 2
-                    there &= (row % int(1 / ratio) == middle) & (column % int(1 / ratio) == middle)
-                place = first + i.clamp(max=height - 1) * width + j.clamp(max=width - 1)
-                found.append((place.flatten(), there.flatten()))
-        first += height * width
-    index, there = zip(*found, strict=True)
-    return torch.stack(index), torch.stack(there)
-
-
-@cache
-def home_tokens(size: tuple[int, int]) -> Tensor:
-    """The token at the centre of each place, (P,); beyond the memory's edge, the nearest."""
-    grids = place_grids(*size)
-    rows, columns = grids[MEMORY_LEVEL]
-    homes = []
-    for (height, width), stride in zip(grids, STRIDES, strict=True):
-        ratio = stride / STRIDES[MEMORY_LEVEL]
-        row = ((torch.arange(height) + 0.5) * ratio).long().clamp(max=rows - 1)
-        column = ((torch.arange(width) + 0.5) * ratio).long().clamp(max=columns - 1)
-        homes.append((row[:, None] * columns + column).flatten())
-    return torch.cat(homes)
+    row, column, (rows, columns) = _homes(size, grid)
+    inside = ((row < rows) & (column < columns)).nonzero()[:, 0]
+    token, order = home_tokens(size, grid)[inside].sort(stable=True)
+    counts = token.bincount(minlength=rows * columns)
+    rank = torch.arange(len(token)) - (counts.cumsum(0) - counts)[token]
+    index = torch.zeros(int(counts.max()), rows * columns, dtype=torch.long)
+    index[rank, token] = inside[order]
+    there = torch.arange(len(index))[:, None] < counts
+    return index, there

@@ -2,7 +2,8 @@
 
 A backbone's maps at strides 8, 16 and 32 are joined, top down and bottom up, to four maps of one
 width at strides 8 to 64 (PANet, arXiv 1803.01534). Every place of them guesses a class and the four
-edges of a box. All of that goes into one memory on the stride-16 grid: the features, and the surest
+edges of a box. All of that goes into one memory on the stride-16 grid, or on one of fixed rows and
+columns: the features, and the surest
 guess of the places in each token, its edges as the same sin-cos codes that coordinate tokens are
 made of. So the decoder, which still writes every object token by token, need not work out an edge
 from a position and a distance: it can look it up. With ``drafts``, the surest guesses also stand
@@ -23,7 +24,14 @@ from pix2seq.model.depthwise import DepthwiseConv, depthwise
 from pix2seq.model.drafts import EDGE_CODE, Drafted, Drafts, told_edges
 from pix2seq.model.fused import alone, pad_same
 from pix2seq.model.layers import TransformerEncoder
-from pix2seq.model.places import MEMORY_LEVEL, STRIDES, Places, relative_edges, token_places
+from pix2seq.model.places import (
+    MEMORY_LEVEL,
+    STRIDES,
+    Places,
+    place_grids,
+    relative_edges,
+    token_places,
+)
 from pix2seq.model.positions import line_codes_2d
 
 _BACKBONE_STRIDES = [8, 16, 32]
@@ -120,6 +128,7 @@ class PyramidEncoder(nn.Module):
         self.norm = nn.LayerNorm(dim)
         self.from_code = nn.Linear(dim, dim)
         self.transformer = TransformerEncoder(config.transformer)
+        self.memory = config.pyramid.memory
         drafts = config.pyramid.drafts
         self.drafts = Drafts(drafts, dim, width, classes) if drafts else None
         self.freeze()
@@ -147,7 +156,7 @@ class PyramidEncoder(nn.Module):
 
     def grid(self, height: int, width: int) -> tuple[int, int]:
         """Rows and columns of the memory for an input of that size."""
-        return -(-height // self.stride), -(-width // self.stride)
+        return self.memory or place_grids(height, width)[MEMORY_LEVEL]
 
     def look(self, pixels: Tensor) -> Places:
         """Pixels (B, 3, H, W) to what stands where."""
@@ -171,7 +180,7 @@ class PyramidEncoder(nn.Module):
         Args:
             size: (height, width) of the input in pixels.
         """
-        rows, columns = self.grid(*size)
+        rows, columns = place_grids(*size)[MEMORY_LEVEL]
         side = self.fine.stride[0]
         finest = places.maps[0]
         missing = rows * side - finest.shape[-2], columns * side - finest.shape[-1]
@@ -180,6 +189,9 @@ class PyramidEncoder(nn.Module):
         fused = self.fine(finest)
         for project, features in zip(self.project, places.maps[MEMORY_LEVEL:], strict=True):
             fused = fused + F.interpolate(project(features), size=(rows, columns))
+        if self.memory is not None:
+            fused = F.interpolate(fused, size=self.memory, mode="bilinear", antialias=True)
+            rows, columns = self.memory
         with alone(fused):
             guessed = self.from_guess(self._guesses(places, size))
         tokens = fused.flatten(2).transpose(1, 2) + guessed
@@ -191,7 +203,9 @@ class PyramidEncoder(nn.Module):
         probabilities and its edges' codes, fainter the less sure it is, (B, N, classes + codes)."""
         probability = places.class_logits.sigmoid()
         sure = probability.detach().amax(-1)  # (B, P)
-        index, there = (x.to(sure.device) for x in token_places(size))  # (candidates, N)
+        index, there = (
+            x.to(sure.device) for x in token_places(size, self.memory)
+        )  # (candidates, N)
         best = (sure[:, index] - (~there).float()).argmax(1)  # (B, N)
         best = index.expand(len(best), -1, -1).gather(1, best[:, None])[:, 0]
         picked = best[..., None]
@@ -205,7 +219,7 @@ class PyramidEncoder(nn.Module):
         memory = self.transformer(tokens) + where
         if self.drafts is None:
             return memory
-        drafts = self.drafts(memory, places, size)
+        drafts = self.drafts(memory, places, size, self.memory)
         return torch.cat([drafts, memory], dim=1)
 
     def forward(self, pixels: Tensor) -> Tensor:

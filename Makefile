@@ -37,7 +37,7 @@ space: $(RUNTIME)
 	$(BIN)/python -m pix2seq space build/space $(ARGS)
 
 test: $(DEVELOPMENT) chromium
-	$(BIN)/python -m pytest -n $(JOBS) --dist loadgroup $(ARGS)
+	$(BIN)/python -m pytest -n $(JOBS) $(ARGS)
 
 lint: $(DEVELOPMENT)
 	$(BIN)/ruff check .

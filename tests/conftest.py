@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import tempfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -22,16 +23,6 @@ torch.set_num_threads(1)  # tiny tensors: threads only cost, and tests may run b
 # A loaded machine must not fail a property; examples are derandomised so that a red run repeats.
 settings.register_profile("house", deadline=None, derandomize=True, max_examples=50)
 settings.load_profile("house")
-
-
-@pytest.hookimpl(tryfirst=True)
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Who runs what where tests run in several processes: a file's tests stay together, because
-    they share fixtures, and so do all files that drive a browser, because they watch the clock."""
-    driven = {item.path for item in items if item.get_closest_marker("browser") is not None}
-    for item in items:
-        group = "browser" if item.path in driven else item.path.stem
-        item.add_marker(pytest.mark.xdist_group(group))
 
 
 @pytest.fixture
@@ -77,6 +68,17 @@ def tiny_checkpoint(tmp_path_factory: pytest.TempPathFactory) -> Path:
         COCO_80,
     )
     return folder
+
+
+@pytest.fixture
+def only_ray() -> Iterator[None]:
+    """Nobody else's test has a Ray meanwhile, in whatever process and order tests run: a Ray is
+    the machine's, ``ray.init`` finds it and ``ray stop`` ends it."""
+    import fcntl
+
+    with open(Path(tempfile.gettempdir(), f"pix2seq-ray-{os.getuid()}.lock"), "w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        yield
 
 
 @pytest.fixture(scope="session")

@@ -47,15 +47,26 @@ def run(words: list[str], place: dict[str, str], folder: Path) -> None:
     assert done.returncode == 0, done.stdout[-2000:] + done.stderr[-4000:]
 
 
-@pytest.mark.parametrize("block", SHELL, ids=lambda block: block.split("\n")[-2][:60])
-def test_the_commands_of_a_block_run_one_after_another(block, place, tmp_path):
-    if "ray stop" in block and any(p.name() == "raylet" for p in psutil.process_iter()):
+@pytest.fixture
+def ray(request, block, place) -> None:
+    """What is about Ray has the machine's to itself. A block that does not start a cluster asks
+    for none: it does not look for one that others run, as at this address, where nobody is."""
+    if not re.search(r"\bray\b", block):
+        return
+    request.getfixturevalue("only_ray")
+    if "ray start" not in block:
+        place["RAY_ADDRESS"] = "127.0.0.1:9"
+    elif any(p.name() == "raylet" for p in psutil.process_iter()):
         pytest.skip("a Ray cluster runs on this machine, which ray stop would end")
+
+
+@pytest.mark.parametrize("block", SHELL, ids=lambda block: block.split("\n")[-2][:60])
+def test_the_commands_of_a_block_run_one_after_another(block, ray, place, tmp_path):
     run(["bash", "-euo", "pipefail", "-c", block], place, tmp_path)
 
 
 @pytest.mark.parametrize("block", PYTHON, ids=lambda block: re.findall(r"import (\w+)", block)[0])
-def test_the_python_of_a_block_runs(block, place, tmp_path):
+def test_the_python_of_a_block_runs(block, ray, place, tmp_path):
     (tmp_path / "block.py").write_text(block)
     run([sys.executable, "block.py"], place, tmp_path)
 

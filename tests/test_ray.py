@@ -103,6 +103,7 @@ def test_every_actor_is_handed_a_few_blocks(pictures, actors, expected):
 
 @pytest.mark.slow
 @pytest.mark.timeout(1800)
+@pytest.mark.usefixtures("only_ray")
 class TestCluster:
     def test_an_actor_is_killed_and_every_picture_is_there_once(self, tmp_path):
         for i in range(3, 200):

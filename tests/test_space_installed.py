@@ -41,6 +41,9 @@ SPACE_ID = "someone/pix2seq-explorer"
 LONGEST = 5 * CheckpointConfig.load(locate("mini") / "config.json").tokenizer.max_objects
 """Tokens of a sentence of the bundled checkpoint, which goes on to the last object it may write."""
 
+WRITTEN = {"width": 300, "height": 200, "tokens": LONGEST}
+"""Of the visitor's photo; the page also begins a run of its own when the photo comes."""
+
 
 def closure(names: tuple[str, ...]) -> list[metadata.Distribution]:
     """Distributions by name, and what they require, as far as it is installed here."""
@@ -176,8 +179,39 @@ def test_it_says_that_it_is_well_and_which_code_it_is(running, record_property):
     assert running.work < 60
 
 
-def test_a_visitor_writes_about_a_photo_and_finds_the_duplicate_button(running, chromium, tmp_path):
-    fakes.draw_picture(300, 200).save(tmp_path / "my holiday.png")
+def await_event(running: Running, name: str, **facts: object) -> dict:
+    """The line of the log about this: it is written when the work has ended, which the page may
+    show before."""
+    until = time.monotonic() + 60
+    while time.monotonic() < until:
+        for one in events(running):
+            if one["event"] == name and facts.items() <= one.items():
+                return one
+        time.sleep(0.1)
+    raise AssertionError(f"no {name} with {facts} in the log:\n{running.log.read_text()}")
+
+
+@dataclass
+class Visit:
+    """What a visitor, who brought a photo of 300 x 200, was given.
+
+    Attributes:
+        duplicate: where the Duplicate button leads.
+        version: what the page calls itself.
+        tokens: of the sentence about the photo.
+        asked: addresses outside this machine that the page wanted.
+    """
+
+    duplicate: str
+    version: str
+    tokens: int
+    asked: list[str]
+
+
+@pytest.fixture(scope="module")
+def visit(running, chromium, tmp_path_factory) -> Visit:
+    photo = tmp_path_factory.mktemp("visit") / "my holiday.png"
+    fakes.draw_picture(300, 200).save(photo)
     asked = []
     with browser_page(
         chromium, running.url, prepare=lambda page: outside(page, SPACE_ID, asked)
@@ -186,21 +220,27 @@ def test_a_visitor_writes_about_a_photo_and_finds_the_duplicate_button(running, 
         page.evaluate("window.open = (address) => { window.opened = address; }")
         page.click("#duplicate")
         page.wait_for_function("window.opened")
-        opened = page.evaluate("window.opened")
-        assert opened == f"https://huggingface.co/spaces/{SPACE_ID}?duplicate=true"
-        said = page.inner_text("[data-version]").strip()
-        assert re.fullmatch(r"Pix2Seq Explorer \d+\.\d+\.\d+( \(\w+\+?\))?", said)
-        page.set_input_files("#image input[type=file]", tmp_path / "my holiday.png")
+        duplicate = page.evaluate("window.opened")
+        version = page.inner_text("[data-version]").strip()
+        page.set_input_files("#image input[type=file]", photo)
         page.wait_for_function("P2S.stage().record.image?.w === 300")
         before = page.evaluate("P2S.stage().record.run")
         page.click("#run")
         finished(page, before)
-        assert page.evaluate("P2S.stage().record.tokens.length") == LONGEST
-    assert {url.split("/")[2] for url in asked} <= {"huggingface.co", "fonts.googleapis.com"}
+        tokens = page.evaluate("P2S.stage().record.tokens.length")
+    return Visit(duplicate, version, tokens, asked)
 
 
-def test_its_decoder_is_compiled_in_the_clean_environment(running):
+def test_a_visitor_writes_about_a_photo_and_finds_the_duplicate_button(visit):
+    assert visit.duplicate == f"https://huggingface.co/spaces/{SPACE_ID}?duplicate=true"
+    assert re.fullmatch(r"Pix2Seq Explorer \d+\.\d+\.\d+( \(\w+\+?\))?", visit.version)
+    assert visit.tokens == LONGEST
+    assert {url.split("/")[2] for url in visit.asked} <= {"huggingface.co", "fonts.googleapis.com"}
+
+
+def test_its_decoder_is_compiled_in_the_clean_environment(running, visit):
     """There is nothing to compile with but what ``requirements.txt`` brings."""
+    await_event(running, "run", **WRITTEN)
     done = [one for one in events(running) if one["event"] == "compiled"]
     assert {one["what"]: one["kept"] for one in done} == {
         "step": True,
@@ -210,10 +250,9 @@ def test_its_decoder_is_compiled_in_the_clean_environment(running):
     assert not [one for one in events(running) if one["level"] == "warning"]
 
 
-def test_its_log_has_a_line_per_run_and_nothing_of_what_was_brought(running, space):
-    runs = [one for one in events(running) if one["event"] == "run"]
-    *_, run = [one for one in runs if (one["width"], one["height"]) == (300, 200)]
-    assert run["tokens"] == LONGEST and run["seconds"] > 0 and run["checkpoint"] == "mini"
+def test_its_log_has_a_line_per_run_and_nothing_of_what_was_brought(running, visit, space):
+    run = await_event(running, "run", **WRITTEN)
+    assert run["seconds"] > 0 and run["checkpoint"] == "mini"
     text = running.log.read_text()
     assert "holiday" not in text
     assert str(space) not in text, "no traceback leads through the app"

@@ -179,6 +179,7 @@ def _connected(cluster: Cluster) -> Iterator[None]:
     settings: dict[str, Any] = {"address": cluster.address}
     if cluster.address is None:
         settings = {
+            "address": "local",  # not one that RAY_ADDRESS names or that happens to run here
             "num_cpus": max(os.cpu_count() or 1, cluster.actors),
             "object_store_memory": _OBJECT_STORE,
             "include_dashboard": False,

@@ -1,8 +1,9 @@
 """What a hostile case may do: succeed, or refuse in one line. Nothing else.
 
 ``attempt`` runs one case. Python's audit events tell whether it started a program, opened a
-connection, ran a pickle or wrote a file elsewhere; a limit on the address space turns an attack on
-memory into a ``MemoryError`` before the machine suffers.
+connection, ran a pickle or wrote a file elsewhere; a traceback that would go to a server's log is
+heard; a limit on the address space turns an attack on memory into a ``MemoryError`` before the
+machine suffers.
 """
 
 from __future__ import annotations
@@ -12,6 +13,7 @@ import resource
 import sys
 import tempfile
 import time
+import traceback
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -96,6 +98,11 @@ class Watch:
         elif event.startswith(_CHANGES):
             self._writes(event, arguments[0])
 
+    def is_told(self, *_: Any, **__: Any) -> None:
+        """In place of ``traceback.print_exc``, by which Gradio tells an operator what it tripped
+        over."""
+        self.seen.append(f"printed a traceback: {traceback.format_exc()[-400:]}")
+
     def _connects(self, event: str, arguments: tuple) -> None:
         address = arguments[-1] if event == "socket.connect" else arguments[:2]
         if isinstance(address, tuple) and len(address) >= 2 and address[1] in self.ports:
@@ -132,10 +139,13 @@ def watched(*folders: Path | str, ports: tuple[int, ...] = ()) -> Iterator[Watch
         _hooked = True
     watch = Watch(tuple(os.path.realpath(one) for one in folders), frozenset(ports))
     _watch = watch
+    print_exc = traceback.print_exc
+    traceback.print_exc = watch.is_told
     try:
         yield watch
     finally:
         _watch = None
+        traceback.print_exc = print_exc
     assert not watch.seen, "; ".join(watch.seen[:5])
 
 

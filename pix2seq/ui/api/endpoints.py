@@ -31,12 +31,8 @@ from pix2seq.render import (
     token_summary,
 )
 from pix2seq.sampling import SamplingStep
-from pix2seq.ui.kit.controls import (
-    NAMES,
-    SETTINGS,
-    named_values,
-    options_from_values,
-)
+from pix2seq.ui.kit.controls import SETTINGS, named_values, options_from_values
+from pix2seq.ui.kit.parameter import parameter
 from pix2seq.ui.kit.upload import photo_input
 from pix2seq.ui.visit.bursts import in_bursts
 from pix2seq.ui.visit.context import MODEL_QUEUE, AppContext
@@ -70,7 +66,9 @@ def build_api(context: AppContext) -> None:
         predictor = context.predictor(checkpoint)
         told["checkpoint"] = predictor.name
         if checkpoint != context.default_checkpoint:
-            asked = {name: None if value == usual[name] else value for name, value in asked.items()}
+            said = {one.name: one.read(asked[one.name]) for one in SETTINGS}
+            same = {one.name for one in SETTINGS if said[one.name] == one.read(usual[one.name])}
+            asked = {name: None if name in same else value for name, value in asked.items()}
         options = options_from_values(predictor, asked)
         picture = context.picture_of(image)
         told["width"], told["height"] = picture.image.size
@@ -167,14 +165,10 @@ def build_api(context: AppContext) -> None:
     detect_stream.__signature__ = signature_of(Iterator[dict])
 
     photo = photo_input(visible=False, label="image")
-    # The page's sliders end at the limits of the checkpoint that it opens with; a program may name
-    # another one, and is told by ``resolve`` what that one cannot do.
-    free = {
-        one.name: gr.Number(context.controls[one.name].value, label=one.name, visible=False)
-        for one in SETTINGS
-        if one.limit
-    }
-    inputs = [photo, context.checkpoint, *({**context.controls, **free}[name] for name in NAMES)]
+    menu = {"type": "string", "enum": [name for _, name in context.choices]}
+    checkpoint = parameter("checkpoint", context.default_checkpoint, menu)
+    settings = [parameter(one.name, usual[one.name], one.schema) for one in SETTINGS]
+    inputs = [photo, checkpoint, *settings]
     answer = gr.JSON(visible=False)
     gr.Button(visible=False).click(detect, inputs, answer, api_name="detect", **MODEL_QUEUE)
     gr.Button(visible=False).click(
@@ -182,14 +176,24 @@ def build_api(context: AppContext) -> None:
     )
     tree.__signature__ = signature_of(dict, ids=list, leaves=int)
     ask_place.__signature__ = signature_of(dict, box=list, behind=list)
-    ids, box, behind = (gr.JSON([], visible=False, label=name) for name in ("ids", "box", "behind"))
-    leaves = gr.Number(LEAVES, visible=False, label="leaves")  # no precision: it would round
-    first, rest = inputs[:2], inputs[2:]
+    whole, number = {"type": "integer"}, {"type": "number"}
+    ids = parameter("ids", [], {"type": "array", "items": whole})
+    box = parameter("box", [], {"type": "array", "items": number})
+    behind = parameter("behind", [], {"type": "array", "items": whole})
+    leaves = parameter("leaves", LEAVES, whole)
     gr.Button(visible=False).click(
-        tree, [*first, ids, leaves, *rest], answer, api_name="tree", **MODEL_QUEUE
+        tree,
+        [photo, checkpoint, ids, leaves, *settings],
+        answer,
+        api_name="tree",
+        **MODEL_QUEUE,
     )
     gr.Button(visible=False).click(
-        ask_place, [*first, box, behind, *rest], answer, api_name="ask", **MODEL_QUEUE
+        ask_place,
+        [photo, checkpoint, box, behind, *settings],
+        answer,
+        api_name="ask",
+        **MODEL_QUEUE,
     )
 
 

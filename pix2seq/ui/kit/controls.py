@@ -23,6 +23,8 @@ from pix2seq.config import (
 )
 from pix2seq.predictor import Predictor
 
+_SCHEMA_TYPES = {float: "number", int: "integer", str: "string", bool: "boolean", list: "array"}
+
 
 @dataclass(frozen=True)
 class Setting:
@@ -65,6 +67,17 @@ class Setting:
     def elem_id(self) -> str:
         return self.name.replace("_", "-")
 
+    @property
+    def schema(self) -> dict[str, object]:
+        """What a program may give, as JSON Schema. A slider's ends are none of its business: what
+        is too much is for the options and the checkpoint to say."""
+        schema: dict[str, object] = {"type": _SCHEMA_TYPES[self.type], "description": self.info}
+        if self.type is list:
+            schema["items"] = {"type": "integer"}
+        if "choices" in self.look:
+            schema["enum"] = [value for _, value in self.look["choices"]]
+        return schema
+
     def value(self, options: SamplingOptions) -> object:
         """What the widget shows of ``options``."""
         value = getattr(options, self.field)
@@ -93,8 +106,10 @@ class Setting:
                 raise ConfigError(f"{self.name} is {short(value)}; it must be a list")
             return tuple(require_whole("forbidden class", label) for label in value)
         if not isinstance(value, self.type):
-            wanted = "true or false" if self.type is bool else "a text"
-            raise ConfigError(f"{self.name} is {short(value)}; it must be {wanted}")
+            wanted = "it must be true or false"
+            if self.type is str:
+                wanted = f"use one of {', '.join(map(repr, self.schema['enum']))}"
+            raise ConfigError(f"{self.name} is {short(value)}; {wanted}")
         return value
 
     def within(self, value: object, config: TokenizerConfig) -> object:

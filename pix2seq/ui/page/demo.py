@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
@@ -23,6 +24,7 @@ from pix2seq.ui.page.footer import build_footer
 from pix2seq.ui.page.gate import Gate
 from pix2seq.ui.page.head import head
 from pix2seq.ui.page.header import build_header
+from pix2seq.ui.page.inputs import Page
 from pix2seq.ui.page.theme import explorer_theme
 from pix2seq.ui.page.uploads import own_uploads
 from pix2seq.ui.visit import zero
@@ -61,6 +63,7 @@ def build_demo(
         names: what the menu offers besides ``checkpoint``; by default what ``offered`` says.
     """
     own_uploads()
+    _count_nothing()
     default = str(checkpoint)
     if load is None:
 
@@ -76,7 +79,7 @@ def build_demo(
         choices=[(_shown(name), name) for name in dict.fromkeys([default, *names])],
     )
     gr.set_static_paths([assets.EXAMPLES])  # served as they are, wherever the app was started from
-    with gr.Blocks(title=TITLE, analytics_enabled=False, delete_cache=(3600, 3600)) as demo:
+    with Page(title=TITLE, analytics_enabled=False, delete_cache=(3600, 3600)) as demo:
         build_header(context, TITLE)
         with gr.Tabs(elem_id="tabs"):
             for title, name, build in TABS:
@@ -97,6 +100,13 @@ def build_demo(
     demo.context = context
     demo.sessions = context.sessions  # whoever ends the server ends the sentences first
     return demo.queue()  # the gate knows when it is full
+
+
+def _count_nothing() -> None:
+    """Gradio makes a table of all requests so far, with pandas, at the end of every one, for a page
+    that the gate does not serve."""
+    os.environ.setdefault("GRADIO_ANALYTICS_CACHE_FREQUENCY", str(10**9))
+    os.environ.setdefault("GRADIO_ANALYTICS_MAX_EVENTS", "1")
 
 
 def launch_options() -> dict:

@@ -77,11 +77,9 @@ class Gate:
             await self._pass(scope, receive, answer)
         except Exception as error:  # Gradio trips over what no client of its own would send
             logs.event("refused", door=_door(scope), error=type(error).__name__)
-            full = isinstance(error, OSError) and error.errno in _FULL
             if begun:
                 await send({"type": "http.response.body", "body": b""})
-            elif full:
-                said = f"the server cannot keep this ({error.strerror}); tell whoever runs it"
+            elif said := disk_full(error):
                 await _refuse(send, 507, said)
             else:
                 await _refuse(send, 400, "this request cannot be understood")
@@ -154,6 +152,13 @@ class Gate:
                 f"may have ({variable('per_visitor')}); wait for one of them"
             )
         return ""
+
+
+def disk_full(error: Exception) -> str:
+    """What a visitor hears if the server's disk takes nothing more; empty if it is not that."""
+    if isinstance(error, OSError) and error.errno in _FULL:
+        return f"the server cannot keep this ({error.strerror}); tell whoever runs it"
+    return ""
 
 
 def _door(scope: dict) -> str:

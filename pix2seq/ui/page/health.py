@@ -21,7 +21,7 @@ def add_health(app: FastAPI, context: AppContext) -> None:
     loaded (recorded examples play then; ``problem`` says why)."""
     started = time.monotonic()
 
-    def healthz() -> JSONResponse:
+    async def healthz() -> JSONResponse:  # on the loop: no thread has to be free for it
         return JSONResponse(
             health(context, time.monotonic() - started), headers={"Cache-Control": "no-store"}
         )

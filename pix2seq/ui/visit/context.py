@@ -30,6 +30,7 @@ MODEL_QUEUE = {"concurrency_id": "model"}
 _LONGEST_NAME = 60
 _KEPT = 240  # pictures, and runs: several for each of many visitors
 _DECODING = 2
+_NAMED = 5  # checkpoints that a message lists
 
 
 def called(name: str) -> str:
@@ -144,8 +145,14 @@ class AppContext:
             ConfigError: the menu has no such name, or it cannot be loaded.
         """
         if not any(name == known for _, known in self.choices):
-            raise ConfigError(f"checkpoint {short(name)} is not here; choose one from the menu")
+            raise ConfigError(f"checkpoint {short(name)} is not here; {self._menu()}")
         return self.shelf.get(str(name))
+
+    def _menu(self) -> str:
+        """What can be chosen, in few words."""
+        names = [name for _, name in self.choices]
+        more = f", or another of the menu's {len(names)}" if len(names) > _NAMED else ""
+        return f"the menu has {', '.join(names[:_NAMED])}{more}"
 
     def default_predictor(self) -> Predictor | None:
         """The checkpoint that the page opens with; ``None``, and ``problem`` says why, if it

@@ -21,6 +21,7 @@ import subprocess
 import sys
 import threading
 import time
+import traceback
 import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -246,8 +247,15 @@ def call(who: int, url: str, until: float, tally: Tally, dice: random.Random, fi
             tally.hold(written.setdefault(seed, ids) == ids)
             tally.request(who, time.monotonic() - began)
         except Exception as error:
-            tally.request(who, None, f"program {who}: {error!r:.200}")
+            tally.request(who, None, f"program {who}: {error!r:.200} {_asked_at(error)}")
         time.sleep(dice.uniform(0.2, 2))
+
+
+def _asked_at(error: BaseException) -> str:
+    """Where in Gradio's client a request failed."""
+    frames = traceback.extract_tb(error.__traceback__)
+    theirs = [frame for frame in frames if "gradio_client" in frame.filename]
+    return f"({Path(theirs[-1].filename).name}:{theirs[-1].lineno})" if theirs else ""
 
 
 def crowd(url: str, visitors: int, seconds: float, folder: Path) -> Tally:
@@ -273,6 +281,34 @@ def crowd(url: str, visitors: int, seconds: float, folder: Path) -> Tally:
     for program in programs:
         program.join()
     return tally
+
+
+class Pulse:
+    """Asks ``/healthz`` twice a second: its longest wait is how long the server's event loop did
+    not answer anybody."""
+
+    def __init__(self, url: str) -> None:
+        self.waits: list[float] = []
+        self._over = threading.Event()
+        self._thread = threading.Thread(target=self._ask, args=(url,), daemon=True)
+        self._thread.start()
+
+    def _ask(self, url: str) -> None:
+        with httpx.Client(base_url=url, timeout=60) as web:
+            while not self._over.wait(0.5):
+                asked = time.monotonic()
+                web.get("/healthz")
+                self.waits.append(time.monotonic() - asked)
+
+    def end(self) -> str:
+        self._over.set()
+        self._thread.join()
+        waits = sorted(self.waits) or [0.0]
+        return (
+            f"/healthz: {len(waits)} answers, median {1000 * statistics.median(waits):.0f} ms, "
+            f"99 of 100 within {1000 * waits[int(0.99 * (len(waits) - 1))]:.0f} ms, "
+            f"longest {waits[-1]:.2f} s"
+        )
 
 
 # ---- the app in a process of its own ---------------------------------------------------------
@@ -361,7 +397,9 @@ def main() -> None:
                 peak[0] = max(peak[0], memory_mb(pid))
 
         threading.Thread(target=watch, daemon=True).start()
+        pulse = Pulse(url)
         tally = crowd(url, args.visitors, 60 * args.minutes, Path(at))
+        heard = pulse.end()
         over.set()
         time.sleep(args.after)
         files = sum(file.is_file() for file in Path(uploads).rglob("*"))
@@ -371,6 +409,7 @@ def main() -> None:
             f"memory: {base:.0f} MB before, {peak[0]:.0f} MB at most, {memory_mb(pid):.0f} MB "
             f"{args.after:g} s after; {files} files of theirs on disk"
         )
+        print(heard)
         print(f"{len(tally.finished_by)} visitors got answers; still writing: {writing}")
         for error in tally.errors[:8]:
             print("  ", error)

@@ -16,6 +16,7 @@ import io
 import json
 import os
 import random
+import re
 import statistics
 import subprocess
 import sys
@@ -319,11 +320,15 @@ def app_process(checkpoint: str, slow: float, uploads: str) -> Iterator[tuple[st
     """Serve, with visitors' files in ``uploads``; yields the address and the process's number."""
     line = [sys.executable, "-m", "tests.crowd", "--serve", "--checkpoint", checkpoint]
     line += ["--slow", str(slow)]
-    environment = os.environ | {"GRADIO_TEMP_DIR": uploads}
+    environment = os.environ | {"GRADIO_TEMP_DIR": uploads, "PYTHONUNBUFFERED": "1"}
     process = subprocess.Popen(line, stdout=subprocess.PIPE, text=True, env=environment)
     try:
         assert process.stdout is not None
-        url = process.stdout.readline().strip()
+        url = ""
+        while not url:
+            said = process.stdout.readline()
+            assert said, "the app did not start"
+            url = (re.findall(r"http://\S+", said) or [""])[0]
         threading.Thread(target=process.stdout.read, daemon=True).start()
         yield url, process.pid
     finally:
@@ -332,17 +337,15 @@ def app_process(checkpoint: str, slow: float, uploads: str) -> Iterator[tuple[st
 
 
 def serve(checkpoint: str, slow: float) -> None:
-    """The page over a checkpoint that takes ``slow`` seconds more to look at a picture."""
-    os.environ["GRADIO_ANALYTICS_ENABLED"] = "False"
+    """What ``pix2seq app`` serves, with a checkpoint that takes ``slow`` seconds more to look at a
+    picture."""
     import pix2seq
-    from pix2seq import allocator, logs
-    from pix2seq.ui import add_health, build_demo, keep_house, launch_options
+    from pix2seq import app
 
-    allocator.use_few_arenas()
-    logs.start(logs.default_level())
+    usual = pix2seq.load
 
-    def load(name: str) -> pix2seq.Predictor:
-        predictor = pix2seq.load(name)
+    def load(*place) -> pix2seq.Predictor:
+        predictor = usual(*place)
         look = predictor.encode_batch
 
         def slowly(images):
@@ -352,14 +355,10 @@ def serve(checkpoint: str, slow: float) -> None:
         predictor.encode_batch = slowly
         return predictor
 
-    demo = build_demo(checkpoint, load=load)
-    app, url, _ = demo.launch(
-        server_name="127.0.0.1", prevent_thread_lock=True, quiet=True, **launch_options()
-    )
-    add_health(app, demo.context)
-    keep_house(demo)
-    print(url, flush=True)
-    threading.Event().wait()
+    pix2seq.load = load
+    parser = argparse.ArgumentParser()
+    app.add_arguments(parser)
+    app.serve(parser.parse_args(["--checkpoint", checkpoint]))
 
 
 def memory_mb(pid: int) -> float:
@@ -403,7 +402,7 @@ def main() -> None:
         over.set()
         time.sleep(args.after)
         files = sum(file.is_file() for file in Path(uploads).rglob("*"))
-        writing = httpx.get(f"{url}healthz").json()["writing"]
+        writing = httpx.get(f"{url}/healthz").json()["writing"]
         print(f"{args.visitors} visitors, {args.minutes:g} min, {args.checkpoint}: {tally.row()}")
         print(
             f"memory: {base:.0f} MB before, {peak[0]:.0f} MB at most, {memory_mb(pid):.0f} MB "

@@ -22,7 +22,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from pix2seq.config import ConfigError, SamplingOptions, TokenizerConfig, TrainConfig
+from pix2seq.config import ConfigError, SamplingOptions, TokenizerConfig, TrainConfig, parse_json
 from pix2seq.examples import example_of, open_picture, scene_sample
 from pix2seq.predictor import ImageEncoding, Predictor, load
 from pix2seq.render.fields import LONGEST_TEXT, Plain
@@ -149,7 +149,7 @@ class Snapshots(Plain):
     def from_json(cls, text: str) -> Snapshots:
         """Read a file. Raises ``ConfigError`` saying what is wrong with it."""
         try:
-            return cls.from_dict(json.loads(text))
+            return cls.from_dict(parse_json(text))
         except ConfigError as error:
             raise ConfigError(f"these are no snapshots: {str(error)[:200]}") from None
         except (TypeError, ValueError, AttributeError, RecursionError, KeyError) as error:

@@ -326,8 +326,13 @@ def replayed(text: str) -> None:
 
 
 def test_a_record_nested_to_the_sky():
-    attempt(lambda: RunRecord.from_json("[" * 2_000_000))
-    attempt(lambda: RunRecord.from_json('{"image":' * 500_000))
+    for text in (
+        "[" * 2_000_000,
+        '{"image":' * 500_000,
+        '{"image":' + "[" * 9**5 + "]" * 9**5 + "}",
+    ):
+        refused = attempt(lambda text=text: RunRecord.from_json(text))
+        assert str(refused) == "this is not a run record: it is nested too deeply"
 
 
 def test_a_menu_reaches_no_folder_of_the_server(page, tiny_checkpoint):

@@ -12,7 +12,7 @@ import json
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from pix2seq.config import ConfigError, SamplingOptions
+from pix2seq.config import ConfigError, SamplingOptions, parse_json
 from pix2seq.render.fields import Plain, RecordImage
 
 TREE_FORMAT = 1
@@ -218,7 +218,7 @@ class SentenceTree(Plain):
         if len(text) > _LARGEST_TREE:
             raise ConfigError(f"the tree has {len(text) >> 20} MiB; at most {_LARGEST_TREE >> 20}")
         try:
-            return cls.from_dict(json.loads(text))
+            return cls.from_dict(parse_json(text))
         except ConfigError as error:
             raise ConfigError(f"this is not a tree of sentences: {str(error)[:200]}") from None
         except (TypeError, ValueError, AttributeError, RecursionError, KeyError) as error:

@@ -37,6 +37,16 @@ def short(value: Any) -> str:
     return text if len(text) <= 60 else f"{text[:57]}..."
 
 
+def parse_json(text: str) -> Any:
+    """``json.loads``; raises ``ConfigError`` in words about the text, not about Python's stack."""
+    try:
+        return json.loads(text)
+    except RecursionError:
+        raise ConfigError("it is nested too deeply") from None
+    except ValueError as error:
+        raise ConfigError(f"it is no JSON ({error})") from None
+
+
 def require(condition: bool, message: str) -> None:
     """Raise ``ConfigError`` with ``message`` unless the condition holds."""
     if not condition:
@@ -144,7 +154,7 @@ class Config:
     def load(cls, path: str | Path) -> Self:
         """Read a JSON file. Raises ``ConfigError`` naming the file when it cannot be used."""
         try:
-            return cls.from_dict(json.loads(Path(path).read_text(encoding="utf-8")))
+            return cls.from_dict(parse_json(Path(path).read_text(encoding="utf-8")))
         except OSError as error:
             raise ConfigError(f"{path}: {error.strerror or error}; check the path") from error
         except UnicodeDecodeError:

@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any, Literal
 import torch
 from PIL import Image
 
-from pix2seq.config import ConfigError, SamplingOptions
+from pix2seq.config import ConfigError, SamplingOptions, parse_json
 from pix2seq.config.tokenizer import SLOTS_PER_OBJECT
 from pix2seq.detections import Detections
 from pix2seq.render.fields import (
@@ -145,7 +145,7 @@ class RunRecord(Plain):
                 f"the record has {len(text) >> 20} MiB; at most {_LARGEST_RECORD >> 20}"
             )
         try:
-            return cls.from_dict(_in_this_format(json.loads(text)))
+            return cls.from_dict(_in_this_format(parse_json(text)))
         except ConfigError as error:
             raise ConfigError(f"this is not a run record: {str(error)[:200]}") from None
         except (TypeError, ValueError, AttributeError, RecursionError, KeyError) as error:

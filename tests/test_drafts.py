@@ -2,18 +2,24 @@
 
 from __future__ import annotations
 
+import json
+
 import pytest
 import torch
 from hypothesis import given
 from hypothesis import strategies as st
 from torchvision.ops import nms
 
+import pix2seq
 from pix2seq import checkpoints
-from pix2seq.config import ConfigError, PyramidConfig
+from pix2seq.config import ConfigError, PyramidConfig, SamplingOptions
 from pix2seq.finetune import initialise
 from pix2seq.model import Pix2Seq
 from pix2seq.model.drafts import Drafts, surest
 from pix2seq.model.places import Places
+from pix2seq.ui.visit.record import writing_line
+from pix2seq.ui.visit.runs import Picture, Run
+from pix2seq.ui.visit.writer import write
 from tests import fakes
 
 DRAFTS = PyramidConfig(8, 80, drafts=6)
@@ -116,8 +122,6 @@ def test_a_model_with_drafts_starts_from_one_without(tokenizer, tmp_path):
 
 
 def test_a_saved_model_with_drafts_detects_and_shows_where_it_looked(tmp_path, picture):
-    import pix2seq
-
     folder = checkpoints.save(
         tmp_path / "it", drafting_model(), fakes.TINY_TOKENIZER, fakes.TINY_PREPROCESS, "coco80"
     )
@@ -134,6 +138,24 @@ def test_a_saved_model_with_drafts_detects_and_shows_where_it_looked(tmp_path, p
     with torch.no_grad():
         seen = predictor.model.encoder.attention_weights(torch.randn(1, 3, 64, 64), asked)
     assert seen.shape[-2] == 1
+
+
+def test_the_page_hears_how_many_drafts_the_model_has(tmp_path, picture):
+    """Not how many would fit ahead of the grid: an encoder may put other tokens there."""
+    predictor = pix2seq.load(
+        checkpoints.save(
+            tmp_path / "it", drafting_model(), fakes.TINY_TOKENIZER, fakes.TINY_PREPROCESS, "coco80"
+        ),
+        device="cpu",
+    )
+    encoding = predictor.encode(picture)
+    for drafts in (predictor.model.drafts, 0):
+        told = json.loads(writing_line(encoding, drafts).removeprefix("Swriting "))
+        assert told["drafts"] == drafts and told["grid"] == list(encoding.grid)
+    run = Run(Picture(picture), predictor, predictor.resolve(SamplingOptions(max_objects=1)))
+    *_, text = write(run)
+    line = next(one for one in text.splitlines() if one.startswith("Swriting "))
+    assert json.loads(line.removeprefix("Swriting "))["drafts"] == 6
 
 
 @pytest.mark.parametrize("drafts", [-1, 129])

@@ -154,8 +154,8 @@ def doubles(without: int, with_it: int) -> str:
 
 def test_the_noise_class_is_praised_for_fewer_doubles_only_where_there_are_fewer():
     helps, harms, neither = doubles(30, 5), doubles(5, 30), doubles(11, 10)
-    assert "5 of 400 boxes shown" in helps and "(IoU over 0.6): 1.2 %" in helps
-    assert "it would be more: 7.5 %" in helps
-    assert "it would be less: 1.2 %" in harms
+    assert "5 of 400 boxes shown" in helps and "(IoU over 0.6): 1.2\u00a0%" in helps
+    assert "it would be more: 7.5\u00a0%" in helps
+    assert "it would be less: 1.2\u00a0%" in harms
     assert "cannot be told" in neither
     assert "nan" not in doubles(0, 0) and "0 of 400" in doubles(0, 0)

@@ -174,7 +174,7 @@ def test_again_leads_to_how_often_that_happens(page):
     assert -1 <= at["y"] < 900 - 100
     for kind in ("photos", "scenes"):
         words = page.inner_text(f"[data-doubles={kind}]")
-        assert "noise class" in words and "95 %" in words
+        assert "noise class" in words and "95\u00a0%" in words
     open_tab(page, "Write")
     set_number(page, "score-threshold", "0.3")
 

@@ -96,7 +96,7 @@ def check_claim(page, step: str, told: list[Told]) -> None:
         case "eos":
             next_word = told[5 * objects]
             assert next_word.eos > 0.5
-            assert f"{round(100 * next_word.eos)} %" in said
+            assert f"{round(100 * next_word.eos)}\u00a0%" in said
             assert f"After {objects} objects" in said
         case "noise":
             assert all(name == "noise" for name in names[objects:])

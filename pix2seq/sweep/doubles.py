@@ -110,4 +110,4 @@ def doubles_in_words(table: dict[str, Any]) -> str:
 
 
 def _percent(share: float) -> str:
-    return f"{100 * share:.1f} %"
+    return f"{100 * share:.1f}\u00a0%"  # the sign never begins a line

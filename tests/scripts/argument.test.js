@@ -27,7 +27,7 @@ const table = (changes) => ({
 
 test("where the intervals hold it, the page says what the paper says", () => {
   const said = claims(table({}), 0);
-  assert.match(said.stop.text, /6\.0 boxes a picture, where 10\.0 objects are, and finds 50 % of them/);
+  assert.match(said.stop.text, /6\.0 boxes a picture, where 10\.0 objects are, and finds 50\u00a0% of them/);
   assert.match(said.on.text, /Recall rises by 10\.0 points .*Precision falls by 43\.0 points/);
   assert.equal(said.on.holds, true);
   assert.equal(said.noise.holds, true);

@@ -60,8 +60,8 @@ test("what a nucleus leaves to chance", () => {
 });
 
 test("a bell is called one only where it is one", () => {
-  assert.match(bellSaid([[149, 0.2], [150, 0.4], [151, 0.2], [15, 0.05]]), /80 %.*150: a bell/);
-  assert.match(bellSaid([[15, 0.3], [80, 0.2], [150, 0.35]]), /35 %.*no single bell/);
+  assert.match(bellSaid([[149, 0.2], [150, 0.4], [151, 0.2], [15, 0.05]]), /80\s%.*150: a bell/);
+  assert.match(bellSaid([[15, 0.3], [80, 0.2], [150, 0.35]]), /35\s%.*no single bell/);
 });
 
 test("the order's share of a loss is ln n at most", () => {
@@ -89,8 +89,8 @@ test("samples name, and find only where the truth is known", () => {
   assert.match(samplesSaid([2.5, 3, 4], undefined), /names 2\.5 objects, 3 together 4 different ones\. Named is not found/);
   assert.match(samplesSaid([2, 2, 2], undefined), /no others/);
   const truth = (recall) => ({ objects: 6, recall, right: 5, others: 2 });
-  assert.match(samplesSaid([5, 7], truth([0.5, 0.8])), /5 of them right, 2 not.*50 % with one sample, 80 % with all/);
-  assert.match(samplesSaid([5, 7], truth([0.8, 0.8])), /80 %, with one sample as with all/);
+  assert.match(samplesSaid([5, 7], truth([0.5, 0.8])), /5 of them right, 2 not.*50\u00a0% with one sample, 80\u00a0% with all/);
+  assert.match(samplesSaid([5, 7], truth([0.8, 0.8])), /80\s%, with one sample as with all/);
 });
 
 test("the sentence on the stage is told with its settings, and only a whole one names its way", () => {

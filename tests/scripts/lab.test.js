@@ -29,8 +29,8 @@ test("memory on trial is told from its counts", () => {
     mean_probability: { first: 0.7, behind: 0.01, noise: 0.95 },
   };
   const words = memoryWords(trial);
-  for (const part of ["300 objects", "80.0 % (95 %: 79.0 to 81.0) come back", "2.0 %", "10.0 % when", "0.70", "0.01", "0.95"]) {
+  for (const part of ["300 objects", "80.0\u00a0% (95\u00a0%: 79.0 to 81.0) come back", "2.0\u00a0%", "10.0\u00a0% when", "0.70", "0.01", "0.95"]) {
     assert.ok(words.includes(part), part);
   }
-  assert.equal(shareWords(0.5, [0.4, 0.6]), "50.0 % (95 %: 40.0 to 60.0)");
+  assert.equal(shareWords(0.5, [0.4, 0.6]), "50.0\u00a0% (95\u00a0%: 40.0 to 60.0)");
 });

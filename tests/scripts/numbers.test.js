@@ -16,7 +16,7 @@ test("a noun follows its number", () => {
 
 test("what was not measured is a dash", () => {
   assert.deepEqual([fixed(null), fixed(undefined), fixed(Infinity), nats(NaN)], ["–", "–", "–", "–"]);
-  assert.deepEqual([fixed(1.005, 1), percent(0.5), nats(1)], ["1.0", "50 %", "1.00 nats"]);
+  assert.deepEqual([fixed(1.005, 1), percent(0.5), nats(1)], ["1.0", "50\u00a0%", "1.00 nats"]);
 });
 
 test("a memory is its cells, and five vectors for each draft", () => {

@@ -117,12 +117,12 @@ test("names of peaks that would lie on each other stand on shelves", () => {
 });
 
 test("attention is said by what it went to: cells alone, or drafts as well", () => {
-  assert.match(lookedSaid({ inside: 0.341 }), /token\. 34 % of it fell inside the object's box\.$/);
+  assert.match(lookedSaid({ inside: 0.341 }), /token\. 34\u00a0% of it fell inside the object's box\.$/);
   assert.doesNotMatch(lookedSaid({}), /inside|draft/);
   const drafts = { count: 32, share: 0.62, most: [] };
-  assert.match(lookedSaid({ inside: 0.5, drafts }), / 62 % of the attention went to 32 drafts: .* 50 % of all of it .*spread/);
-  assert.equal(draftSaid({ name: "dog", share: 0.304, sure: 0.9, box: [0, 0, 1, 1] }), "dog 30 %");
-  assert.equal(draftSaid({ name: null, share: 0.05, sure: 0.9, box: [0, 0, 1, 1] }), "5 %");
+  assert.match(lookedSaid({ inside: 0.5, drafts }), / 62\u00a0% of the attention went to 32 drafts: .* 50\u00a0% of all of it .*spread/);
+  assert.equal(draftSaid({ name: "dog", share: 0.304, sure: 0.9, box: [0, 0, 1, 1] }), "dog 30\u00a0%");
+  assert.equal(draftSaid({ name: null, share: 0.05, sure: 0.9, box: [0, 0, 1, 1] }), "5\u00a0%");
 });
 
 test("where it looked most the photo keeps its own colours, elsewhere most of its light", () => {

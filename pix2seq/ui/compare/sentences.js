@@ -1,7 +1,8 @@
 // The two sentences of a comparison, one line per object, left and right token beside token. What is
-// the same is quiet, the first divergence is framed, what follows is plain.
+// the same is quiet, the first divergence is framed, what follows is plain; rows that both call noise are
+// folded in the end.
 
-import { clear, h } from "#kit/elements.js";
+import { clear, h, set } from "#kit/elements.js";
 import { probability } from "#kit/numbers.js";
 
 /** @import {Comparison, Side, SideName} from "#compare/comparison.js" */
@@ -10,6 +11,8 @@ import { probability } from "#kit/numbers.js";
 /** @typedef {{node: HTMLElement, note: HTMLElement}} Half of a line */
 /** @typedef {{row: HTMLElement, mark: HTMLElement, a: Half, b: Half}} Line an object on both sides */
 /** @typedef {{a: Side, b: Side, parted: number | null, shared: Comparison["shared"]}} Known */
+
+const FOLDS = 2; // rows of noise from which on they are folded
 
 /** @type {{[state: string]: string}} */
 const FATES = { dropped: "noise", below: "low score", flat: "no area" };
@@ -28,12 +31,33 @@ export const relationAt = (index, { parted, together, equal }) => {
   return index < parted || equal ? "same" : "different";
 };
 
+/**
+ * Whether a side has nothing in a row, or what it calls noise and does not show.
+ * @type {(side: Side, object: number) => boolean}
+ */
+const quiet = ({ record }, object) => {
+  const word = record.tokensOf(object, Infinity).class;
+  if (!record.tokens.some((token) => token.object === object)) return true;
+  const found = record.objects.get(object);
+  return word !== undefined && record.kind(word.id) === "noise" && found?.state !== "ok" && found?.state !== "noise";
+};
+
 export class AlignedSentences {
   /** @param {Comparison} comparison */
   constructor(comparison) {
     this.comparison = comparison;
     this.lines = h("div", { class: "p2s-aligned-lines", tabindex: 0, role: "group", "aria-label": "Objects of both sentences" });
     this.head = h("div", { class: "p2s-aligned-line head" });
+    this.open = false; // the fold of noise
+    this.fold = h("button", {
+      type: "button",
+      class: "p2s-fold",
+      "data-aligned-fold": "",
+      onclick: () => {
+        this.open = !this.open;
+        this.folded();
+      },
+    });
     this.node = h(
       "section",
       {
@@ -56,6 +80,7 @@ export class AlignedSentences {
     /** @type {string | null} */
     this.key = null;
     this.headed = false;
+    this.open = false;
   }
 
   draw() {
@@ -159,6 +184,22 @@ export class AlignedSentences {
       }
     }
     this.rows.forEach((row, object) => this.mark(row, object, { a, b, parted, shared }));
+    this.folded();
+  }
+
+  /** Once both sentences are finished, rows that are noise on both sides are one line. */
+  folded() {
+    const { a, b, verdict } = this.comparison;
+    const noise = verdict ? this.rows.filter(({ row }, object) => !row.classList.contains("parts") && quiet(a, object) && quiet(b, object)) : [];
+    const fold = noise.length >= FOLDS;
+    this.rows.forEach((line) => (line.row.hidden = fold && !this.open && noise.includes(line)));
+    if (!fold) {
+      this.fold.remove();
+      return;
+    }
+    this.fold.textContent = `${noise.length} rows more, called noise${this.open ? ": fold" : " on both sides"}`;
+    set(this.fold, { "aria-expanded": String(this.open) });
+    this.lines.append(this.fold);
   }
 
   /** @param {number} index */

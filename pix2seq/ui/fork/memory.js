@@ -328,6 +328,6 @@ export function figure({ checkpoint, figure: kinds, command }) {
       bar("blanked, it returns", right.returned, "class"),
       bar("written, written again", right.again, "noise"),
     ]),
-    h("p", { class: "p2s-small p2s-soft" }, "Before the model would end the sentence; 95 % intervals."),
+    h("p", { class: "p2s-small p2s-soft" }, "Before the model would end the sentence; 95\u00a0% intervals."),
   ];
 }

@@ -45,5 +45,9 @@ export const beforeYou = (n) =>
 export const fixed = (value, digits = 2) =>
   value === null || value === undefined || !Number.isFinite(value) ? "–" : value.toFixed(digits);
 
-/** @param {number} value */
-export const percent = (value) => `${Math.round(100 * value)} %`;
+/**
+ * A share; its sign never begins a line.
+ * @param {number} value
+ * @param {number} [digits]
+ */
+export const percent = (value, digits = 0) => `${(100 * value).toFixed(digits)}\u00a0%`;

@@ -68,6 +68,7 @@ export class Photo {
       density: layer("density"),
       ghosts: layer("ghosts"),
       boxes: layer("boxes"),
+      looked: layer("looked"), // outlines of what was looked at
       names: layer("names"), // above the lines of every box
       guides: layer("guides"),
       prompt: layer("prompt"),

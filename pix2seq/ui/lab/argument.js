@@ -174,7 +174,7 @@ export class Argument {
     this.threshold.value = String(at);
     clear(this.legend).append(
       ...record.sides.map(({ name, title }) => h("span", { "data-side": name }, title)),
-      h("span", { class: "p2s-soft" }, "crosses: 95 % intervals")
+      h("span", { class: "p2s-soft" }, "crosses: 95\u00a0% intervals")
     );
     this.choose(record, record.sets.find((set) => set.title === asked("set")) || record.sets[0]);
   }
@@ -189,7 +189,7 @@ export class Argument {
     const missing = set.missing.length ? ` ${plural(set.missing.length, "class", "classes")} of the set are unknown to them.` : "";
     this.about.textContent =
       `Two twins, ${plain.name} and ${control.name}, differ in nothing but sequence augmentation. Measured on ` +
-      `${set.images} ${set.title} with ${set.objects} objects, at IoU 0.5; intervals are 95 % of a bootstrap over the pictures.${missing}`;
+      `${set.images} ${set.title} with ${set.objects} objects, at IoU 0.5; intervals are 95\u00a0% of a bootstrap over the pictures.${missing}`;
     this.curves = curves(record, set);
     clear(this.plot).append(this.curves.node);
     clear(this.trust).append(

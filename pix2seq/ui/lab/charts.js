@@ -2,6 +2,7 @@
 // hits, and the same by place in the sentence.
 
 import { svg } from "#kit/elements.js";
+import { percent } from "#kit/numbers.js";
 
 /** @import {Labelled, Recorded} from "#lab/claims.js" */
 /** @typedef {[x: number, y: number]} At a place on the chart */
@@ -101,7 +102,7 @@ export const calibration = (record, set) => {
   for (const { name } of record.sides) {
     const points = set.sides[name].calibration.map(([score, right, boxes]) => ({
       at: /** @type {At} */ ([scaleX(W, score), scaleY(H, right)]),
-      words: `score ${score.toFixed(2)}: ${(100 * right).toFixed(0)} % of ${boxes} boxes are right`,
+      words: `score ${score.toFixed(2)}: ${percent(right)} of ${boxes} boxes are right`,
       boxes,
     }));
     chart.append(

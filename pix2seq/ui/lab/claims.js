@@ -1,6 +1,8 @@
 // What the argument page says, filled from its numbers: a sentence claims what its intervals hold, says
 // the opposite where they say so, and that nothing can be told where they hold zero.
 
+import { percent } from "#kit/numbers.js";
+
 /** @import {Shown} from "#lab/gallery.js" */
 
 /** @typedef {[value: number, low: number, high: number]} Interval of 95 % */
@@ -43,7 +45,6 @@
 /** @typedef {{text: string, holds: boolean | null}} Claim and whether it is the paper's; null: nothing is said */
 
 const points = (/** @type {number} */ value) => Math.abs(100 * value).toFixed(1);
-const share = (/** @type {number} */ value) => `${(100 * value).toFixed(0)} %`;
 const signed = (/** @type {number} */ value) => `${value < 0 ? "−" : "+"}${points(value)}`;
 
 /**
@@ -113,8 +114,8 @@ const stop = (set, at) => {
   const there = (set.objects / set.images).toFixed(1);
   return {
     text:
-      `It shows ${each} boxes a picture, where ${there} objects are, and finds ${share(recall)} of them ` +
-      `[${share(low)}, ${share(high)}]; ${share(side.precision[0])} of its boxes are right.`,
+      `It shows ${each} boxes a picture, where ${there} objects are, and finds ${percent(recall)} of them ` +
+      `[${percent(low)}, ${percent(high)}]; ${percent(side.precision[0])} of its boxes are right.`,
     holds: null,
   };
 };

@@ -2,6 +2,7 @@
 // class and without, and what the model's memory of its own sentence does about it.
 
 import { clear, h, partOf } from "#kit/elements.js";
+import { percent } from "#kit/numbers.js";
 import { followJson } from "#visit/json.js";
 
 /** @import {Bridge} from "#visit/questions.js" */
@@ -14,16 +15,13 @@ import { followJson } from "#visit/json.js";
 /** @typedef {{words: string, shown: {images: number, rows: Row[]}, objects: Trial}} Counted on one kind
  *   of picture */
 
-/** @param {number} share */
-const percent = (share) => `${(100 * share).toFixed(1)} %`;
-
 /**
  * A share with its interval.
  * @param {number} share
  * @param {number[]} interval
  */
 export const shareWords = (share, interval) =>
-  `${percent(share)} (95 %: ${(100 * interval[0]).toFixed(1)} to ${(100 * interval[1]).toFixed(1)})`;
+  `${percent(share, 1)} (95\u00a0%: ${(100 * interval[0]).toFixed(1)} to ${(100 * interval[1]).toFixed(1)})`;
 
 /** @param {Trial} trial */
 export const memoryWords = (trial) => {
@@ -32,7 +30,7 @@ export const memoryWords = (trial) => {
     `Memory on trial, ${trial.objects} objects: blanked out of its sentence, ` +
     `${shareWords(trial.returned.share, trial.returned.interval)} come back; left in it, ` +
     `${shareWords(trial.again.share, trial.again.interval)} are written once more before the model would stop, ` +
-    `${percent(trial.again_late.share)} when it may not. The same box asked as the first word is called its ` +
+    `${percent(trial.again_late.share, 1)} when it may not. The same box asked as the first word is called its ` +
     `class with ${first.toFixed(2)} on average, behind its own sentence with ${behind.toFixed(2)}, and noise with ${noise.toFixed(2)}.`
   );
 };

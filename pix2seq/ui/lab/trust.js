@@ -8,7 +8,7 @@ import { clear, h, svg } from "#kit/elements.js";
 /** @typedef {{name: string, trust: Group[], trusted: string}} Trusted a row's calibration, and its words */
 
 const SIDE = 210;
-const FRAME = { left: 50, right: 8, top: 8, bottom: 34 };
+const FRAME = { left: 54, right: 8, top: 8, bottom: 40 };
 const INNER = SIDE - FRAME.left - FRAME.right;
 const TALL = INNER + FRAME.top + FRAME.bottom;
 const DOT = { least: 2.5, most: 9 };
@@ -72,8 +72,8 @@ export class TrustPlot {
       svg("path", { class: "p2s-trust-axis", d: `M${x(0)} ${y(1)}V${y(0)}H${x(1)}` }),
       svg("line", { class: "p2s-trust-honest", x1: x(0), y1: y(0), x2: x(1), y2: y(1) }),
       ...[0, 0.5, 1].flatMap((value) => [
-        text({ x: x(value), y: y(0) + 15 }, value.toFixed(1), { "text-anchor": value === 1 ? "end" : "middle" }),
-        text({ x: x(0) - 5, y: y(value) + 4 }, value.toFixed(1), { "text-anchor": "end" }),
+        text({ x: x(value), y: y(0) + DOT.most + 11 }, value.toFixed(1), { "text-anchor": value === 1 ? "end" : "middle" }),
+        text({ x: x(0) - DOT.most - 2, y: y(value) + 4 }, value.toFixed(1), { "text-anchor": "end" }),
       ]),
       text({ x: x(0.5), y: TALL - 4 }, "score", { "text-anchor": "middle" }),
       text({ x: 0, y: 0, transform: `translate(13 ${y(0.5)}) rotate(-90)` }, "share right", { "text-anchor": "middle" }),

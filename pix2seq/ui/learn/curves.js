@@ -54,6 +54,7 @@ export class Curves {
   }
 
   frame() {
+    if (!this.curves.length) return; // no axis before there is something on it
     const ticks = [0, 0.1, 0.3, 1].map((share) => Math.round(share * this.last));
     set(this.svg, { viewBox: `0 0 ${this.width} ${HEIGHT}`, width: this.width, height: HEIGHT });
     clear(this.svg).append(

@@ -62,10 +62,12 @@ export class History {
       const text = atob(this.recording.runs[run].snapshots[snapshot].rows[picture].data);
       this.bytes.set(key, Uint8Array.from(text, (letter) => letter.charCodeAt(0)));
     }
-    const bytes = /** @type {Uint8Array} */ (this.bytes.get(key)).subarray(token * size, (token + 1) * size);
-    const squares = Array.from(bytes, (byte) => byte * byte); // a byte is 255 √p
-    const sum = squares.reduce((total, value) => total + value, 0) || 1;
-    return squares.map((value) => value / sum);
+    const bytes = /** @type {Uint8Array} */ (this.bytes.get(key));
+    const row = new Float64Array(size); // hundreds of rows are read before the first frame
+    let sum = 0;
+    for (let id = 0; id < size; id += 1) sum += row[id] = bytes[token * size + id] ** 2; // a byte is 255 √p
+    for (let id = 0; id < size; id += 1) row[id] /= sum || 1;
+    return row;
   }
 
   /**
@@ -162,7 +164,7 @@ const mean = (values) => values.reduce((sum, value) => sum + value, 0) / (values
 
 /**
  * In nats, of what is on the axis.
- * @param {number[]} axis
+ * @param {Float64Array} axis
  */
 const entropy = (axis) => {
   const sum = axis.reduce((total, p) => total + p, 0) || 1;

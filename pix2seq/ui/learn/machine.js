@@ -99,12 +99,12 @@ class Pane {
 
   /**
    * @param {History} history
-   * @param {number[]} row
+   * @param {Float64Array} row
    * @param {number} id
    */
   drawAxis(history, row, id) {
     const { coord_offset: first, num_bins: bins } = history.recording.tokenizer;
-    const axis = row.slice(first, first + bins);
+    const axis = Array.from(row.subarray(first, first + bins));
     const { width } = this;
     const x = (/** @type {number} */ bin) => ((bin + 0.5) / bins) * width;
     if (this.drawn !== width) {
@@ -126,12 +126,12 @@ class Pane {
 
   /**
    * @param {History} history
-   * @param {number[]} row
+   * @param {Float64Array} row
    * @param {number} id
    */
   drawNames(history, row, id) {
     const { eos_id: eos, noise_id: noise } = history.recording.tokenizer;
-    const best = row.map((p, i) => /** @type {[number, number]} */ ([p, i])).sort((a, b) => b[0] - a[0]).slice(0, 5);
+    const best = Array.from(row, (p, i) => /** @type {[number, number]} */ ([p, i])).sort((a, b) => b[0] - a[0]).slice(0, 5);
     const shown = [...new Set([id, ...best.map(([, i]) => i)])].sort((a, b) => row[b] - row[a]).slice(0, 6);
     clear(this.bars).append(
       ...shown.map((i) =>
@@ -242,10 +242,11 @@ class TimeMachine {
       look: run.noise_objects ? "" : "without",
     }));
     const top = Math.max(1, ...losses.flatMap(({ points }) => points.map(([, loss]) => loss)));
-    this.end.textContent = ending(this.history);
     this.losses.show(losses, { last: this.history.last, top: Math.ceil(top) });
     this.look(0);
     this.go(0);
+    const { history } = this;
+    setTimeout(() => (this.end.textContent = ending(history))); // behind the first frame
   }
 
   /** @param {number} picture */

@@ -56,7 +56,7 @@ class Training {
           ? (100 * this.network.parts.encoder) / this.network.weights
           : null,
     };
-    this.way = h("ol", { class: "learn-way" });
+    this.way = h("ol");
     this.parts = h("p", { class: "learn-answer", "data-learn-parts": "" });
     this.chart = svg("svg", { class: "learn-loss", viewBox: `0 0 ${SIZE.w} ${SIZE.h}`, role: "img" });
     this.lossWords = h("p", { "data-learn-loss": "" });
@@ -81,7 +81,7 @@ class Training {
         {},
         "The decoder never sees pixels or box coordinates as numbers. The encoder turns the photo, once, into a grid of vectors, the memory. The decoder reads that memory and the words so far, each as a vector of a table, and gives a probability for every word of the vocabulary. One is drawn, and it begins again."
       ),
-      this.way,
+      h("div", { class: "learn-way" }, this.way),
       this.parts,
       this.loss,
       h("h3", {}, "What others do in its place"),

@@ -7,6 +7,7 @@ import { currentLesson } from "#visit/places.js";
 import {
   likeliest,
   line,
+  openPart,
   openTab,
   panel,
   query,
@@ -43,6 +44,9 @@ import {
 const OBJECT = 5; // words
 const ALL = 10000;
 
+/** What is told of the chosen token. */
+const inspected = () => query("[data-inspecting] .p2s-token-panel") || query(".p2s-sentence");
+
 /** The token whose ways on stand on the photo. */
 const hesitation = () => Number(query(".fork-tree")?.dataset.at);
 const ghosts = () => [...document.querySelectorAll(".fork-way text")].map((one) => one.textContent || "");
@@ -77,7 +81,7 @@ export const tourSteps = [
     title: "An edge is a bell",
     text: () =>
       `For the first left edge ${likeliest(1, 3)}. These are neighbours: the loss knows no ruler, any wrong bin costs the same, and yet the model has learned that bins lie beside each other.`,
-    target: () => query("[data-inspect]") || query(".p2s-sentence"),
+    target: inspected,
     prepare: async () => {
       await story(OBJECT);
       stage().select(1);
@@ -123,7 +127,7 @@ export const tourSteps = [
       const name = token(2 * OBJECT - 1);
       return `The fifth word is drawn from the classes: “${text(name.index)}” has ${probability(name.raw)}. With top-p the nucleus left ${plural(name.kept, "word")} to draw from.`;
     },
-    target: () => query("[data-inspect]") || query(".p2s-sentence"),
+    target: inspected,
     prepare: async () => {
       await story(2 * OBJECT);
       stage().select(2 * OBJECT - 1);
@@ -179,6 +183,7 @@ export const tourSteps = [
     prepare: async () => {
       panel(null);
       await openTab("compare");
+      await openPart("Two settings", "[data-compare]");
     },
   },
   {

@@ -46,6 +46,17 @@ export const openTab = async (name) => {
   await until(() => pressTab(name));
 };
 
+/**
+ * Open a part of a tab, which may have been left at another.
+ * @param {string} title of its own tab
+ * @param {string} shown what is then on view
+ */
+export const openPart = async (title, shown) => {
+  const parts = [...document.querySelectorAll("[role=tab]")];
+  /** @type {HTMLElement | undefined} */ (parts.find((one) => one.textContent?.trim() === title))?.click();
+  await until(() => query(shown)?.getClientRects().length, ARRIVAL);
+};
+
 /** What the page's other scripts, and its tests, may ask of the tour. */
 export const tools = { tab: openTab, closeSheet };
 

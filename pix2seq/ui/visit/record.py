@@ -115,16 +115,19 @@ def encoding_line(before: int = 0) -> str:
     return f"Sencoding {before}\n" if before else "Sencoding\n"
 
 
-def writing_line(encoding: ImageEncoding) -> str:
-    rows, columns = encoding.grid
-    ahead = encoding.memory.shape[1] - rows * columns  # drafts, or one class token
+def writing_line(encoding: ImageEncoding, drafts: int) -> str:
+    """The picture was looked at: what the page needs to speak of its memory.
+
+    Args:
+        drafts: how many the encoder put ahead of the grid (``model.drafts``).
+    """
     return (
         "Swriting "
         + json.dumps(
             {
                 "seconds": round(encoding.seconds, 4),
-                "grid": [rows, columns],
-                "drafts": ahead // SLOTS_PER_OBJECT,
+                "grid": list(encoding.grid),
+                "drafts": drafts,
                 "frame": frame(encoding),
                 "remark": encoding.letterbox.remark,
             }

@@ -58,7 +58,7 @@ def write(
                     yield run.text  # the same again is a sign of life
                     continue
                 told["encoding_seconds"] = round(news.seconds, 4)
-                run.lines.append(record.writing_line(news))
+                run.lines.append(record.writing_line(news, run.predictor.model.drafts))
                 yield run.text
                 yield from _write_tokens(run, news, stream, delay, limit, clock, told)
                 break

@@ -3,7 +3,7 @@
 
 import { clear, h } from "#kit/elements.js";
 import { inHue } from "#kit/hues.js";
-import { probability } from "#kit/numbers.js";
+import { percent, probability } from "#kit/numbers.js";
 
 /** @import {Written} from "#kit/photo.js" */
 /** @import {Token} from "#kit/roles.js" */
@@ -75,7 +75,7 @@ export class Alternatives {
     clear(this.modes).hidden = others.length === 0;
     if (others.length) this.modes.append(h("span", { class: "p2s-small p2s-soft" }, "Other edges it weighed:"));
     for (const mode of others) {
-      const text = `${record.text_of(mode.id)} · ${(100 * mode.mass).toFixed(0)} %`;
+      const text = `${record.text_of(mode.id)} · ${percent(mode.mass)}`;
       this.modes.append(
         h(
           "button",

@@ -83,16 +83,18 @@ export class Attention {
     this.node = h(
       "div",
       { class: "p2s-attention-panel" },
-      h("div", { class: "p2s-row" }, this.toggle, this.around, this.layer, this.head),
+      h("div", { class: "p2s-row" }, this.toggle, this.around, h("span", { class: "p2s-row" }, this.layer, this.head)),
       this.scale,
       this.note
     );
     this.mark = svg("circle", { class: "p2s-place", r: 6, visibility: "hidden", "data-place": "" });
     this.outlines = svg("g", { class: "p2s-drafts", "data-drafts": "" });
+    this.names = svg("g", { class: "p2s-drafts" });
     /** @type {Draft[]} on view */
     this.drafts = [];
     this.outlined = ""; // at which size
-    stage.photo.layers.prompt.append(this.mark, this.outlines);
+    stage.photo.layers.looked.append(this.outlines); // under the name of every box
+    stage.photo.layers.prompt.append(this.mark, this.names);
     this.options(this.layer, "all layers", 0);
     this.options(this.head, "all heads", 0);
   }
@@ -201,7 +203,7 @@ export class Attention {
     if (this.asked !== question) return;
     this.note.textContent = answer.error || (this.picking ? FROM_PLACE : lookedSaid(answer));
     this.scale.hidden = Boolean(answer.error);
-    this.most.textContent = answer.error ? "" : `${(100 * answer.peak).toFixed(1)} % of the attention`;
+    this.most.textContent = answer.error ? "" : `${percent(answer.peak, 1)} of the attention`;
     if (answer.error) {
       this.canvas.style.opacity = "0";
       return;
@@ -239,7 +241,9 @@ export class Attention {
     const labels = labelAll(wanted, { x, y, width: w, height: tall }, photo.text, { taken: own ? [own] : [] });
     const strengths = this.drafts.map(({ share }) => ({ opacity: 0.35 + 0.65 * Math.sqrt(share / this.drafts[0].share) }));
     clear(this.outlines).append(
-      ...boxes.flatMap((box, i) => [svg("rect", { class: "halo", ...box, ...strengths[i] }), svg("rect", { ...box, ...strengths[i] })]),
+      ...boxes.flatMap((box, i) => [svg("rect", { class: "halo", ...box, ...strengths[i] }), svg("rect", { ...box, ...strengths[i] })])
+    );
+    clear(this.names).append(
       ...labels.flatMap((label) => (label ? [labelNode(label.text, label.place, "p2s-draft-name")] : []))
     );
   }

@@ -2,6 +2,7 @@
 // density that grows from the edge on which that coordinate is read. Clicking a place chooses its bin.
 
 import { clear, h, set, svg } from "#kit/elements.js";
+import { percent } from "#kit/numbers.js";
 import { areaPath } from "#kit/plots.js";
 import { isVertical } from "#kit/roles.js";
 import { placeText, UNIT } from "#kit/units.js";
@@ -223,7 +224,7 @@ export class Distribution {
     for (const mode of otherModes(record, answer.token, answer.modes)) {
       const pixel = record.pixel(record.coordinate(mode.id), answer.slot);
       const at = vertical ? this.stage.photo.y(pixel) : this.stage.photo.x(pixel);
-      const words = `${placeText(record, mode.id, answer.slot, this.stage.units)} · ${(100 * mode.mass).toFixed(0)} %`;
+      const words = `${placeText(record, mode.id, answer.slot, this.stage.units)} · ${percent(mode.mass)}`;
       const wide = 0.62 * text * words.length;
       const turned = !vertical && at + 3 + wide > rect.x + rect.w; // no room right of its line
       const from = turned ? at - 3 - wide : at + 3;

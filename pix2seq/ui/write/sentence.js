@@ -98,6 +98,7 @@ export class Sentence {
     this.chips = [];
     this.open = false;
     this.foldRow.hidden = true;
+    this.node.style.setProperty("--digits", String(this.stage.record.vocab.bins - 1).length.toString());
     // An edit is what one wants to see: what is written behind it may leave the view.
     this.held = this.stage.forkOnView() > 0 ? this.stage.forkOnView() : null;
     this.follow = this.held === null;

@@ -211,3 +211,42 @@ def test_the_way_of_an_image_stands_in_whole_rows(page, size, rows):
     )
     assert len(set(tops)) == rows and len(tops) % rows == 0
     assert page.evaluate("document.documentElement.scrollWidth") <= size[0]
+
+
+LITTLE = """() => [...document.querySelectorAll(".p2s-learn svg text")]
+  .filter((text) => text.checkVisibility({ visibilityProperty: true }))
+  .filter((text) => {
+    const { a, b } = text.getScreenCTM();
+    return parseFloat(getComputedStyle(text).fontSize) * Math.hypot(a, b) < 11.9;
+  })
+  .map((text) => text.textContent)"""
+
+
+@pytest.mark.parametrize("size", [WIDE, PHONE])
+def test_type_in_the_lessons_figures_is_no_smaller_than_12_px(page, size):
+    show(page, size)
+    page.evaluate("P2S.tourTools.tab('learn')")
+    for lesson, figure in (
+        ("quantize", ".learn-plot text"),
+        ("objective", ".learn-bell text"),
+        ("training", ".learn-loss text"),
+    ):
+        page.click(f"[data-lesson={lesson}]")
+        page.wait_for_selector(figure, state="attached")
+        page.wait_for_timeout(300)
+        assert page.evaluate(LITTLE) == [], lesson
+
+
+def test_the_names_in_a_lessons_picture_lie_on_their_ground(page):
+    show(page, WIDE)
+    page.evaluate("P2S.tourTools.tab('learn')")
+    page.click("[data-lesson=infer]")
+    page.wait_for_selector(".learn-tag")
+    page.wait_for_timeout(1500)
+    outside = page.locator(".learn-tag").evaluate_all(
+        """all => all.filter((name) => {
+          const [ground, text] = ["rect", "text"].map((part) => name.querySelector(part).getBBox());
+          return text.x + text.width > ground.x + ground.width || text.height > ground.height + 2;
+        }).map((name) => name.textContent)"""
+    )
+    assert page.locator(".learn-tag").count() > 4 and outside == []

@@ -3,7 +3,7 @@
 
 import { svg } from "#kit/elements.js";
 
-const SIZE = 12; // px of a name's text, unless asked for otherwise
+const SIZE = 13; // px of a name's text, unless asked for otherwise: as in the style sheets
 const HIDES = 0.3; // of a box that a name may cover
 const ROOMY = 0.12; // of its own box that a name may take inside it
 const FAR = [24, 44, 70, 100, 140]; // px that a number may move away

@@ -31,7 +31,7 @@ export class Bell {
   /** @param {Lesson} lesson */
   constructor(lesson) {
     this.lesson = lesson;
-    this.chart = svg("svg", { viewBox: `0 0 ${SIZE.w} ${SIZE.h}`, role: "img" });
+    this.chart = svg("svg", { role: "img" });
     this.slider = widgets.slider({ label: "Move the target, bins", min: 0, max: 1, value: 0, oninput: () => this.moved() });
     this.said = h("p", { class: "p2s-small", "data-learn-moved": "" });
     this.shape = h("p", { class: "p2s-small", "data-learn-bell": "" });
@@ -81,7 +81,8 @@ export class Bell {
 
   /** @type {(bell: [number, number][], bins: number) => void} */
   draw(bell, bins) {
-    const { w, h: tall, left, right, top, bottom } = SIZE;
+    const { h: tall, left, right, top, bottom } = SIZE;
+    const w = this.chart.clientWidth || SIZE.w; // its type is as large as the style says
     const most = Math.max(...bell.map(([, p]) => p), LEAST);
     const x = (/** @type {number} */ bin) => left + (bin / (bins - 1)) * (w - left - right);
     this.x = x;
@@ -89,7 +90,7 @@ export class Bell {
     const text = (/** @type {number} */ across, /** @type {number} */ down, /** @type {string} */ words, anchor = "middle") =>
       svg("text", { x: across, y: down, "text-anchor": anchor }, words);
     this.mark = svg("line", { class: "learn-bell-mark", y1: top, y2: y(0) });
-    set(clear(this.chart), { "aria-label": `Probability over ${bins} bins, highest ${fixed(most)}` });
+    set(clear(this.chart), { viewBox: `0 0 ${w} ${tall}`, "aria-label": `Probability over ${bins} bins, highest ${fixed(most)}` });
     this.chart.append(
       svg("path", { class: "learn-axis", d: `M${left} ${top}V${y(0)}H${w - right}`, fill: "none" }),
       text(left - 5, top + 8, fixed(most), "end"),

@@ -1,7 +1,7 @@
 // Page 6, architecture and training: what the network is made of, how its loss fell, and what other
 // detectors do in its place.
 
-import { clear, h, svg } from "#kit/elements.js";
+import { clear, h, set, svg } from "#kit/elements.js";
 import { fixed, memorySaid, plural } from "#kit/numbers.js";
 import { lossSaid } from "#learn/captions.js";
 import { trainingExercises } from "#learn/exercises.js";
@@ -27,7 +27,7 @@ import * as widgets from "#learn/widgets.js";
  * @property {number | null} heads
  */
 
-const SIZE = { w: 560, h: 200, left: 44, right: 12, top: 10, bottom: 36 };
+const SIZE = { most: 720, h: 220, left: 44, right: 12, top: 10, bottom: 36 }; // px, its type as it is
 const KINDS = ["anchors and NMS (YOLO, Faster R-CNN)", "set prediction (DETR)", "Pix2Seq"];
 const OTHERS = [
   ["what goes in", "the photo", "the photo", "the photo, and the words written so far"],
@@ -58,7 +58,9 @@ class Training {
     };
     this.way = h("ol");
     this.parts = h("p", { class: "learn-answer", "data-learn-parts": "" });
-    this.chart = svg("svg", { class: "learn-loss", viewBox: `0 0 ${SIZE.w} ${SIZE.h}`, role: "img" });
+    this.chart = svg("svg", { class: "learn-loss", role: "img" });
+    /** @type {Run[]} */
+    this.runs = [];
     this.lossWords = h("p", { "data-learn-loss": "" });
     this.loss = h(
       "section",
@@ -72,6 +74,7 @@ class Training {
         "Coordinates: solid, classes: dashed, both in nats per token. Each vertical line begins another run, with other pictures: compare a stretch with itself."
       )
     );
+    new ResizeObserver(() => this.draw(this.runs)).observe(this.loss);
     this.node = h(
       "div",
       {},
@@ -152,8 +155,12 @@ class Training {
 
   /** @param {Run[]} runs */
   draw(runs) {
+    this.runs = runs;
+    const w = Math.min(this.loss.clientWidth, SIZE.most);
+    if (!runs.length || !w) return;
     this.lossWords.textContent = lossSaid(runs);
-    const { w, h: tall, left, right, top, bottom } = SIZE;
+    const { h: tall, left, right, top, bottom } = SIZE;
+    set(this.chart, { viewBox: `0 0 ${w} ${tall}`, width: w, height: tall });
     const rows = runs.flatMap((run) => run.curve);
     const last = rows[rows.length - 1][0];
     const most = Math.ceil(Math.max(...rows.map(([, coordinates, classes]) => Math.max(coordinates, classes))));

@@ -43,7 +43,7 @@ def both(options: SamplingOptions, logits: np.ndarray, index: int, number: float
     chain = chain_of(options)
     numbers = torch.tensor([number], dtype=torch.float64)
     drawn = int(chain.pick(torch.from_numpy(logits)[None], index, numbers))
-    return drawn, CompiledPick(chain, SIZE)(logits, index, number)
+    return drawn, CompiledPick(chain, SIZE)(logits, index, number)[0]
 
 
 @given(
@@ -73,7 +73,7 @@ def test_logits_that_are_not_numbers_are_told_wherever_they_stand(place):
     chain = chain_of(SamplingOptions())
     logits = np.zeros(SIZE, np.float32)
     logits[place] = math.nan
-    assert CompiledPick(chain, SIZE)(logits, 0, 0.5) == -1
+    assert CompiledPick(chain, SIZE)(logits, 0, 0.5)[0] == -1
 
 
 class Louder(TopK):
@@ -109,3 +109,62 @@ def test_compiling_ahead_compiles_what_every_run_draws_with():
     both(SamplingOptions(num_bins=5, top_k=3, top_p=0.5), np.zeros(SIZE, np.float32), 1, 0.5)
     both(SamplingOptions(temperature=0.0, grammar=False), np.zeros(SIZE, np.float32), 4, 0.5)
     assert pick_token.signatures == compiled and compiled
+
+
+MARGINS = st.sampled_from([1e-6, 1e-4, 1e-2])
+
+
+@given(
+    every_rule,
+    st.integers(0, 2**32 - 1),
+    st.sampled_from([0.1, 3.0, 30.0]),
+    st.booleans(),
+    st.integers(0, 9),
+    st.floats(0, 1, exclude_max=True),
+    MARGINS,
+)
+def test_no_logits_within_the_margin_draw_another_token_than_a_settled_one(
+    options, seed, spread, tied, index, number, margin
+):
+    rng = np.random.default_rng(seed)
+    logits = (spread * rng.normal(size=SIZE)).astype(np.float32)
+    logits = logits.round() if tied else logits
+    chain = chain_of(options)
+    token, settled = CompiledPick(chain, SIZE)(logits, index, number, margin)
+    assert token == CompiledPick(chain, SIZE)(logits, index, number)[0]
+    if not settled:
+        return
+    reach = 0.999 * margin * np.ptp(logits.astype(np.float64))
+    places, likelier = np.arange(SIZE), logits > logits[token]
+    signs = [np.where(places < token, 1, -1), np.where(places > token, 1, -1)]
+    signs += [np.where(places == token, 1, -1), np.where(likelier, 1, -1)]
+    signs += list(rng.choice([-1, 1], size=(8, SIZE)))
+    for direction in (*signs, *(-one for one in signs[:4])):
+        other = torch.from_numpy(logits.astype(np.float64) + reach * direction)[None]
+        drawn = chain.pick(other, index, torch.tensor([number], dtype=torch.float64))
+        assert int(drawn) == token
+
+
+@pytest.mark.parametrize(
+    ("options", "logits", "number", "settled"),
+    [
+        ({"temperature": 0.0}, [3, 3 - 1e-5, 0], 0.5, False),
+        ({"temperature": 0.0}, [3, 3 - 1e-3, 0], 0.5, True),
+        ({}, [0, 0, -20], 0.5, False),
+        ({}, [0, 0, -20], 0.5 - 1e-5, False),
+        ({}, [0, 0, -20], 0.5 - 1e-3, True),
+        ({"temperature": 0.01}, [0, 0, -20], 0.5 - 5e-4, False),
+        ({"top_p": 0.5}, [0, 0, -20], 0.25, False),  # one token, or two?
+        ({"top_p": 0.5001}, [0, 0, -20], 0.6, True),
+        ({"top_p": 0.5, "top_p_rule": "official"}, [1, 0, -20], 0.9, True),
+        ({"top_k": 1}, [0, 0, -20], 0.25, False),
+        ({"top_k": 2}, [0, 0, -20], 0.25, True),
+    ],
+)
+def test_a_draw_that_the_last_digits_decide_is_not_settled(options, logits, number, settled):
+    """All of the whole vocabulary; the spread is 20, so the margin of a logit is 2e-5."""
+    usual = {"temperature": 1.0, "top_p": 1.0, "grammar": False}
+    chain = chain_of(SamplingOptions(**{**usual, **options}))
+    row = np.full(SIZE, -17.0 if logits[0] == 3 else -20.0, np.float32)
+    row[:3] = logits
+    assert CompiledPick(chain, SIZE)(row, 0, number, 1e-6)[1] == settled

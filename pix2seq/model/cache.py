@@ -29,9 +29,11 @@ class KVCache:
     Args:
         cross: one per row.
         capacity: tokens that a row holds at most, prompt included.
+        decoder: who writes in it; the model's own, if it is not said.
     """
 
-    def __init__(self, cross: Sequence[Cross], capacity: int) -> None:
+    def __init__(self, cross: Sequence[Cross], capacity: int, decoder: Any = None) -> None:
+        self.decoder = decoder
         self.cross = list(cross)
         self.lengths = [0] * len(self.cross)
         self.capacity = capacity
@@ -168,12 +170,12 @@ class Glances:
 
     Args:
         look: works it out.
+        room: bytes that are kept; `mini` takes 5 MiB an image.
     """
 
-    _ROOM = 32 * 2**20  # bytes; `mini` takes 5 MiB an image
-
-    def __init__(self, look: Callable[[Tensor], Cross]) -> None:
+    def __init__(self, look: Callable[[Tensor], Cross], room: int = 32 * 2**20) -> None:
         self._look = look
+        self._room = room
         self._kept: list[tuple[weakref.ref[Tensor], Cross]] = []  # latest last
 
     def __call__(self, memory: Tensor) -> Cross:
@@ -183,7 +185,7 @@ class Glances:
         if own is None:
             own = weakref.ref(memory), self._look(memory)
         latest = [*(one for one in kept if one is not own), own]
-        while sum(_size(cross) for _, cross in latest) > self._ROOM:
+        while sum(_size(cross) for _, cross in latest) > self._room:
             del latest[0]
         self._kept = latest  # in one go: many threads write
         return own[1]

@@ -13,6 +13,8 @@ from pix2seq.model.encoders import build_encoder
 from pix2seq.model.native import NativeDecoder, prepared
 from pix2seq.model.packed import PackedDecoder, takes_one_thread
 
+_REFERENCE_ROOM = 12 * 2**20  # bytes; few steps are read again, and of few images at a time
+
 
 class Pix2Seq(nn.Module):
     """The network of the paper's section 2.2, for every checkpoint family.
@@ -29,12 +31,13 @@ class Pix2Seq(nn.Module):
         self.decoder = Decoder(config)
         self._packed: NativeDecoder | PackedDecoder | None = None
         self._seen: Glances | None = None
+        self._reference: tuple[PackedDecoder, Glances] | None = None
         if config.encoder.kind in ("resnet", "vit"):
             init_official(self)
 
     def __getstate__(self) -> dict:
         """A copy, or another process, prepares its own decoder when it writes."""
-        return {**self.__dict__, "_packed": None, "_seen": None}
+        return {**self.__dict__, "_packed": None, "_seen": None, "_reference": None}
 
     @property
     def device(self) -> torch.device:
@@ -87,6 +90,7 @@ class Pix2Seq(nn.Module):
         if self._packed is None or not self._packed.is_current(self.decoder):
             self._packed = prepared(self.decoder)
             self._seen = Glances(self._packed.look)
+            self._reference = None
         if len(memory) == 1:
             images = [self._seen(memory)]
         else:
@@ -94,6 +98,18 @@ class Pix2Seq(nn.Module):
         if batch_size is not None and len(images) == 1:
             images *= batch_size
         return KVCache(images, self.config.max_tokens)
+
+    def reference_cache(self, memory: Tensor) -> KVCache | None:
+        """An empty cache that PyTorch's operations write in, for reading again what compiled code
+        wrote about ``memory`` (1, N, D); ``None`` where the weights are no longer those that it
+        wrote with."""
+        reference = self._reference
+        if reference is None or not reference[0].is_current(self.decoder):
+            if self._packed is None or not self._packed.is_current(self.decoder):
+                return None
+            decoder = PackedDecoder(self.decoder)
+            reference = self._reference = decoder, Glances(decoder.look, _REFERENCE_ROOM)
+        return KVCache([reference[1](memory)], self.config.max_tokens, reference[0])
 
     def decode(
         self,
@@ -121,7 +137,7 @@ class Pix2Seq(nn.Module):
         """
         if cache is not None:
             with torch.no_grad():
-                return self._packed(input_ids, cache)
+                return (cache.decoder or self._packed)(input_ids, cache)
         if memory is None:
             raise ValueError(
                 "decode needs a memory (from encode_image) or a cache (from new_cache)"

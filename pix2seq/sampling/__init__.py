@@ -1,6 +1,7 @@
 """Writing: logits -> rules -> one token at a time. No pixels here."""
 
-from pix2seq.sampling.batch import Batch, Job, Row, write_many
+from pix2seq.sampling.batch import Batch, Row, write_many
+from pix2seq.sampling.job import Job
 from pix2seq.sampling.rows import Rows, forced_logits
 from pix2seq.sampling.shared import SharedBatch
 from pix2seq.sampling.steps import Candidate, PlainStep, SampledBatch, SamplingStep, StepPipeline

@@ -7,12 +7,17 @@
 Every row has its own image, options, seed and prefix. It writes what it would write alone: its
 numbers come from its seed, its probabilities from its own logits, and those do not depend on its
 neighbours (``model.packed`` says where that holds to the last bit).
+
+The compiled step's logits differ from PyTorch's in the last bits. A draw that these could decide
+(``kernels`` says which) is not made from them: PyTorch reads the sentence so far, and the token is
+drawn from its logits, by its operations. So what is written is what PyTorch writes, as long as
+logits differ by no more than ``native.MARGIN``.
 """
 
 from __future__ import annotations
 
 from collections import OrderedDict, deque
-from collections.abc import Collection, Hashable, Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from typing import Protocol
 
@@ -22,7 +27,9 @@ from torch import Tensor
 from pix2seq.config import ConfigError, SamplingOptions
 from pix2seq.device import inference
 from pix2seq.model.cache import Cross, KVCache
+from pix2seq.model.native import MARGIN
 from pix2seq.sampling.filters import FilterChain, build_chain, uniforms
+from pix2seq.sampling.job import Job, checked_job
 from pix2seq.sampling.picking import CompiledPick, compiled_pick
 from pix2seq.sampling.steps import Arithmetic, SamplingStep, StepRules
 from pix2seq.tokenizer import Tokenizer
@@ -42,32 +49,13 @@ class Writer(Protocol):
     ) -> Tensor: ...
 
 
-@dataclass(frozen=True, eq=False)
-class Job:
-    """One sentence to write.
-
-    Attributes:
-        memory: (1, N, D) from ``encode_image``. Jobs that hand over the same tensor share what is
-            computed from it.
-        options: ``None`` fields take the general defaults.
-        prefix: ids after the prompt that are there already; see ``sample_stream``.
-        forced: which of their positions hold a token that a person gave.
-        key: the caller's name for it.
-    """
-
-    memory: Tensor
-    options: SamplingOptions
-    prefix: Sequence[int] = ()
-    forced: Collection[int] = ()
-    key: Hashable = None
-
-
 @dataclass(eq=False)
 class Row:
     """A sentence that is being written.
 
     Attributes:
         job: whose sentence it is.
+        read_again: what PyTorch has read of it, where a draw needed its logits.
         steps: what is written so far.
         finished: EOS or the last object is written; the row has left its batch.
     """
@@ -84,6 +72,7 @@ class Row:
     arithmetic: Arithmetic
     last_id: int
     own_cache: KVCache | None
+    read_again: KVCache | None = None
     ahead: deque[Tensor] = field(default_factory=deque)
     steps: list[SamplingStep] = field(default_factory=list)
     finished: bool = False
@@ -157,15 +146,19 @@ class Batch:
         if self._reading:
             parts.append(torch.stack([row.ahead.popleft() for row in self._reading]))
         logits = parts[0] if len(parts) == 1 else torch.cat(parts)  # (R, V)
-        tokens = self._draw(rows, logits)
-        seen = logits.cpu().unbind(0)
+        tokens, again = self._draw(rows, logits)
+        seen = list(logits.cpu().unbind(0))
         if len(rows) > 1:  # a step may be kept for long, and must not keep its neighbours
             seen = [row.clone() for row in seen]
-        return [self._take(*each) for each in zip(rows, seen, tokens, strict=True)]
+        told = [row.arithmetic for row in rows]
+        for i, exact in again.items():
+            seen[i], told[i] = exact, "PyTorch"
+        return [self._take(*each) for each in zip(rows, seen, tokens, told, strict=True)]
 
     def leave(self, row: Row) -> None:
         """Take a sentence out before its end."""
-        row.own_cache, row.image = None, []  # a finished row may be kept for long
+        row.own_cache = row.read_again = None  # a finished row may be kept for long
+        row.image = []
         if row in self._reading:
             self._reading.remove(row)
         elif row in self._writing:
@@ -226,9 +219,10 @@ class Batch:
             logits = self.model.decode(ids.to(device), cache=cache).float()
         return logits.clone() if device.type == "cuda" else logits.clone().cpu()
 
-    def _draw(self, rows: list[Row], logits: Tensor) -> list[int]:
-        """One token per row of logits (R, V): the prefix's, or one by its rules and its number."""
-        tokens = [-1] * len(rows)
+    def _draw(self, rows: list[Row], logits: Tensor) -> tuple[list[int], dict[int, Tensor]]:
+        """One token per row of logits (R, V): the prefix's, or one by its rules and its number; and
+        the logits of rows whose token had to be drawn from PyTorch's."""
+        tokens, again = [-1] * len(rows), {}
         alike: dict[tuple[int, int], list[int]] = {}  # rows with the same rules in the same slot
         told = logits.numpy() if logits.device.type == "cpu" else None
         for i, row in enumerate(rows):
@@ -236,9 +230,14 @@ class Batch:
             if index < len(row.prefix):
                 tokens[i] = row.prefix[index]
             elif row.pick is not None:
-                tokens[i] = row.pick(told[i], index, row.numbers[index])
+                margin = MARGIN if row.arithmetic == "compiled" else 0.0
+                tokens[i], settled = row.pick(told[i], index, row.numbers[index], margin)
                 if tokens[i] < 0:
                     raise ConfigError(_DAMAGED)
+                if not settled and (exact := self._read_again(row)) is not None:
+                    number = torch.tensor([row.numbers[index]], dtype=torch.float64)
+                    tokens[i] = row.chain.pick(exact[None], index, number).item()
+                    again[i] = exact
             else:
                 alike.setdefault((id(row.chain), index % len(self.tokenizer.slots)), []).append(i)
         for (_, slot), members in alike.items():
@@ -248,9 +247,22 @@ class Batch:
             drawn = rows[members[0]].chain.pick(some, slot, numbers).tolist()
             for i, token_id in zip(members, drawn, strict=True):
                 tokens[i] = token_id
-        return tokens
+        return tokens, again
 
-    def _take(self, row: Row, logits: Tensor, token_id: int) -> tuple[Row, SamplingStep]:
+    def _read_again(self, row: Row) -> Tensor | None:
+        """PyTorch's logits (V,) for a row's next token; ``None`` if the weights have changed."""
+        if row.read_again is None:
+            with inference(_CPU):
+                row.read_again = self.model.reference_cache(row.job.memory)
+        if row.read_again is None:
+            return None
+        ids = [self.tokenizer.bos_id, *(step.token_id for step in row.steps)]
+        new = torch.tensor([ids[row.read_again.length :]])
+        return _numbers(self._forward(new, row.read_again))[0, -1]
+
+    def _take(
+        self, row: Row, logits: Tensor, token_id: int, arithmetic: Arithmetic
+    ) -> tuple[Row, SamplingStep]:
         index = len(row.steps)
         at_eos = token_id == self.tokenizer.eos_id
         step = SamplingStep(
@@ -261,7 +273,7 @@ class Batch:
             forced=index in row.forced,
             logits=logits,
             rules=row.rules,
-            arithmetic=row.arithmetic,
+            arithmetic=arithmetic,
         )
         row.steps.append(step)
         row.last_id = token_id
@@ -295,48 +307,3 @@ def _numbers(logits: Tensor) -> Tensor:
     if logits.sum().isnan():
         raise ConfigError(_DAMAGED)
     return logits
-
-
-def checked_job(
-    job: Job, tokenizer: Tokenizer
-) -> tuple[SamplingOptions, list[int], frozenset[int]]:
-    """A job's options, resolved, its prefix and the positions in it that a person gave.
-
-    Raises:
-        ConfigError: an option exceeds the model, the prefix is too long, holds an unknown id or
-            goes on after EOS, or a forced position is not in it.
-    """
-    options = job.options.resolve(SamplingOptions(), tokenizer.config)
-    prefix = _checked_prefix(job.prefix, tokenizer, options)
-    return options, prefix, _checked_forced(job.forced, prefix)
-
-
-def _checked_prefix(
-    prefix: Sequence[int], tokenizer: Tokenizer, options: SamplingOptions
-) -> list[int]:
-    prefix = [int(token_id) for token_id in prefix]
-    length = tokenizer.sequence_length(options.max_objects)
-    if len(prefix) > length:
-        raise ConfigError(
-            f"the prefix has {len(prefix)} tokens, but max_objects = {options.max_objects} leaves "
-            f"room for {length}; shorten the one or raise the other"
-        )
-    for token_id in prefix:
-        if not 0 <= token_id < tokenizer.vocab_size:
-            raise ConfigError(
-                f"token {token_id} in the prefix is not in the vocabulary; use 0 to "
-                f"{tokenizer.vocab_size - 1}"
-            )
-    if tokenizer.eos_id in prefix[:-1]:
-        raise ConfigError("the prefix goes on after EOS; end it there")
-    return prefix
-
-
-def _checked_forced(forced: Collection[int], prefix: Sequence[int]) -> frozenset[int]:
-    for index in forced:
-        if not 0 <= index < len(prefix):
-            raise ConfigError(
-                f"position {index} is said to be given, but the prefix has {len(prefix)} tokens; "
-                "count them from 0"
-            )
-    return frozenset(map(int, forced))

@@ -3,6 +3,11 @@
 With PyTorch's operations it is fifteen calls about some hundred numbers, each of which costs as
 much as the arithmetic of all. The rules are the same, in float64 as well; likelier tokens come off
 a heap, so that nothing below the nucleus is sorted.
+
+Where logits are known to some digits only, a draw also says whether it is *settled*: whether every
+set of logits within a margin of these gives the same token for the same number. All its bounds come
+from one thing: weights ``exp(logit)`` move by factors from ``exp(-margin)`` to ``exp(margin)``, so
+the ratio of two sums of them moves by ``exp(2 margin)`` at most.
 """
 
 from __future__ import annotations
@@ -13,6 +18,10 @@ import numpy as np
 
 from pix2seq.model.compiled import compiled
 from pix2seq.model.kernels import ANY_ORDER, EXACT
+
+_MOST = 1.0  # the margin up to which sums of weights are compared
+_UNSEEN = 800.0  # so far below the likeliest a weight is 0
+_FEW = 64  # tokens at a nucleus' border that are looked at one by one
 
 
 @compiled(EXACT)
@@ -48,14 +57,41 @@ def _take(heap, taken, values):
 
 
 @compiled(EXACT)
-def _top(values, weights, top_k, top_p, official):
-    """Leave only the weights (n,) of what top-k and top-p leave of logits ``values`` (n,)."""
+def _factor(margin):
+    """How far the ratio of two sums of weights may move."""
+    return math.exp(2 * margin)
+
+
+@compiled(EXACT)
+def _is_inside(values, weights, total, top, token, top_p, official, margin):
+    """Whether top-p keeps a token for all logits within the margin or, where that is negative, for
+    any of them; ``top`` is the largest logit."""
+    before, reach = 0.0, values[token] - 2 * margin
+    for i in range(len(values)):
+        if values[i] > reach and i != token:
+            before += weights[i]
+    if official:  # the mass that counts is that up to the token; the likeliest stays in any case
+        if (margin > 0 and before == 0) or (margin < 0 and reach >= top):
+            return True
+        before += weights[token]
+        return before * (1 - top_p) * _factor(margin) <= top_p * (total - before)
+    return before * (1 - top_p) * _factor(margin) < top_p * (total - before)
+
+
+@compiled(EXACT)
+def _top(values, weights, left, top_k, top_p, official, margin):
+    """Put into ``left`` the weights (n,) of what top-k and top-p leave of logits ``values`` (n,).
+
+    Returns:
+        Two logits: all from the first on is left for every set of logits within the margin, and
+        nothing below the second for any.
+    """
     heap, count = np.empty(len(values), np.int64), 0
     floor = 0.0
     if top_k <= 0:
         # Below the last of the nucleus lies a mass of 1 - p, and not all of it can be fainter than
         # its share. Far fainter tokens need not be put in order.
-        floor = 0.999 * (1 - top_p) * weights.sum() / len(values)
+        floor = 0.9 * (1 - top_p) * weights.sum() / len(values)
     for i in range(len(values)):
         if weights[i] >= floor:
             heap[count] = i
@@ -63,18 +99,20 @@ def _top(values, weights, top_k, top_p, official):
     heap = heap[:count]  # in the end the likeliest stand last
     for place in range(count // 2 - 1, -1, -1):
         _sink(heap, place, count, values)
-    taken, inside, least = 0, count, -np.inf
+    taken, inside, least, sharp = 0, count, -np.inf, True
     if top_k > 0:
         while taken < min(top_k, count) or (taken < count and values[heap[0]] == least):
             least = values[_take(heap, taken, values)]
             taken += 1
         inside = taken
+        sharp = taken <= top_k and (taken == count or values[heap[0]] < least - 2 * margin)
+    surely, perhaps = least, least
     if top_p < 1:
-        total, mass, chosen = 0.0, 0.0, 0
+        total, mass, chosen, most = 0.0, 0.0, 0, inside
         for i in range(len(values)):
             if values[i] >= least:
                 total += weights[i]
-        while chosen < inside:
+        while chosen < most:
             if chosen == taken:
                 _take(heap, taken, values)
                 taken += 1
@@ -88,10 +126,59 @@ def _top(values, weights, top_k, top_p, official):
                 least = values[token]  # what ties with it stays
             chosen += 1
         inside = chosen
-    left = np.zeros(len(values))
+        if margin > 0 and sharp:
+            top, surely = values[heap[count - 1]], np.inf
+            for place in range(count - inside, min(count, count - inside + _FEW)):
+                token = heap[place]
+                if _is_inside(values, weights, total, top, token, top_p, official, margin):
+                    surely = values[token]
+                    break
+            perhaps = values[heap[count - inside]]
+            for rank in range(inside, most):
+                if rank == taken:
+                    _take(heap, taken, values)
+                    taken += 1
+                token = heap[count - 1 - rank]
+                if not _is_inside(values, weights, total, top, token, top_p, official, -margin):
+                    break
+                perhaps = values[token]
+            if official:
+                perhaps -= 2 * margin  # what may tie with it
     for place in range(count - inside, count):
         left[heap[place]] = weights[heap[place]]
-    weights[:] = left
+    return (surely, perhaps) if sharp else (np.inf, -np.inf)
+
+
+@compiled(EXACT)
+def _is_settled(values, weights, place, number, surely, perhaps, margin):
+    """Whether the number draws this token for all logits within the margin, ``_top`` having said
+    what is left of them."""
+    if values[place] < surely:
+        return False
+    before, since, until, after, earlier = 0.0, 0.0, 0.0, 0.0, False
+    for i in range(len(values)):
+        if i < place and values[i] >= perhaps:
+            before += weights[i]
+            earlier = True
+        if i >= place and values[i] >= surely:
+            since += weights[i]
+        if i <= place and values[i] >= surely:
+            until += weights[i]
+        if i > place and values[i] >= perhaps:
+            after += weights[i]
+    factor = _factor(margin)
+    begins = not earlier or before * (1 - number) * factor < number * since
+    return begins and number * after * factor < until * (1 - number)
+
+
+@compiled(EXACT)
+def _leads(values, top, reach):
+    """Whether only one logit lies that near the largest."""
+    near = 0
+    for i in range(len(values)):
+        if values[i] >= top - reach:
+            near += 1
+    return near == 1
 
 
 @compiled(ANY_ORDER)
@@ -114,8 +201,8 @@ def _mass(logits):
 
 
 @compiled(EXACT)
-def pick_token(logits, ids, first, last, temperature, top_k, top_p, official, number):
-    """Draw a token by inverse CDF, in the order of ids; -1 if the logits are not numbers.
+def pick_token(logits, ids, first, last, temperature, top_k, top_p, official, number, margin):
+    """Draw a token by inverse CDF, in the order of ids.
 
     Args:
         logits: (V,) float32.
@@ -125,9 +212,14 @@ def pick_token(logits, ids, first, last, temperature, top_k, top_p, official, nu
         top_k, top_p: 0 and 1 cut nothing.
         official: which of ``top_p_rule`` holds.
         number: in [0, 1).
+        margin: how far the true logits may lie from these, in shares of these logits' spread; with
+            0 every draw is settled.
+
+    Returns:
+        The token, -1 if the logits are not numbers; and whether it is settled.
     """
     if not _is_number(logits):
-        return -1
+        return -1, True
     count = len(ids)
     values, weights = np.empty(count), np.empty(count)
     for i in range(count):
@@ -139,25 +231,39 @@ def pick_token(logits, ids, first, last, temperature, top_k, top_p, official, nu
     for i in range(count):
         if values[i] > top:
             top, best = values[i], i
+    if margin > 0:
+        margin *= np.float64(logits.max()) - np.float64(logits.min())
     if temperature == 0:
-        return ids[best]
+        return ids[best], margin == 0 or _leads(values, top, 2 * margin)
     if temperature != 1:
         for i in range(count):
             values[i] = (values[i] - top) / temperature
         top = 0.0
+        margin /= temperature
     for i in range(count):
         weights[i] = math.exp(values[i] - top)
+    settled = margin <= _MOST or _leads(values, top, 2 * margin + _UNSEEN)
+    if margin > _MOST:
+        margin = 0.0
+    left, surely, perhaps = weights, -np.inf, -np.inf
     if top_k > 0 or top_p < 1:
-        _top(values, weights, top_k, top_p, official)
+        left = np.zeros(count)
+        surely, perhaps = _top(values, weights, left, top_k, top_p, official, margin)
     total, whole = 0.0, 0.0
     for i in range(count):
-        total += weights[i]
+        total += left[i]
     for i in range(count):
-        weights[i] /= total
-        whole += weights[i]
-    target, reached = number * whole, 0.0
+        whole += left[i] / total
+    target, reached, place = (
+        number * whole,
+        0.0,
+        best,
+    )  # for a number of 1, which rounding may bring
     for i in range(count):
-        reached += weights[i]
+        reached += left[i] / total
         if reached > target:
-            return ids[i]
-    return ids[best]  # a number of 1, which rounding may bring
+            place = i
+            break
+    if margin > 0:
+        settled = _is_settled(values, weights, place, number, surely, perhaps, margin)
+    return ids[place], settled

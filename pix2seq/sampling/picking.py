@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from functools import cache
 
+import numpy as np
 import torch
 
 from pix2seq.model import compiled, native
@@ -55,10 +56,17 @@ class CompiledPick:
             top_p is not None and top_p.rule == "official",
         )
 
-    def __call__(self, logits, index: int, number: float) -> int:
-        """Draw token ``index`` from raw logits, a float32 array (V,), with a number in [0, 1);
-        -1 if the logits are not numbers."""
-        return self._pick(logits, *self._slots[index % len(self._slots)], *self._cuts, number)
+    def __call__(
+        self, logits: np.ndarray, index: int, number: float, margin: float = 0.0
+    ) -> tuple[int, bool]:
+        """Draw token ``index`` from raw logits, a float32 array (V,), with a number in [0, 1).
+
+        Returns:
+            The token, -1 if the logits are not numbers; and whether all logits within ``margin``
+            times the spread of these would have given it.
+        """
+        slot = self._slots[index % len(self._slots)]
+        return self._pick(logits, *slot, *self._cuts, number, margin)
 
 
 def compiled_pick(chain: FilterChain, vocab_size: int) -> CompiledPick | None:

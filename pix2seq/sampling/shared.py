@@ -19,7 +19,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from threading import Condition
 
-from pix2seq.sampling.batch import Batch, Job, Row, Writer, checked_job
+from pix2seq.sampling.batch import Batch, Row, Writer
+from pix2seq.sampling.job import Job, checked_job
 from pix2seq.sampling.steps import SamplingStep
 from pix2seq.tokenizer import Tokenizer
 

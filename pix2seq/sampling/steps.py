@@ -22,8 +22,8 @@ from pix2seq.tokenizer import Tokenizer
 _CANDIDATES = 5
 StepSlot = Literal["ymin", "xmin", "ymax", "xmax", "class", "eos"]
 Arithmetic = Literal["compiled", "PyTorch"]
-"""Who computed logits: the compiled step (``model.native``) or PyTorch's operations. They round
-differently in the last bits; ``benchmarks/README.md`` counts what that changes."""
+"""Who computed logits: the compiled step (``model.native``) or PyTorch's operations, which are
+asked about every token that the last bits would decide (``sampling.batch``)."""
 
 
 @dataclass(frozen=True)

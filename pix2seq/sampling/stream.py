@@ -18,8 +18,9 @@ import torch
 from torch import Tensor
 
 from pix2seq.config import SamplingOptions
-from pix2seq.sampling.batch import Batch, Job, Writer
+from pix2seq.sampling.batch import Batch, Writer
 from pix2seq.sampling.filters import build_chain, draw, uniforms
+from pix2seq.sampling.job import Job
 from pix2seq.sampling.shared import SharedBatch
 from pix2seq.sampling.steps import SampledBatch, SamplingStep, StepPipeline, StepRules
 from pix2seq.tokenizer import Tokenizer

@@ -128,19 +128,18 @@ def test_an_image_is_looked_at_once_until_weights_or_memory_are_others(model):
     assert model.new_cache(memory).cross[0] is not first
 
 
-def test_what_was_seen_is_kept_for_the_latest_images_as_far_as_there_is_room(monkeypatch):
+def test_what_was_seen_is_kept_for_the_latest_images_as_far_as_there_is_room():
     looked = []
 
     def look(memory):
         looked.append(memory)
         return [(torch.zeros(25), torch.zeros(25))]  # 200 bytes
 
-    monkeypatch.setattr(Glances, "_ROOM", 500)
-    seen, (a, b, c) = Glances(look), (torch.zeros(1, 1, 1) for _ in range(3))
+    seen, (a, b, c) = Glances(look, 500), (torch.zeros(1, 1, 1) for _ in range(3))
     for memory in (a, b, a, c, a, c, b):  # c takes the place of b, and b that of a
         seen(memory)
     assert list(map(id, looked)) == list(map(id, (a, b, c, b)))
-    monkeypatch.setattr(Glances, "_ROOM", 100)
+    seen = Glances(look, 100)
     seen(a)
     looked.clear()
     seen(a)

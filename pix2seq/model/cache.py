@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import math
 import weakref
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any
@@ -10,6 +11,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
+ROOM = 16  # numbers, and rows, that compiled code reads beyond values, whatever stands there
 Cross = list[tuple[Tensor, Tensor]]
 """What one image tells: every layer's cross-attention keys and values, each (1, H, N, d); keys may
 lie otherwise where a decoder likes it (``native``)."""
@@ -24,7 +26,8 @@ class KVCache:
     an edit rewinds.
 
     Shapes per layer, with R rows, H heads and T = ``capacity``: keys and values (R, H, T, d). They
-    are allocated when the first token comes, and for more rows when more join.
+    are allocated when the first token comes, and for more rows when more join. Where compiled code
+    writes, keys lie in panels of so many tokens, (R, H, panels, d width), and T is whole panels.
 
     Args:
         cross: one per row.
@@ -111,8 +114,9 @@ class KVCache:
             return
         if self.rows > self._slots:
             self._grow(max(self.rows, 2 * self._slots))
-        end = other.length
-        for mine, theirs in zip(self._stored(), other._stored(), strict=True):
+        for (mine, end), (theirs, _) in zip(
+            self._stored(other.length), other._stored(other.length), strict=True
+        ):
             mine[first : self.rows, ..., :end, :] = theirs[: other.rows, ..., :end, :]
 
     @torch.inference_mode()
@@ -120,9 +124,8 @@ class KVCache:
         """Take a row out; the last row moves to its place."""
         self.plan = None
         last = self.rows - 1
-        end = self.lengths[last]
-        if row != last and end:
-            for store in self._stored():
+        if row != last and self.lengths[last]:
+            for store, end in self._stored(self.lengths[last]):
                 store[row, ..., :end, :] = store[last, ..., :end, :]
         for per_row in (self.cross, self.lengths):
             per_row[row] = per_row[last]
@@ -134,30 +137,40 @@ class KVCache:
         not named is dropped. Rows that keep their places are not touched."""
         self.plan = None
         moved = [(place, row) for place, row in enumerate(rows) if place != row]
-        end = max((self.lengths[row] for row in rows), default=0)
-        if moved and end:
+        longest = max((self.lengths[row] for row in rows), default=0)
+        if moved and longest:
             places, sources = map(list, zip(*moved, strict=True))
             if len(rows) > self._slots:
                 self._grow(max(len(rows), 2 * self._slots))
-            for store in self._stored():
+            for store, end in self._stored(longest):
                 store[places, ..., :end, :] = store[sources, ..., :end, :]
         self.cross = [self.cross[row] for row in rows]
         self.lengths = [self.lengths[row] for row in rows]
 
-    def _stored(self) -> list[Tensor]:
+    @property
+    def _panel(self) -> int:
+        """How many tokens' keys lie together."""
+        return getattr(self.cross[0], "panel", 1)
+
+    def _stored(self, length: int) -> list[tuple[Tensor, int]]:
+        """All that is stored, and where the first ``length`` tokens of it end."""
         hidden = [] if self.hidden is None else [self.hidden[..., None]]
-        return [*self.keys, *self.values, *hidden]
+        keys = [(key, -(-length // self._panel)) for key in self.keys]
+        return keys + [(one, length) for one in (*self.values, *hidden)]
 
     def _grow(self, slots: int) -> None:
         """Room for so many rows; what is stored stays."""
         self.plan = None
-        value = self.cross[0][0][1]
-        shape = (slots, value.shape[1], self.capacity, value.shape[3])
-        old, rows, end = self._stored(), self._slots, self.length
-        self.keys = [value.new_empty(shape) for _ in self.cross[0]]
-        self.values = [value.new_empty(shape) for _ in self.cross[0]]
+        value, panel = self.cross[0][0][1], self._panel
+        heads, head, tokens = value.shape[1], value.shape[3], -(-self.capacity // panel)
+        old, rows = self._stored(self.length), self._slots
+        layers = range(len(self.cross[0]))
+        keys, values = (slots, heads, tokens, head * panel), (slots, heads, tokens * panel, head)
+        room = math.prod(values) + ROOM * (head + 1)
+        self.keys = [value.new_empty(keys) for _ in layers]
+        self.values = [value.new_empty(room)[: -ROOM * (head + 1)].view(values) for _ in layers]
         self.hidden = value.new_empty((slots, self.capacity), dtype=torch.bool)
-        for new, stored in zip(self._stored(), old, strict=False):  # nobody reads beyond lengths
+        for (new, end), (stored, _) in zip(self._stored(self.length), old, strict=False):
             new[:rows, ..., :end, :] = stored[..., :end, :]
         self._slots = slots
 

@@ -17,7 +17,10 @@ from pix2seq.model.compiled import compiled
 from pix2seq.model.tiles import LANES, VECTORS, WIDTH, as_float, largest, pointer, tile_of
 
 _F = np.float32
-_CHAINS = 4
+_CHAINS = 2
+_HALF = max(VECTORS // 2, 1)
+_ACROSS = _HALF * LANES
+"""Columns of values that are summed at once: most heads are no wider, and values are read once."""
 _TILES = "e8052191"
 """The CRC of ``tiles.py``: Numba compiles what is here anew when this file changes."""
 EXACT = {"contract"}  # fused multiply-add, and no other order of additions
@@ -25,7 +28,7 @@ ANY_ORDER = {"contract", "reassoc", "nsz", "arcp"}
 
 
 _one_row, _two_rows, _three_rows, _four_rows = (tile_of(n, VECTORS) for n in (1, 2, 3, 4))
-_one_sum, _two_sums, _three_sums, _four_sums = (tile_of(n, 1, _CHAINS) for n in (1, 2, 3, 4))
+_one_sum, _two_sums, _three_sums, _four_sums = (tile_of(n, _HALF, _CHAINS) for n in (1, 2, 3, 4))
 
 
 @compiled(EXACT)
@@ -43,7 +46,7 @@ def _products(rows, x, w, y, count, x_step, w_step, y_step):
 
 @compiled(EXACT)
 def _sums(rows, x, w, y, count, x_step, w_step, y_step):
-    """One to four rows of x with ``LANES`` columns of w, each sum in ``_CHAINS`` parts, to y."""
+    """One to four rows of x with ``_ACROSS`` columns of w, each sum in ``_CHAINS`` parts, to y."""
     if rows == 4:
         _four_sums(x, w, y, count, x_step, w_step, y_step)
     elif rows == 3:
@@ -141,43 +144,6 @@ def _softmax(x, count):
         x[t] *= total
 
 
-@compiled(ANY_ORDER)
-def _scores_by_row(query, keys, count, scores):
-    """Products of a query (d,) with keys (T, d)."""
-    width = query.shape[0]
-    for t in range(count):
-        s = _F(0)
-        for i in range(width):
-            s += query[i] * keys[t, i]
-        scores[t] = s
-
-
-@compiled(EXACT)
-def _weigh(weights, values, count, out):
-    """The sum of values (T, d), each times its weight."""
-    width = out.shape[0]
-    for i in range(width):
-        out[i] = 0
-    whole = count - count % 8
-    for t in range(0, whole, 8):
-        a, b, c, d = weights[t], weights[t + 1], weights[t + 2], weights[t + 3]
-        e, f, g, h = weights[t + 4], weights[t + 5], weights[t + 6], weights[t + 7]
-        for i in range(width):
-            s = a * values[t, i]
-            s += b * values[t + 1, i]
-            s += c * values[t + 2, i]
-            s += d * values[t + 3, i]
-            u = e * values[t + 4, i]
-            u += f * values[t + 5, i]
-            u += g * values[t + 6, i]
-            u += h * values[t + 7, i]
-            out[i] += s + u
-    for t in range(whole, count):
-        a = weights[t]
-        for i in range(width):
-            out[i] += a * values[t, i]
-
-
 @compiled(EXACT)
 def _join(x, branch, after, before, eps, norm_first):
     """Add a branch to the stream ``x``: with norms first, ``branch`` becomes what the next branch
@@ -193,13 +159,40 @@ def _join(x, branch, after, before, eps, norm_first):
 
 
 @compiled(EXACT)
-def _stored(own, slot, shape):
-    """A slot's keys and values of one layer, (H, T, d) each."""
-    at = 4 * slot * shape[0] * shape[1] * shape[2]
+def _stored(own, slot, keys, values):
+    """A slot's keys and values of one layer, of these shapes."""
+    each = slot * values[0] * values[1] * values[2]
+    more = slot * keys[0] * keys[1] * keys[2] * keys[3]
     return (
-        numba.carray(pointer(own[0] + at), shape),
-        numba.carray(pointer(own[1] + at), shape),
+        numba.carray(pointer(own[0] + 4 * more), keys),
+        numba.carray(pointer(own[1] + 4 * each), values),
     )
+
+
+@compiled(EXACT)
+def _look_back(z, qkv, keys, values, count, scores):
+    """Attention of one query, the first part of ``qkv`` (3 H d,), to the ``count`` tokens of its
+    own row; z (1, H d) becomes what was seen.
+
+    Args:
+        keys, values: (H, panels, d, WIDTH) and (H, T, d), with memory after them (``cache``).
+        scores: scratch, (4, T or more).
+    """
+    heads, panels, head, step = keys.shape[0], -(-count // WIDTH), keys.shape[2], scores.shape[1]
+    few, some = np.empty((1, head), _F), np.empty((1, _ACROSS), _F)
+    whole = -(-count // _CHAINS) * _CHAINS
+    for h in range(heads):
+        for i in range(head):
+            few[0, i] = qkv[h * head + i]
+        for p in range(panels):
+            part = scores[0, p * WIDTH :]
+            _products(1, few, keys[h, p], part, head, head, WIDTH, step)
+        _softmax(scores[0], count)
+        scores[0, count : count + _CHAINS] = 0
+        for first in range(0, head, _ACROSS):
+            _sums(1, scores, values[h, 0, first:], some, whole, step, head, _ACROSS)
+            for i in range(min(_ACROSS, head - first)):
+                z[0, h * head + first + i] = some[0, i]
 
 
 @compiled(EXACT)
@@ -211,7 +204,7 @@ def _look(z, keys, values, scores):
         scores: scratch, four rows of panels * WIDTH.
     """
     rows, (heads, count, head), panels = z.shape[0], values.shape, keys.shape[1]
-    few, some, step = np.empty((4, head), _F), np.empty((4, LANES), _F), scores.shape[1]
+    few, some, step = np.empty((4, head), _F), np.empty((4, _ACROSS), _F), scores.shape[1]
     for h in range(heads):
         m = 0
         while m < rows:
@@ -225,12 +218,12 @@ def _look(z, keys, values, scores):
             for r in range(together):
                 _softmax(scores[r], count)
                 scores[r, count : count + _CHAINS] = 0
-            for first in range(0, head, LANES):
+            for first in range(0, head, _ACROSS):
                 whole = -(-count // _CHAINS) * _CHAINS
                 seen = values[h, 0, first:]
-                _sums(together, scores, seen, some, whole, step, head, LANES)
+                _sums(together, scores, seen, some, whole, step, head, _ACROSS)
                 for r in range(together):
-                    for i in range(min(LANES, head - first)):
+                    for i in range(min(_ACROSS, head - first)):
                         z[m + r, h * head + first + i] = some[r, i]
             m += together
 
@@ -259,7 +252,8 @@ def run_step(stack, tables, maps, plan, ids, lengths, work, logits):
     qkv = work[3 * one : 6 * one].reshape(many, 3 * width)
     up = work[6 * one : 6 * one + many * hidden].reshape(many, hidden)
     scores = work[6 * one + many * hidden :].reshape(4, -1)
-    shape = heads, plan.capacity, head
+    keys_shape = heads, plan.capacity // WIDTH, head, WIDTH
+    values_shape = heads, plan.capacity, head
     for m in range(many):
         place = lengths[m // length] + m % length
         for i in range(width):
@@ -270,21 +264,19 @@ def run_step(stack, tables, maps, plan, ids, lengths, work, logits):
             _norm(x, norms[0], stack.eps, y)
         _linear(y if stack.norm_first else x, maps.qkv[layer], maps.qkv_bias[layer], qkv)
         for m in range(many):  # all are stored before one of them looks back
-            keys, values = _stored(plan.own[layer], m // length, shape)
+            keys, values = _stored(plan.own[layer], m // length, keys_shape, values_shape)
             place = lengths[m // length] + m % length
             for h in range(heads):
                 for i in range(head):
                     qkv[m, h * head + i] *= scale
-                    keys[h, place, i] = qkv[m, width + h * head + i]
+                    keys[h, place // WIDTH, i, place % WIDTH] = qkv[m, width + h * head + i]
                     values[h, place, i] = qkv[m, 2 * width + h * head + i]
+                for after in range(place + 1, -(-(place + 1) // _CHAINS) * _CHAINS):
+                    values[h, after] = 0  # sums go on to there
         for m in range(many):
-            keys, values = _stored(plan.own[layer], m // length, shape)
+            keys, values = _stored(plan.own[layer], m // length, keys_shape, values_shape)
             count = lengths[m // length] + m % length + 1
-            for h in range(heads):
-                some = slice(h * head, (h + 1) * head)
-                _scores_by_row(qkv[m, some], keys[h], count, scores[0])
-                _softmax(scores[0], count)
-                _weigh(scores[0], values[h], count, z[m, some])
+            _look_back(z[m : m + 1], qkv[m], keys, values, count, scores)
         _linear(z, maps.out[layer], maps.out_bias[layer], y)
         _join(x, y, norms[0], norms[1], stack.eps, stack.norm_first)
         _linear(y if stack.norm_first else x, maps.query[layer], maps.query_bias[layer], z)

@@ -20,7 +20,7 @@ from torch import Tensor, nn
 from pix2seq.config import EncoderConfig, ModelConfig, TransformerConfig
 from pix2seq.device import one_thread
 from pix2seq.model import compiled
-from pix2seq.model.cache import Cross, KVCache
+from pix2seq.model.cache import ROOM, Cross, KVCache
 from pix2seq.model.decoder import Decoder
 from pix2seq.model.fused import Versions
 from pix2seq.model.packed import PackedDecoder, takes_one_thread
@@ -29,7 +29,6 @@ NATIVE_VARIABLE = "PIX2SEQ_NATIVE"
 MARGIN = 5e-6
 """How far a logit may lie from PyTorch's, in shares of the spread of its step's logits: twice
 the furthest that was seen (``benchmarks/README.md``)."""
-_ROOM = 16  # numbers, and rows, that a kernel reads beyond values
 
 
 class Stack(NamedTuple):
@@ -75,8 +74,9 @@ class Plan(NamedTuple):
     """Where a cache lies, as long as its rows stay.
 
     Attributes:
-        capacity: T, tokens that a row holds at most.
-        own: (layers, 2) addresses of the rows' keys and values, (slots, H, T, d) each.
+        capacity: T, tokens that a row has room for, whole panels.
+        own: (layers, 2) addresses of the rows' keys, (slots, H, panels, d, width) each, and their
+            values, (slots, H, T, d) each.
         cross: (R, layers, 2) addresses of each row's image: its keys' panels and its values.
         counts: (R,), what N is.
     """
@@ -93,11 +93,13 @@ class Seen(list):
 
     Attributes:
         addresses: (layers, 2), of keys and values.
+        panel: the width of a panel; rows of a cache have theirs.
     """
 
     def __init__(self, cross: Cross) -> None:
         super().__init__(cross)
         self.addresses = _addresses(cross)
+        self.panel = cross[0][0].shape[-1]
 
     def __reduce__(self) -> tuple:
         """A copy lies elsewhere."""
@@ -232,7 +234,7 @@ class NativeDecoder:
             raise IndexError(f"an id is not one of the {len(self.tables.embedding)} tokens")
         cache.reserve(length)
         plan = cache.plan = cache.plan or _plan(cache)
-        longest = max(int(plan.counts.max()) + 2 * self._width, self.max_tokens)
+        longest = max(int(plan.counts.max()), plan.capacity) + 2 * self._width
         width, hidden = self.tables.embedding.shape[1], self.maps.up_bias.shape[1]
         logits = np.empty((rows * length, len(self.tables.output_bias)), np.float32)
         told = self._run(
@@ -259,14 +261,14 @@ def panels(matrices: Tensor, width: int) -> Tensor:
 
 def _with_room(values: Tensor) -> Tensor:
     """A copy after which there is memory: the last rows are read with what stands behind them."""
-    room = values.new_zeros(values.numel() + _ROOM * (values.shape[-1] + 1))
+    room = values.new_zeros(values.numel() + ROOM * (values.shape[-1] + 1))
     copy = room[: values.numel()].view(values.shape)
     return copy.copy_(values)
 
 
 def _plan(cache: KVCache) -> Plan:
     return Plan(
-        cache.capacity,
+        cache.values[0].shape[-2],
         _addresses(zip(cache.keys, cache.values, strict=True)),
         np.array([image.addresses for image in cache.cross]),
         np.array([image[0][1].shape[2] for image in cache.cross]),

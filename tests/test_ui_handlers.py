@@ -273,6 +273,19 @@ def test_the_opening_example_plays_without_any_checkpoint(handlers, tmp_path, mo
     assert header(record)["replay"] and record.count("\nT") == len(SENTENCE)
 
 
+def test_the_page_carries_the_recording_that_its_first_answer_names(
+    handlers, tmp_path, monkeypatch
+):
+    recording = make_recording(scripted_predictor(), OPENING, SamplingOptions())
+    recording_path(OPENING, tmp_path).write_text(json.dumps(recording))
+    monkeypatch.setattr(recordings, "FOLDER", tmp_path)
+    carried = handlers.opening_record()
+    named, *_ = handlers.open_page(Visitor())
+    assert carried.split("\n")[1:] == named.split("\n")[1:] and "\nT" in carried
+    assert header(carried)["run"] is None and header(carried)["replay"]
+    assert header(named)["run"] and header(named)["image"] == header(carried)["image"]
+
+
 def test_a_link_sets_example_settings_and_seed(handlers):
     query = {"ex": "chelsea", "seed": "7", "t": "0.8", "p": "0.4", "eos": "delay", "n": "3"}
     _, _, name, checkpoint, loaded, linked, *controls = handlers.open_page(Visitor(**query))

@@ -92,7 +92,7 @@ def page_rows(app: Served, predictor: Predictor, repeats: int) -> Iterator[Row]:
 def _painted(page: Any) -> float:
     """Tokens per second on the stage from the first to the last of one run."""
     page.wait_for_selector("#run:not([disabled])")
-    page.wait_for_function("window.P2S && P2S.stage && P2S.stage()")
+    page.wait_for_function("window.P2S && P2S.stage && P2S.stage()?.record.run")
     before = page.evaluate("P2S.stage().record.run")
     page.click("#speed input")
     with page.expect_response(lambda answer: "/run/" in answer.url):  # the server knows the pace

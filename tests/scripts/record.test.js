@@ -92,3 +92,19 @@ test("an object says its name, what was written, whose it is and what it repeats
   const captions = [...record.objects.values()].map((found) => captionOf(record, found));
   assert.deepEqual(captions, ["person 0.60 · written cup · yours", "person 0.70 · again 1", "noise", "noise"]);
 });
+
+test("a recording that begins before the server has named it goes on under its name, and no other record does", () => {
+  const headed = (more) => [`R${JSON.stringify({ ...HEADER, ...more })}\n`, ...LINES.slice(1)].join("");
+  const image = { ...HEADER.image, example: "scene-1" };
+  const record = read(headed({ run: null, replay: true, image }));
+  const { tokens } = record;
+  assert.ok(!record.named(headed({ run: "x", replay: false, image })));
+  assert.ok(!record.named(headed({ run: "x", replay: true, image: { ...image, example: "scene-2" } })));
+  assert.ok(!record.named(`${headed({ run: "x", replay: true, image })}T6 99 0 -0.3 7000 0.4 1 10000 10000 7000 0\n`));
+  assert.equal(record.run, null);
+  assert.ok(record.named(headed({ run: "x", replay: true, image: { ...image, id: "q" } })));
+  assert.deepEqual([record.run, record.image.id, record.tokens], ["x", "q", tokens]);
+  assert.ok(!record.named(headed({ run: "y", replay: true, image })), "it has a name already");
+  assert.ok(!record.feed(record.text), "nothing of it is read again");
+  assert.ok(!new Record().named(headed({ run: "x", replay: true, image })));
+});

@@ -44,6 +44,12 @@ import { json, parseObject, parseToken } from "#visit/lines.js";
 
 /** @typedef {{reason: string, message?: string, rate?: number, tokens?: number, seconds?: number}} Ending */
 
+/** A record's first line, and the rest. @type {(text: string) => [string, string]} */
+const parted = (text) => {
+  const start = text.indexOf("\n") + 1;
+  return [text.slice(0, start), text.slice(start)];
+};
+
 export class Record {
   constructor() {
     this.reset();
@@ -87,6 +93,22 @@ export class Record {
     const tail = text.slice(this.text.length, complete);
     this.text = text.slice(0, complete);
     for (const line of tail.split("\n")) this.line(line);
+    return true;
+  }
+
+  /**
+   * Take over the name that the server has for this recording, which nobody could ask about before;
+   * returns whether the text is of this one.
+   * @param {string} text
+   */
+  named(text) {
+    const [own, body] = parted(this.text);
+    const [head, sameBody] = parted(text);
+    const { run, image, replay } = json(head.slice(1)) || {};
+    const same = own && !this.run && this.recorded && replay && image?.example === this.image?.example;
+    if (!same || !run || sameBody !== body) return false;
+    this.header = json(head.slice(1)) || {};
+    this.text = text;
     return true;
   }
 

@@ -46,8 +46,10 @@ class Handlers:
         return OPENING
 
     def opening_record(self) -> str:
-        """The stage before the page has asked for anything."""
-        return record.picture_line(self.context.example_picture(self.opening_example))
+        """The stage before the page has asked for anything: the opening's recording begins to play
+        at once, and can be asked about when ``open_page`` has given it to a visitor."""
+        picture = self.context.example_picture(self.opening_example)
+        return recorded_text(picture, None) or record.picture_line(picture, self.context.problem)
 
     def open_page(self, request: gr.Request) -> list:
         """A visitor arrives: play the opening example, or set up what a link asks for.

@@ -1,6 +1,7 @@
 // What Gradio calls on the stage: the component's load hook, and the events of the controls.
 
 import { partOf } from "#kit/elements.js";
+import { asked } from "#visit/address.js";
 import { currentStage, enterStage } from "#visit/places.js";
 import { Stage } from "#write/stage.js";
 
@@ -12,7 +13,7 @@ const stageHere = () => /** @type {Stage | null} */ (currentStage());
 /** @type {(element: Element, bridge: Bridge) => void} */
 export const mountStage = (element, bridge) => {
   const stage = enterStage(new Stage(partOf(element, "[data-stage]"), bridge));
-  stage.receive(bridge.props.value);
+  if (asked("ex") === null) stage.receive(bridge.props.value); // else another picture is on its way
   document.addEventListener("click", (event) => {
     if (!(event.target instanceof Element) || !event.target.closest("#run, #step")) return;
     document.body.classList.remove("p2s-sheet");

@@ -92,7 +92,7 @@ export class Stage {
     if (typeof text !== "string" || text[0] !== "R") return;
     this.waiting.end("run");
     const head = text.slice(0, text.indexOf("\n") + 1);
-    const known = this.record.text.startsWith(head) && head.length > 0;
+    const known = this.record.named(text) || (this.record.text.startsWith(head) && head.length > 0);
     if (!known && this.busy() && head.includes('"replay":true')) return; // came too late
     if (!known) {
       const late = [...this.records.values()].find((old) => old.text.startsWith(head));

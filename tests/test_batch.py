@@ -25,8 +25,8 @@ from pix2seq.batch import (
     remaining,
     results,
 )
+from pix2seq.batch.folders import inside
 from pix2seq.batch.journal import Lines, read_lines
-from pix2seq.batch.outputs import inside
 from pix2seq.cli import main
 from pix2seq.many import Readers
 from pix2seq.predictor import Predictor
@@ -160,6 +160,22 @@ class TestFiles:
         assert inside("a/b.png", ".jpg") != inside("a/b.jpg", ".jpg")
         assert len(inside("x" * 255, ".jpg").name) < 255
         assert inside("x" * 255, ".jpg") != inside("x" * 254 + "y", ".jpg")
+
+    @pytest.mark.parametrize("flag", ["--save", "--record", "--parquet"])
+    @pytest.mark.parametrize("below", ["", "/a/b"])
+    def test_a_file_is_no_folder_of_results(self, capsys, flag, below):
+        words = ["photos/0.png", "--jsonl", "a.jsonl", flag, f"photos/1.png{below}"]
+        assert "photos/1.png is no folder; name another place" in error_of(capsys, *words)
+
+    def test_a_full_disk_under_parquet_is_named(self, capsys, monkeypatch):
+        from pyarrow import parquet
+
+        def full(*_: object) -> None:
+            raise OSError(errno.ENOSPC, "Error writing bytes to file. Detail: [errno 28] ...")
+
+        monkeypatch.setattr(parquet, "write_table", full)
+        said = error_of(capsys, "photos/0.png", "--jsonl", "a.jsonl", "--parquet", "pq")
+        assert "cannot write Parquet files to pq: No space left on device; make room" in said
 
 
 class TestResume:

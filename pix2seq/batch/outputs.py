@@ -4,16 +4,16 @@ from __future__ import annotations
 
 import hashlib
 import json
-import os
 import sys
 import tempfile
 from collections.abc import Iterator
 from dataclasses import dataclass
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 from typing import Any
 
 from pix2seq.batch.coco_files import write_dataset, write_results
 from pix2seq.batch.errors import Errors
+from pix2seq.batch.folders import make_folder
 from pix2seq.batch.journal import SharedLines, refuse_results
 from pix2seq.batch.lines import to_json
 from pix2seq.batch.parquet import ParquetParts
@@ -100,7 +100,7 @@ class Outputs:
         self.already = len(self._done)
         for folder in (wanted.save, wanted.record):
             if folder is not None:
-                _make_folder(folder)
+                make_folder(folder)
         self.errors = Errors(self._place_of_errors(), self.processes)
         self._parts = None
         if wanted.parquet is not None:
@@ -192,27 +192,3 @@ def fingerprint(settings: dict[str, Any]) -> str:
     """Eight digits that differ when any setting does."""
     text = json.dumps(settings, sort_keys=True, default=list)
     return hashlib.sha256(text.encode()).hexdigest()[:8]
-
-
-def inside(name: str, ending: str) -> PurePosixPath:
-    """Where a picture's file lies in a folder of results: the same folders as its own, below it
-    whatever its name begins with."""
-    parts = [part for part in name.replace("://", "/").split("/") if part not in ("", ".")]
-    parts = ["up" if part == ".." else part for part in parts] or ["picture"]
-    if len(os.fsencode(parts[-1] + ending)) > 250:
-        parts[-1] = parts[-1][:100] + "-" + hashlib.sha256(os.fsencode(name)).hexdigest()[:16]
-    return PurePosixPath(*parts[:-1], parts[-1] + ending)
-
-
-def file_in(folder: str, name: str, ending: str) -> Path:
-    """One picture's file in a folder of results; the folders above it are made."""
-    path = Path(folder) / inside(name, ending)
-    _make_folder(path.parent)
-    return path
-
-
-def _make_folder(path: str | Path) -> None:
-    try:
-        Path(path).mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise ConfigError(f"cannot write to the folder {path}: {error.strerror or error}") from None

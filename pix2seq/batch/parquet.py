@@ -11,6 +11,7 @@ import uuid
 from collections.abc import Iterable
 from typing import Any
 
+from pix2seq.batch.folders import make_folder
 from pix2seq.batch.lines import table_schema
 from pix2seq.config import ConfigError
 from pix2seq.urls import is_url
@@ -49,6 +50,7 @@ class ParquetParts:
                 store, self._path = fsspec.core.url_to_fs(folder)
                 self._files = fs.PyFileSystem(fs.FSSpecHandler(store))
             else:
+                make_folder(folder)
                 self._files, self._path = fs.LocalFileSystem(), os.path.abspath(folder)
             self._files.create_dir(self._path, recursive=True)
             self._known = self._names(resume) if first else set()
@@ -110,4 +112,9 @@ class ParquetParts:
 
     def _unusable(self, error: Exception) -> ConfigError:
         reason = " ".join(str(error).split()) or type(error).__name__
-        return ConfigError(f"cannot use {self.folder} for Parquet files: {reason}")
+        if isinstance(error, OSError) and error.errno:
+            reason = os.strerror(error.errno)  # pyarrow tells it in three sentences
+        return ConfigError(
+            f"cannot write Parquet files to {self.folder}: {reason}; make room or choose another "
+            "place, then go on with --resume"
+        )

@@ -8,9 +8,10 @@ from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
+from pix2seq.batch.folders import file_in
 from pix2seq.batch.items import Item
 from pix2seq.batch.lines import result_line
-from pix2seq.batch.outputs import Outputs, Wanted, file_in, fingerprint
+from pix2seq.batch.outputs import Outputs, Wanted, fingerprint
 from pix2seq.batch.sources import Sources
 from pix2seq.config import ConfigError, SamplingOptions
 from pix2seq.many import Failure, Found, Readers, read_ahead, rows_at_once, seed_of, write_many

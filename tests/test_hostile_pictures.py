@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import struct
 import zlib
 from pathlib import Path
@@ -148,6 +149,40 @@ def test_the_largest_pictures_that_are_taken(stage, folder, kind):
     content = files.png(width, height, files.zeros(height * (1 + width * size)), depth, colour)
     picture = upload(stage, folder, content)
     assert picture.image.size == (width, height)
+
+
+@pytest.mark.parametrize("size", [(1, 100_000), (100_000, 1), (1, 1), (2, 8900)])
+def test_pictures_as_thin_as_a_hair_go_all_the_way(stage, folder, size):
+    content = io.BytesIO()
+    Image.new("RGB", size, (90, 30, 20)).save(content, "PNG")
+    assert upload(stage, folder, content.getvalue()).image.size == size
+
+
+ODD_PNGS = {
+    "sixteen bits with transparency": (16, 6, 8, ()),
+    "grey of sixteen bits with transparency": (16, 4, 4, ()),
+    "one colour that is transparent": (8, 2, 3, (files.chunk(b"tRNS", bytes(6)),)),
+    "colours beyond its palette": (8, 3, 1, (files.chunk(b"PLTE", b"abc"),)),
+    "no palette": (8, 3, 1, ()),
+    "more transparency than palette": (
+        *(8, 3, 1),
+        (files.chunk(b"PLTE", b"abc"), files.chunk(b"tRNS", bytes(300))),
+    ),
+}
+
+
+@pytest.mark.parametrize("kind", ODD_PNGS)
+def test_pngs_that_hold_what_few_hold(stage, folder, kind):
+    depth, colour, size, more = ODD_PNGS[kind]
+    rows = zlib.compress(b"".join(b"\0" + bytes(range(4 * size)) for _ in range(4)))
+    upload(stage, folder, files.png(4, 4, rows, depth, colour, *more))
+
+
+@pytest.mark.parametrize("block", [b"\xff\xe1", b"\xff\xfe"], ids=["exif", "comment"])
+def test_four_megabytes_of_words_around_a_small_photo(stage, folder, block):
+    photo = files.whole()["jpeg"]
+    words = block + struct.pack(">H", 65535) + b"Exif\0\0" + b"A" * 65527
+    assert upload(stage, folder, photo[:2] + 60 * words + photo[2:]).image.size
 
 
 def test_arrays_of_the_largest_size(folder):

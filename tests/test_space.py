@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import fnmatch
 import os
 import re
@@ -184,6 +185,23 @@ def test_a_clone_of_the_space_is_brought_up_to_date_and_stays_a_clone(tmp_path):
     assemble(plan_for("mini", "gpu"), out)
     assert (out / ".git" / "HEAD").is_file() and not (out / "pix2seq" / "left_over.py").exists()
     assert front(out)["suggested_hardware"] == "t4-small"
+
+
+def test_a_disk_that_fills_is_one_short_line(tmp_path, monkeypatch, capsys):
+    copied, copy = [], shutil.copy2
+
+    def copy_until_full(source, target, **more):
+        if len(copied) == 40:
+            raise OSError(errno.ENOSPC, "No space left on device", str(source), None, str(target))
+        copied.append(target)
+        return copy(source, target, **more)
+
+    monkeypatch.setattr(shutil, "copy2", copy_until_full)
+    assert main(["space", str(tmp_path / "out")]) == 2
+    said = capsys.readouterr().err
+    assert f"cannot write {tmp_path / 'out'}: No space left on device; free some room" in said
+    assert said.count("\n") == 1 and len(said) < 300
+    assert not list((tmp_path / "out").iterdir()), "half a Space"
 
 
 def test_other_folders_are_left_alone(tmp_path, capsys):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shutil
 import tempfile
+from functools import partial
 from pathlib import Path
 
 from pix2seq import resources
@@ -39,6 +40,8 @@ def assemble(plan: SpacePlan, out: str | Path) -> Path:
                     shutil.rmtree(old) if old.is_dir() else old.unlink()
             for new in fresh.iterdir():
                 shutil.move(new, out / new.name)
+    except _NotCopied as stopped:
+        raise cannot_write(out, stopped.reason) from None
     except (OSError, shutil.Error) as error:
         if isinstance(error, shutil.Error) or error.errno is None:
             raise ConfigError(f"cannot write {out}: {error}") from None
@@ -77,12 +80,32 @@ def _require_place(out: Path) -> None:
         raise ConfigError(f"{out} holds other things than a Space; name a new or empty folder")
 
 
+class _NotCopied(Exception):
+    """``shutil.copytree`` goes on after a file that cannot be copied, and raises a list of hundreds
+    where a disk is full; this ends it at the first.
+
+    Attributes:
+        reason: why.
+    """
+
+    def __init__(self, reason: OSError) -> None:
+        self.reason = reason
+
+
+def _copy(source: str, target: str) -> str:
+    try:
+        return shutil.copy2(source, target)
+    except OSError as error:
+        raise _NotCopied(error) from None
+
+
 def _write(plan: SpacePlan, out: Path) -> None:
-    shutil.copytree(resources.PACKAGE, out / "pix2seq", ignore=_LEFT_OUT)
+    copytree = partial(shutil.copytree, copy_function=_copy)
+    copytree(resources.PACKAGE, out / "pix2seq", ignore=_LEFT_OUT)
     for name in _ASSETS:
         source, target = resources.ASSETS / name, out / "assets" / name
         if source.is_dir():
-            shutil.copytree(source, target, ignore=shutil.ignore_patterns("__pycache__", ".*"))
+            copytree(source, target, ignore=shutil.ignore_patterns("__pycache__", ".*"))
         else:
             shutil.copy2(source, target)
     checkpoints = out / "checkpoints"

@@ -52,7 +52,7 @@ def signature_of(returns: object, **more: object) -> inspect.Signature:
 
 
 def build_api(context: AppContext) -> None:
-    """Register the endpoints over the page's own controls; nothing of it is visible."""
+    """Register the endpoints, set as the page's controls are; nothing of it is visible."""
 
     # The widgets' defaults are those of the checkpoint that the page opens with; left alone, they
     # mean "what the chosen checkpoint recommends".

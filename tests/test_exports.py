@@ -107,7 +107,7 @@ def test_the_svg_draws_the_pages_boxes_and_chips(run):
     for chip, token_id in zip(chips, run.token_ids, strict=True):
         text = chip.find(f"{SVG}text").text
         word = run.predictor.tokenizer.describe(token_id).text
-        assert text.startswith(word[: len(text.rstrip("…"))].split()[0])
+        assert text.startswith(word) or ("…" in text and word.startswith(text.split("…")[0]))
 
 
 def test_the_coco_results_are_the_named_boxes_above_the_score(run):

@@ -17,7 +17,7 @@ from pix2seq.categories import Categories
 from pix2seq.config import ConfigError
 from pix2seq.detections import Detections
 from pix2seq.render import Painter, draw_detections, stage_image, stage_svg, writing_gif
-from pix2seq.render.layout import Stage, chip_text, edges
+from pix2seq.render.layout import Stage, chip_text, edges, fitted
 from pix2seq.render.palette import ROLE_COLORS, rgb, wash
 from tests.fakes import draw_picture
 from tests.records import OPTIONS, make_record, token
@@ -316,3 +316,22 @@ class TestFigure:
 def test_the_footer_says_argmax_at_temperature_zero():
     record = make_record(options=OPTIONS.replace(temperature=0.0))
     assert "argmax" in Stage(record).footer()
+
+
+@given(st.text("ab c", min_size=1, max_size=20), st.integers(3, 30))
+def test_of_a_name_and_its_number_the_name_is_cut(name, most):
+    text = f"{name.strip() or 'x'} .87"
+    shown = fitted(text, lambda one: len(one) <= most)
+    assert len(shown) <= most
+    assert shown == text or "…" in shown
+    if most >= 8:
+        assert shown.endswith(" .87"), "the number stays"
+
+
+@pytest.mark.parametrize("length", range(1, 40))
+def test_a_tag_that_has_room_is_whole_whatever_floats_say(length):
+    """A sum of advances, divided by the advance, may fall short of the number of letters."""
+    record = make_record([((10, 20, 390, 280), "m" * length, 0.9)], size=(400, 300))
+    root = ET.fromstring(stage_svg(record, draw_picture(), width=720))
+    (tag,) = [one for one in root.iter(f"{SVG}g") if one.get("data-name") == "0"]
+    assert tag.find(f"{SVG}text").text == f"1 {'m' * length} 0.90"

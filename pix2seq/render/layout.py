@@ -240,6 +240,17 @@ def chip_text(token: RecordToken) -> str:
     return one_line(token.text)
 
 
+def fitted(text: str, fits: Callable[[str], bool]) -> str:
+    """``text``, or as much of it as ``fits``: of a name and its number the name is cut."""
+    if fits(text):
+        return text
+    name, space, number = text.rpartition(" ")
+    kept = next((n for n in range(len(name) - 1, 1, -1) if fits(f"{name[:n]}… {number}")), 0)
+    if space and kept:
+        return f"{name[:kept].rstrip()}… {number}"
+    return next((cut for n in range(len(text), 0, -1) if fits(cut := f"{text[:n]}…")), "…")
+
+
 def one_line(text: str) -> str:
     """What a label can hold: whatever parts lines or paragraphs is a space there. (A name may have
     any character; Pillow's layout takes one paragraph.)"""

@@ -25,6 +25,7 @@ from pix2seq.render.layout import (
     chip_strength,
     chip_text,
     edges,
+    fitted,
 )
 from pix2seq.render.palette import INK, PAPER, QUIET, ROLE_COLORS, rgb, wash
 from pix2seq.render.record import RunRecord
@@ -251,13 +252,11 @@ class _Layer:
         anchor: str,
         room: float | None = None,
     ) -> None:
-        """One line of text, cut with an ellipsis where the room ends."""
+        """One line of text, cut with an ellipsis where there is no room for all of it."""
         font = _font(face, size)
         text = " ".join(text.split())
-        if room is not None and font.getlength(text) > room * _ZOOM:
-            while text and font.getlength(text + "…") > room * _ZOOM:
-                text = text[:-1]
-            text += "…"
+        if room is not None:
+            text = fitted(text, lambda one: font.getlength(one) <= room * _ZOOM)
         self.draw.text((at[0] * _ZOOM, at[1] * _ZOOM), text, rgb(color), font, anchor)
 
 

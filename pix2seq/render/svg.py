@@ -25,6 +25,7 @@ from pix2seq.render.layout import (
     chip_strength,
     chip_text,
     edges,
+    fitted,
 )
 from pix2seq.render.palette import INK, PAPER, QUIET, ROLE_COLORS, wash
 from pix2seq.render.record import RunRecord
@@ -32,6 +33,7 @@ from pix2seq.render.record import RunRecord
 _MONO = "ui-monospace,SFMono-Regular,Menlo,Consolas,DejaVu Sans Mono,monospace"
 _SANS = "system-ui,-apple-system,Segoe UI,DejaVu Sans,sans-serif"
 _ROOM_PER_LETTER = 6.6  # average advance at 11 px
+_ROUNDING = 1e-6  # a tag is as wide as its text: sums of floats must not cut it
 
 
 def stage_svg(
@@ -53,7 +55,7 @@ def stage_svg(
         An XML document with ``data-box``, ``data-name`` (a box's label) and ``data-token`` handles.
     """
     stage = Stage(record, width)
-    tags = stage.tags(lambda text: len(text) * _ROOM_PER_LETTER)
+    tags = stage.tags(_width)
     title = f"{len(record.detections)} objects written by {record.checkpoint}"
     told = "; ".join(
         f"{found.caption} at {', '.join(str(round(value)) for value in found.box)}"
@@ -120,6 +122,10 @@ def _photo(stage: Stage, source: str | None) -> str:
     return f'<image {place} preserveAspectRatio="none" href={_attr(source)}/>'
 
 
+def _width(text: str) -> float:
+    return len(text) * _ROOM_PER_LETTER
+
+
 def _box(stage: Stage, item: StageObject) -> str:
     """The sides that were written, each in its role's colour; once it is named, in the class's."""
     known = item.known(len(stage.record.tokens))
@@ -148,8 +154,7 @@ def _box(stage: Stage, item: StageObject) -> str:
 def _tag(item: StageObject, rect: Rect, text: str) -> str:
     """The name of a reported object, above the lines of all boxes."""
     color = box_color(item)
-    most = int((rect.width - TAG_PADDING) // _ROOM_PER_LETTER)
-    shown = text if len(text) <= most else text[: most - 1] + "…"
+    shown = fitted(text, lambda one: _width(one) <= rect.width - TAG_PADDING + _ROUNDING)
     return (
         f'<g data-name="{item.number}"><rect x="{rect.x:.2f}" y="{rect.y:.2f}" '
         f'width="{rect.width:.2f}" height="{TAG_HEIGHT}" rx="3" fill="{color}"/>'
@@ -188,8 +193,7 @@ def _chip(
     color = chip_color(token, item)
     fill = wash(color, chip_strength(token))
     text = chip_text(token)
-    most = int((rect.width - 8) // _ROOM_PER_LETTER)
-    shown = text if len(text) <= most else text[: most - 1] + "…"
+    shown = fitted(text, lambda one: _width(one) <= rect.width - 8)
     told = (
         f"{token.slot} {token.text}: probability {chip_strength(token):.3f}, "
         f"entropy {token.entropy:.2f} nats"

@@ -15,6 +15,7 @@ from pix2seq.ui.fork.recordings import EXAMPLES, STORY, make_recording
 from pix2seq.ui.fork.tree import recorded_tree
 from pix2seq.ui.visit.context import AppContext
 from pix2seq.ui.visit.examples import open_example
+from pix2seq.ui.visit.record import RECORDED
 from pix2seq.ui.visit.runs import Run
 from pix2seq.ui.visit.shelf import ModelShelf
 from pix2seq.ui.visit.writer import write
@@ -68,6 +69,15 @@ def test_other_ways_to_write_are_priced_when_the_tree_is_there(forks, run):
 def test_what_no_tree_can_grow_from_is_answered_in_words(forks, run, question, said):
     answer = forks.tree({"run": run.id, "ids": [], "leaves": 6} | question)
     assert said in answer["error"]
+
+
+def test_without_its_model_a_recording_says_why_a_panel_cannot_ask(run):
+    context = AppContext(ModelShelf(fakes.no_model), "mini", [("mini", "mini")])
+    context.default_predictor()
+    alone, question = Forks(context), {"run": f"{RECORDED}x", "ids": [], "object": 0, "seed": 1}
+    for ask in (alone.tree, alone.trial, alone.rounds):
+        assert "recording" in ask(question)["error"]
+        assert ask(question)["error"].endswith("there is no model on this machine")
 
 
 def test_recorded_trees_need_no_model_and_belong_to_one(forks):
@@ -272,7 +282,15 @@ def test_the_objects_on_view_are_written_in_every_dialect_and_read_back(forks, r
 def test_other_dialects_need_no_model():
     alone = Forks(AppContext(ModelShelf(fakes.no_model), "mini", [("mini", "mini")]))
     picture = alone.context.pictures.add(open_example("coffee"))
-    written = alone.written({"picture": picture.id, "objects": THINGS})["dialects"]
+    about = {"picture": picture.id, "objects": THINGS}
+    for bins in (256, 1000):
+        own = alone.written(about | {"bins": bins})["dialects"][0]
+        assert max(own["bins"]) == bins
+        text = {"picture": picture.id, "bins": bins, "text": own["text"]}
+        assert len(alone.read(text)["things"]) == len(THINGS)
+    for bins in (1, 5000, 2.5, "256"):
+        assert "bins is" in alone.written(about | {"bins": bins})["error"]
+    written = alone.written(about)["dialects"]
     assert all(one["text"] for one in written)
 
 

@@ -21,12 +21,12 @@ DIALECTS: tuple[Dialect, ...] = (PaliGemma(), Florence2(), Qwen2VL(), Qwen25VL()
 """Those that need no checkpoint; ``Pix2SeqSentence`` needs one, for its bins and classes."""
 
 _SIGNS = (
-    (r"<loc\d", "paligemma"),
+    (r"(?i:<\s*loc\s*\d)", "paligemma"),
     (r"<loc_", "florence-2"),
     (r"<\|(?:box|object_ref)_", "qwen2-vl"),
-    (r"\"bbox_2d\"", "qwen2.5-vl"),
-    (r"<patch_index_|<phrase>|<object>", "kosmos-2"),
-    (r"^\s*\d+\s+\d+", "pix2seq"),
+    (r"\{\s*[\"'“]|^[`json\s]*\[\s*\]", "qwen2.5-vl"),  # any JSON: it is told what is amiss
+    (r"<patch_index_|<phrase>|<object>|<grounding>", "kosmos-2"),
+    (r"^\s*-?\d+(?:\.\d+)?[\s,]+-?\d|^\s*EOS\s*$", "pix2seq"),
 )
 
 

@@ -200,6 +200,13 @@ def shown(text: str) -> str:
     return repr(line if len(line) <= _SHOWN else f"{line[: _SHOWN - 1]}…")
 
 
+def several(number: int, noun: str) -> str:
+    """``1 bin``, ``3 bins``."""
+    if number == 1:
+        return f"1 {noun}"
+    return f"{number} {noun}{'es' if noun.endswith('ch') else 's'}"
+
+
 def relative(box: Sequence[float], size: tuple[int, int]) -> tuple[float, float, float, float]:
     """``xyxy`` in pixels to shares of the image."""
     height, width = size

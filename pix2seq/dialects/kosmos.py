@@ -15,6 +15,7 @@ from pix2seq.dialects.base import (
     Thing,
     absolute,
     relative,
+    several,
     shown,
 )
 
@@ -105,6 +106,8 @@ class Kosmos2(Dialect):
                     notes.fault(f"{shown(piece)} is no tag of {self.title}")
                 words = piece
         self._end(notes, patches, name, size, unfinished=True)
+        if not _IGNORED.sub(" ", text).strip() and text.strip():
+            return Reading(())
         return notes.reading("there is no <object> with <patch_index_…> in the text")
 
     def _end(
@@ -122,7 +125,7 @@ class Kosmos2(Dialect):
         if unfinished:
             notes.fault(f"object {number} is not closed with </object>")
         if len(patches) != 2:
-            notes.fault(f"object {number}: {len(patches)} patches where two make a box")
+            notes.fault(f"object {number}: {several(len(patches), 'patch')} where two make a box")
             return
         for patch in patches:
             if patch >= _SIDE**2:

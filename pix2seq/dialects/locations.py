@@ -15,6 +15,7 @@ from pix2seq.dialects.base import (
     Thing,
     absolute,
     relative,
+    several,
     shown,
 )
 
@@ -68,9 +69,10 @@ class LocationTokens(Dialect):
             for at in range(0, complete, 4):
                 self._take(notes, run[at : at + 4], name, size)
             if complete < len(run):
+                left = several(len(run) - complete, "location token")
                 notes.fault(
-                    f"object {notes.next()}: {len(run) - complete} location tokens where four make "
-                    f"a box ({' '.join(map(str, run[complete:]))})"
+                    f"object {notes.next()}: {left} where four make a box "
+                    f"({' '.join(map(str, run[complete:]))})"
                 )
         left = words[-1] if self.name_first else words[0]
         if left.strip():

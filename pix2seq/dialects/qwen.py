@@ -24,6 +24,7 @@ _MOST_OBJECTS = 500
 _REF = re.compile(r"<\|object_ref_start\|>(.*?)(?:<\|object_ref_end\|>|(?=<\|)|$)", re.DOTALL)
 _BOX = re.compile(r"<\|box_start\|>(.*?)(<\|box_end\|>|(?=<\|)|$)", re.DOTALL)
 _PARTS = re.compile(f"{_REF.pattern}|{_BOX.pattern}", re.DOTALL)
+_QUOTES = re.compile(r"\{\s*['“]")
 _NUMBER = re.compile(r"-?\d{1,9}(?:\.\d{1,9})?")
 _WORD = r"\s*([^\s(),]{1,20})\s*"
 _CORNERS = re.compile(rf"\s*\({_WORD},{_WORD}\)\s*,\s*\({_WORD},{_WORD}\)\s*")
@@ -145,6 +146,7 @@ class Qwen25VL(Dialect):
         """Objects are read one by one, so that an answer that breaks off keeps its beginning."""
         notes = Notes()
         decoder = json.JSONDecoder()
+        beyond = False
         start = text.find("{")
         while start >= 0:
             number = notes.next()
@@ -153,31 +155,49 @@ class Qwen25VL(Dialect):
                 break
             try:
                 item, end = decoder.raw_decode(text, start)
-                self._take(notes, item, size)
+                beyond = self._take(notes, item, size) or beyond
             except (ValueError, RecursionError):
                 end = text.find("{", start + 1)
                 piece = text[start : end if end > 0 else len(text)]
-                notes.fault(f"object {number} is unfinished or no JSON: {shown(piece)}")
+                quotes = "; JSON wants straight double quotes" if _QUOTES.match(piece) else ""
+                notes.fault(f"object {number} is unfinished or no JSON: {shown(piece)}{quotes}")
                 if end < 0:
                     break
             start = text.find("{", end)
         if not notes.number and text.strip().strip("`json \n") == "[]":
             return Reading(())
+        if beyond:
+            rows, columns = resized(size)
+            notes.fault(
+                f"{self.title} writes pixels of its input, here {columns} x {rows}; numbers up to "
+                "1000 that leave it may be thousandths of the image, as Qwen3-VL writes them"
+            )
         return notes.reading('there is no {"bbox_2d": […], "label": …} in the text')
 
-    def _take(self, notes: Notes, item: Any, size: tuple[int, int]) -> None:
+    def _take(self, notes: Notes, item: Any, size: tuple[int, int]) -> bool:
+        """Take one object; whether its numbers leave the input, but not the first thousand."""
         number = notes.number
-        box = item.get("bbox_2d")
+        if "bbox_2d" not in item:
+            notes.fault(f"object {number} has no bbox_2d; it has {shown(', '.join(item))}")
+            return False
+        box = item["bbox_2d"]
         if not isinstance(box, list) or len(box) != 4 or not all(map(_is_number, box)):
             notes.fault(f"object {number}: bbox_2d is {shown(str(box))}; it must be four numbers")
-            return
+            return False
         label = item.get("label", "")
         if not isinstance(label, str):
             notes.fault(f"object {number}: label is {shown(str(label))}; it must be a text")
             label = ""
         rows, columns = resized(size)
         places = relative([float(value) for value in box], (rows, columns))
+        if 0 <= min(box) and max(box) <= 1 and any(value != int(value) for value in box):
+            notes.fault(
+                f"object {number}: {shown(str(box))} are shares of the image and were read so; "
+                f"{self.title} writes pixels"
+            )
+            places = tuple(box)
         notes.add(absolute(places, size), " ".join(label.split()), size)
+        return (max(box[0::2]) > columns or max(box[1::2]) > rows) and max(box) <= 1000
 
 
 def _is_number(value: Any) -> bool:

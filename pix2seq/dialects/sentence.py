@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import torch
 
 from pix2seq.config import ConfigError, PreprocessConfig
-from pix2seq.dialects.base import Cost, Dialect, Notes, Reading, Thing, shown
+from pix2seq.dialects.base import Cost, Dialect, Notes, Reading, Thing, several, shown
 from pix2seq.tokenizer import Tokenizer
 from pix2seq.transforms import Letterbox
 
@@ -73,11 +73,13 @@ class Pix2SeqSentence(Dialect):
 
     def _read(self, text: str, size: tuple[int, int]) -> Reading:
         notes = Notes()
-        words = text.split()
+        words = [_without_comma(word) for word in text.split()]
         if _EOS in words[:-1]:
             end = words.index(_EOS)
             notes.fault(f"{shown(' '.join(words[end + 1 :]))} stands behind EOS")
             words = words[:end]
+        if words == [_EOS]:
+            return Reading(())
         words = words[:-1] if words[-1:] == [_EOS] else words
         at = 0
         while at < len(words):
@@ -92,7 +94,8 @@ class Pix2SeqSentence(Dialect):
             return
         number = notes.next()
         if len(words) != 4:
-            notes.fault(f"object {number}: {len(words)} bins where four make a box ({name or '…'})")
+            bins = several(len(words), "bin")
+            notes.fault(f"object {number}: {bins} where four make a box ({name or '…'})")
             return
         for word in words:
             if len(word) > 9 or int(word) >= self.tokenizer.num_bins:
@@ -110,6 +113,11 @@ class Pix2SeqSentence(Dialect):
             except KeyError:
                 notes.fault(f"object {number}: {shown(name)} is no class of this checkpoint")
         notes.add(box, name, size, slack=self.error(size))
+
+
+def _without_comma(word: str) -> str:
+    """A bin may be followed by a comma, as people write lists."""
+    return word.rstrip(",") if word.rstrip(",").isdecimal() else word
 
 
 def _take(words: list[str], at: int, stop: int, fits) -> tuple[list[str], int]:

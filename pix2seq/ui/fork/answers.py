@@ -9,10 +9,12 @@ from __future__ import annotations
 from collections.abc import Callable
 from threading import Lock
 
+from pix2seq.config import ConfigError
 from pix2seq.predictor import Predictor
 from pix2seq.ui.fork import bet, dialects, memory, tree, way
 from pix2seq.ui.visit.context import AppContext
 from pix2seq.ui.visit.questions import answering, server_function
+from pix2seq.ui.visit.record import RECORDED
 from pix2seq.ui.visit.runs import Run
 
 
@@ -118,4 +120,8 @@ class Forks:
         return self.context.default_predictor() if run is None else run.predictor
 
     def _run(self, question: dict) -> Run:
-        return self.context.runs.get(question.get("run"))
+        wanted = question.get("run")
+        if isinstance(wanted, str) and wanted.startswith(RECORDED):
+            why = self.context.problem or "press Run to write anew"
+            raise ConfigError(f"this is a recording, and this panel asks the model itself: {why}")
+        return self.context.runs.get(wanted)

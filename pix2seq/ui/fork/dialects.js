@@ -82,7 +82,7 @@ export class DialectsPanel {
       return;
     }
     const objects = this.objects();
-    const answer = await this.dock.ask("written", { picture: record.image.id, run: record.run, objects });
+    const answer = await this.dock.ask("written", { picture: record.image.id, run: record.run, bins: record.run ? record.vocab.bins : undefined, objects });
     if (turn !== this.asked) return;
     if (answer.error) {
       this.headline.textContent = answer.error;
@@ -149,7 +149,7 @@ export class DialectsPanel {
       this.draw();
       return;
     }
-    const answer = await this.dock.ask("read", { picture: record.image.id, run: record.run, text });
+    const answer = await this.dock.ask("read", { picture: record.image.id, run: record.run, bins: record.run ? record.vocab.bins : undefined, text });
     if (this.dock.shown !== this) return;
     if (answer.error) {
       set(this.paste, { "aria-invalid": "true" });

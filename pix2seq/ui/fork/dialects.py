@@ -1,30 +1,41 @@
 """The objects on view in other models' languages, and other models' output read here.
 
-Nothing needs a model but Pix2Seq's own line, whose bins are a checkpoint's; without one it has the
-bins of the paper.
+Nothing needs a model but Pix2Seq's own line, whose bins are a checkpoint's; without one it has as
+many as the page says that the sentence on view has, else the paper's.
 """
 
 from __future__ import annotations
+
+from functools import cache
 
 from pix2seq.categories import COCO_80
 from pix2seq.config import ConfigError, PreprocessConfig, TokenizerConfig
 from pix2seq.dialects import DIALECTS, Dialect, Pix2SeqSentence, Thing, recognise
 from pix2seq.predictor import Predictor
 from pix2seq.tokenizer import Tokenizer
+from pix2seq.ui.visit.questions import whole_in
 from pix2seq.ui.visit.runs import Picture
 
 MOST_OBJECTS = 100
-_PAPER = Pix2SeqSentence(
-    Tokenizer(TokenizerConfig.compact(num_bins=1000, num_classes=80, max_objects=100), COCO_80),
-    PreprocessConfig(image_size=(640, 640)),
-)
+_PAPER = 1000  # bins
+_MOST_BINS = 4096
 
 
-def spoken(predictor: Predictor | None) -> list[Dialect]:
+@cache
+def _bins_of(number: int) -> Pix2SeqSentence:
+    config = TokenizerConfig.compact(num_bins=number, num_classes=80, max_objects=100)
+    return Pix2SeqSentence(Tokenizer(config, COCO_80), PreprocessConfig(image_size=(640, 640)))
+
+
+def spoken(predictor: Predictor | None, question: dict) -> list[Dialect]:
     """Pix2Seq first, then the others."""
-    own = _PAPER
     if predictor is not None:
         own = Pix2SeqSentence(predictor.tokenizer, predictor.preprocess)
+    else:
+        bins = whole_in(question, "bins") if "bins" in question else _PAPER
+        if not 2 <= bins <= _MOST_BINS:
+            raise ConfigError(f"bins is {bins}; use 2 to {_MOST_BINS}")
+        own = _bins_of(bins)
     return [own, *DIALECTS]
 
 
@@ -33,7 +44,7 @@ def written(picture: Picture, predictor: Predictor | None, question: dict) -> di
     size = picture.image.height, picture.image.width
     things = _things(question.get("objects"), size)
     answers = []
-    for dialect in spoken(predictor):
+    for dialect in spoken(predictor, question):
         answer = {
             "name": dialect.name,
             "title": dialect.title,
@@ -56,7 +67,7 @@ def read(picture: Picture, predictor: Predictor | None, question: dict) -> dict:
     text = question.get("text")
     if not isinstance(text, str) or not text.strip():
         raise ConfigError("there is no text yet")
-    dialect = recognise(text, spoken(predictor))
+    dialect = recognise(text, spoken(predictor, question))
     reading = dialect.read(text, (picture.image.height, picture.image.width))
     return {
         "name": dialect.name,

@@ -33,6 +33,8 @@ from pix2seq.sampling import SamplingStep
 from pix2seq.ui.visit.runs import Picture, Run
 
 VERSION = 2
+RECORDED = "recorded-"
+"""How the id of a run begins that plays without its model: the server holds nothing of it."""
 
 _SLOT_CODES = {"ymin": "0", "xmin": "1", "ymax": "2", "xmax": "3", "class": "4", "eos": "5"}
 

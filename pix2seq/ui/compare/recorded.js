@@ -2,6 +2,7 @@
 // would write. The pairs to choose from carry thumbnails of their recordings.
 
 import { h } from "#kit/elements.js";
+import { Metronome } from "#kit/timing.js";
 import { currentStage } from "#visit/places.js";
 
 /** @import {Comparison} from "#compare/comparison.js" */
@@ -73,8 +74,9 @@ export class Recorded {
     this.names = [];
     /** @type {Setting[]} */
     this.values = [];
-    /** @type {ReturnType<typeof setInterval> | undefined} */
-    this.timer = undefined;
+    /** @type {string[]} lines of the recording that are not on view yet */
+    this.left = [];
+    this.player = new Metronome(() => this.advance());
     this.text = h("p", { role: "status" });
     this.play = h(
       "button",
@@ -131,24 +133,24 @@ export class Recorded {
     const { comparison } = this;
     const { text } = comparison;
     this.pause();
-    const lines = text.split("\n");
+    this.left = text.split("\n");
     comparison.reset();
     comparison.text = text;
-    const next = () => {
-      while (lines.length) {
-        const line = lines.shift() ?? "";
-        comparison.line(line);
-        if (line.startsWith("bT")) break;
-      }
-      comparison.changed();
-      if (!lines.length) clearInterval(this.timer);
-    };
-    next();
-    this.timer = setInterval(next, 1000 / PACE);
+    this.player.start();
+  }
+
+  advance() {
+    while (this.left.length) {
+      const line = this.left.shift() ?? "";
+      this.comparison.line(line);
+      if (line.startsWith("bT")) break;
+    }
+    this.comparison.changed();
+    return this.left.length ? 1000 / PACE : null;
   }
 
   pause() {
-    clearInterval(this.timer);
+    this.player.stop();
   }
 }
 

@@ -3,7 +3,7 @@
 
 import { clear, h, set } from "#kit/elements.js";
 import { plural, probability } from "#kit/numbers.js";
-import { onceAFrame, reducedMotion } from "#kit/timing.js";
+import { Metronome, onceAFrame, reducedMotion } from "#kit/timing.js";
 import { glossary } from "#fork/card.js";
 import { destination, Ghosts } from "#fork/ghosts.js";
 import { Lanes, laneOrder, pathOf } from "#fork/lanes.js";
@@ -47,8 +47,8 @@ export class TreePanel {
     this.asked = 0;
     /** @type {{run: string | null, found: Tree["rivals"]}} */
     this.rivals = { run: null, found: [] };
-    /** @type {ReturnType<typeof setTimeout> | undefined} */
-    this.timer = undefined;
+    this.player = new Metronome(() => this.advance());
+    this.paint = onceAFrame(() => this.dock.shown === this && this.draw());
     this.soon = onceAFrame(() => this.lay());
     this.ghosts = new Ghosts(this.dock, (way, path, index) => this.choose(way, path, index));
     this.lanes = new Lanes((branch, index) => this.look(branch, index));
@@ -108,7 +108,7 @@ export class TreePanel {
   /** A recorded tree where there is one, else a fresh one. */
   async open() {
     this.dock.still();
-    clearTimeout(this.timer);
+    this.player.stop();
     const record = this.dock.stage?.record;
     this.tree = null;
     this.chosen = null;
@@ -127,7 +127,7 @@ export class TreePanel {
   }
 
   close() {
-    clearTimeout(this.timer);
+    this.player.stop();
     this.asked += 1; // what is on its way comes too late
   }
 
@@ -278,7 +278,6 @@ export class TreePanel {
   follow(number) {
     const { tree } = this;
     if (!tree) return;
-    clearTimeout(this.timer);
     this.chosen = number;
     this.at = null;
     const path = pathOf(tree, number);
@@ -288,14 +287,18 @@ export class TreePanel {
     this.readout.textContent =
       `Path ${number + 1}, ${namesSaid(objects)}: ${surprise.toFixed(2)} nats for ${plural(path.length, "token")}. ` +
       (same > 1 ? `${plural(same, "path")} end in set ${letter(group)}.` : `Only this path ends in set ${letter(group)}.`);
-    const advance = () => {
-      this.draw();
-      if (this.count >= path.length) return;
-      this.count += 1;
-      this.timer = setTimeout(advance, PACE);
-    };
-    advance();
+    this.draw();
+    this.player.start();
     this.soon();
+  }
+
+  /** One token more of the path that is followed; returns ms to the next. */
+  advance() {
+    const { tree, chosen, count } = this;
+    if (!tree || chosen === null || count >= pathOf(tree, chosen).length) return null;
+    this.count += 1;
+    this.paint();
+    return PACE;
   }
 
   /**
@@ -306,7 +309,7 @@ export class TreePanel {
   look(number, index) {
     const { tree } = this;
     if (!tree) return;
-    clearTimeout(this.timer);
+    this.player.stop();
     this.chosen = number;
     this.at = index;
     this.node.dataset.at = String(index); // the tour tells of this token

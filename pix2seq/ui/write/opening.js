@@ -1,5 +1,6 @@
 // The first minute: the first object of the page's opening sentence is written at reading speed, each
-// token with a caption on the photo; the rest follows fast, and then it rests until touched.
+// token with a caption on the photo; the rest follows fast, in a room at its pace, and then it rests
+// until touched.
 
 import { h } from "#kit/elements.js";
 
@@ -41,7 +42,7 @@ export class Opening {
       this.active = false;
       this.rest = true;
     }
-    return this.rest ? FAST : 1000 / (pace || 120);
+    return this.rest && !this.stage.presenter.on ? FAST : 1000 / (pace || 120);
   }
 
   /** @param {number} shown */

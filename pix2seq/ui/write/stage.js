@@ -3,7 +3,7 @@
 
 import { emit } from "#kit/bus.js";
 import { Photo } from "#kit/photo.js";
-import { onceAFrame, onPhone } from "#kit/timing.js";
+import { Metronome, onceAFrame, onPhone } from "#kit/timing.js";
 import { ask } from "#visit/questions.js";
 import { Record } from "#visit/record.js";
 import { Branches } from "#write/branches.js";
@@ -59,8 +59,7 @@ export class Stage {
     /** @type {Record | null} a complete sentence that Step was asked to go on from */
     this.overAgain = null;
     this.questioned = false; // an answer is waited for
-    /** @type {ReturnType<typeof setTimeout> | undefined} */
-    this.timer = undefined;
+    this.player = new Metronome(() => this.advance());
     this.pace = 25;
     /** @type {Units} of every axis */
     this.units = "bins";
@@ -142,7 +141,7 @@ export class Stage {
     this.hovered = null;
     this.filtered = null;
     this.opening.end();
-    clearTimeout(this.timer);
+    this.player.stop();
     this.changed();
   }
 
@@ -249,7 +248,7 @@ export class Stage {
   pause() {
     this.playing = false;
     this.opening.end();
-    clearTimeout(this.timer);
+    this.player.stop();
     this.changed();
   }
 
@@ -262,17 +261,18 @@ export class Stage {
     this.playing = true;
     this.following = false;
     this.selected = null;
-    this.advance();
+    this.player.start();
   }
 
+  /** The next token comes on view; returns ms to the one after it. */
   advance() {
-    if (!this.playing) return;
+    if (!this.playing) return null;
     this.seek(this.shown + 1);
     if (this.shown >= this.record.tokens.length && !this.busy()) {
       this.playing = false;
-      return;
+      return null;
     }
-    this.timer = setTimeout(() => this.advance(), this.opening.wait());
+    return this.opening.wait();
   }
 
   // ---- talking to Python -------------------------------------------------------------------

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -84,7 +85,7 @@ def test_every_number_in_a_sentence_stands_in_its_table(knob):
     found = [word.strip("(),;.") for word in said.split()]
     numbers = [one for one in found if one.startswith("0.") and len(one) == 5]
     changes = {f"{abs(a.value - b.value):.3f}" for a in rows for b in rows}
-    assert numbers and all(n in values | changes or "±" in said for n in numbers)
+    assert numbers and all(n in values | changes or "[" in said for n in numbers)
     assert any(n in values for n in numbers)
 
 
@@ -98,10 +99,20 @@ def test_looser_boxes_are_only_spoken_of_where_ap_falls_more_than_ap50():
     assert "tighter" in finding("top_p", [*reversed(rows)])
 
 
+def test_a_change_is_told_with_an_interval_that_excludes_zero_as_it_says():
+    """Draws need not lie evenly about a change: half their width can belie the finding."""
+    first, second = table(0.96, 0.93)
+    second.draws["precision"] = first.draws["precision"] - np.geomspace(0.001, 0.2, 200)
+    said = contrast(first, second, "precision").said("more", "less")
+    low, high = (-float(one) for one in re.search(r"\[−([\d.]+), −([\d.]+)\]", said).groups())
+    assert low < second.values["precision"] - first.values["precision"] < high < 0
+    assert (high - low) / 2 > 0.03 and said.startswith("less")
+
+
 def test_a_plateau_is_named_by_its_first_row():
     said = finding("num_bins", table(0.2, 0.4, 0.8, 0.8, 0.8))
-    assert "AP50 rises up to row 2: 0.400 with row 1, 0.800 there" in said
-    assert "row 4 is not told apart" in said
+    assert "AP50 is 0.400 with row 1, measurably below the 0.800 with row 4" in said
+    assert "from row 2 on (0.800) it is not told apart from that" in said
 
 
 def test_doubt_is_a_reason_only_where_keep_going_finds_more():

@@ -12,6 +12,7 @@ import pytest
 
 from pix2seq.render.handout import TOP_EDGE, draw_handout, main, questions_of
 from pix2seq.ui.lab.argument import RECORDED
+from pix2seq.ui.visit.examples import open_example
 from pix2seq.ui.write.recordings import load_recording
 from tests.browser import browser_page
 from tests.story import OBJECT, STORY, fork, names, tokens
@@ -64,17 +65,22 @@ def test_the_plans_numbers_are_those_of_the_recordings():
     objects = said.index("noise")
     assert set(said[objects:]) == {"noise"}
     first, bell, end = told[0], told[1], told[OBJECT * objects]
-    (here, likely), (beside, less) = bell.likeliest[:2]
+    here, likely = bell.text, dict(bell.likeliest)[bell.text]
+    beside, less = next(one for one in bell.likeliest if one[0] != here)
+    assert abs(int(here) - int(beside)) == 1
     tree, at, ends = fork()
     one, other = (way.text for way in tree.path(0)[at].alternatives[:2])
     edge, after = tree.path(0)[at - 1].text, f"token={OBJECT * objects + 1})"
     vectors = sum(expected_memory())
+    width = open_example(STORY).image.width
     for sentence in (
         f"cost {first.surprise:.2f} nats",
         f"costs {first.surprise:.2f} nats",
         f"ln {objects} = {math.log(objects):.2f}",
         f"xmin was {here} with {likely:.2f}. What has {beside}?",
         f"{less:.2f}: neighbours",
+        f"Bin {beside} in place of {here}, bin 20 in place of {here}:",
+        f"with 256 bins over {width} pixels {width / 255 / 2:.1f} pixel",
         f"After top edge {edge}:",
         f"at {other}, where the {ends[1]} begins, beside {one} for the {ends[0]}",
         f"press the ghost at {other}",

@@ -59,9 +59,8 @@ class Contrast:
 
     @property
     def numbers(self) -> str:
-        half = (self.high - self.low) / 2
-        change = _signed(self.after - self.before)
-        return f"{self.metric} {self.before:.3f} → {self.after:.3f}, {change} ± {half:.3f}"
+        change, low, high = map(_signed, (self.after - self.before, self.low, self.high))
+        return f"{self.metric} {self.before:.3f} → {self.after:.3f}, {change} [{low}, {high}]"
 
 
 def contrast(first: Row, second: Row, metric: str) -> Contrast:
@@ -178,14 +177,14 @@ def _plateau(rows: Sequence[Row], metric: str) -> str:
         return ""
     first = len(apart) - next(i for i, one in enumerate(reversed(apart)) if one)
     before, after = rows[first - 1], rows[first]
-    verb = "rises" if apart[first - 1] > 0 else "falls"
+    rises = apart[first - 1] > 0
     start = f"{before.values[metric]:.3f} with {before.name}"
     end = f"{last.values[metric]:.3f} with {last.name}"
     if after is last:
-        return f"{metric} {verb} to the end: {start}, {end}"
+        return f"{metric} {'rises' if rises else 'falls'} to the end: {start}, {end}"
     return (
-        f"{metric} {verb} up to {after.name}: {start}, {after.values[metric]:.3f} there; "
-        f"{end} is not told apart from that"
+        f"{metric} is {start}, measurably {'below' if rises else 'above'} the {end}; "
+        f"from {after.name} on ({after.values[metric]:.3f}) it is not told apart from that"
     )
 
 

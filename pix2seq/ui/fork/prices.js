@@ -19,7 +19,7 @@ export const lesson = (price, named, bins) => {
   const parts = [];
   if (price.even && price.even.objects > 1) {
     const { objects, nats } = price.even;
-    parts.push(`The first token also chooses one of ${objects} objects: about ln ${objects} = ${fixed(nats)} nats that nobody can save.`);
+    parts.push(`The first token also chooses one of ${objects} objects: up to ln ${objects} = ${fixed(nats)} nats of its price are that choice, which nobody can know.`);
   }
   if (you.written > uniform.written + 0.5) {
     const even = named ? "the same on every name" : `the same on all ${bins} bins`;

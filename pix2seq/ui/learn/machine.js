@@ -302,14 +302,17 @@ class TimeMachine {
     const { history, picture, token } = this;
     if (!history || !this.root.clientWidth) return;
     const step = this.steps[this.place];
+    let logged = step; // the loss was written down every few steps
     const parts = history.recording.runs.map((run, i) => {
       const snapshot = history.at(i, step);
       this.panes[i].draw(history, { run: i, snapshot, picture, token });
-      const point = run.curve.reduce((best, one) => (Math.abs(one.step - step) < Math.abs(best.step - step) ? one : best), run.curve[0]);
-      return point ? `${run.noise_objects ? "with" : "without"} ${fixed(point.loss)}` : "";
+      const point = run.curve[nearest(run.curve.map((one) => one.step), step)];
+      if (!point) return "";
+      logged = point.step;
+      return `${run.noise_objects ? "with" : "without"} ${fixed(point.loss)}`;
     });
-    const text = `Step ${step} of ${history.last}. Loss ${parts.filter(Boolean).join(", ")} nats a token.`;
-    this.words.textContent = text;
+    const when = logged === step ? "" : ` at step ${logged}`;
+    this.words.textContent = `Step ${step} of ${history.last}. Loss${when}: ${parts.filter(Boolean).join(", ")} nats a token.`;
     this.standing.textContent = standing(history, step, picture);
     set(this.slider, { "aria-valuetext": `step ${step}` });
     this.losses.mark(step);

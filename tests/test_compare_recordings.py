@@ -142,10 +142,12 @@ def test_without_a_model_the_controls_say_what_was_recorded(preset):
         assert [left, right] == [BY_NAME[name].value(options) for options in sides]
 
 
-def test_a_link_to_no_pair_changes_nothing():
+def test_a_link_to_no_pair_changes_nothing_and_still_shows_something():
     handlers = CompareHandlers(app_context())
     for wanted in (None, "no such pair", 5, ["argmax"]):
-        assert all("value" not in update for update in handlers.wish(wanted, None, ""))
+        *updates, text = handlers.wish(wanted, None, "")
+        assert all("value" not in update for update in updates)
+        assert json.loads(text.split("\n")[0][1:])["recorded"]["preset"] == "argmax"
 
 
 def test_samples_open_with_recorded_ones():

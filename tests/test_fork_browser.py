@@ -257,6 +257,19 @@ def test_on_a_beamer_every_panel_is_read_beside_the_stage_and_keys_go_where_the_
         page.wait_for_function("!P2S.stage().presenter.on")
 
 
+def test_a_long_name_is_whole_on_the_way_of_a_token(chromium, replay):
+    with browser_page(chromium, f"{replay}?ex=coffee&present=1&panel=way", 1024, 768) as page:
+        page.wait_for_function("P2S.stage().record.state === 'done'")
+        page.keyboard.press("End")
+        page.wait_for_selector("[data-way=token] .way-chip:has-text('dining table')")
+        chip = page.locator("[data-way=token] .way-chip").bounding_box()
+        part = page.locator("[data-way=token]").bounding_box()
+        assert chip["x"] + chip["width"] <= part["x"] + part["width"]
+        name = page.locator(".way-bar text.written").bounding_box()
+        bar = page.locator(".way-bar").bounding_box()
+        assert name["x"] + name["width"] <= bar["x"] + bar["width"] + 1
+
+
 def test_escape_closes_the_panel_and_once_more_leaves_presenter_mode(chromium, replay):
     with browser_page(chromium, f"{replay}?ex={STORY}&present=1") as page:
         page.wait_for_function("P2S.stage().record.state === 'done'")

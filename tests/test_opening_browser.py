@@ -48,6 +48,15 @@ def test_a_link_to_another_page_opens_it_styled(chromium, app):
         assert page.evaluate("styled['tab-learn']") == 1
 
 
+@pytest.mark.parametrize("width", [1200, 1440])
+def test_what_is_said_of_the_model_ends_before_the_tabs(chromium, replay, width):
+    with browser_page(chromium, replay, width) as page:
+        said = page.locator("#device [data-device]")
+        assert said.inner_text() == "no model" and "recorded" in said.get_attribute("title")
+        at, tab = said.bounding_box(), page.locator("#tab-write-button").bounding_box()
+        assert at["x"] + at["width"] <= tab["x"]
+
+
 def test_the_rest_comes_by_itself_once_the_stage_has_drawn(chromium, app):
     with browser_page(chromium, app) as page:
         page.wait_for_function(f"{LATER} === 1")

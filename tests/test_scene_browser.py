@@ -57,8 +57,11 @@ def test_a_page_opened_by_its_own_address_shows_the_same(chromium, replay):
     [
         ("?tab=learn&lesson=infer", "[data-lesson=infer][aria-selected=true]"),
         ("?tab=lab&sweep=num_bins", "[data-lab]:has-text('How fine must coordinates be')"),
-        ("?tab=compare&pair=bins", "#tab-compare"),
+        ("?tab=compare&pair=bins", "#tab-compare [data-recorded=bins]"),
+        ("?tab=compare&pair=nobody", "#tab-compare [data-recorded=argmax]"),
         ("?tab=about", "#tab-about"),
+        ("?lesson=objective", "[data-lesson=objective][aria-selected=true]"),
+        ("?pair=eos", "#tab-compare [data-recorded=eos]"),
     ],
 )
 def test_every_room_can_be_linked_to(chromium, replay, link, shown):
@@ -77,6 +80,8 @@ def test_what_a_link_cannot_have_is_left_out(chromium, replay, link):
     with browser_page(chromium, replay + link) as page:
         page.wait_for_function("P2S.stage().record.state === 'done'")
         assert page.evaluate("P2S.stage().selected") is None
+        follow(page, token=None)  # and the address says so at once
+        assert query(page).get("lesson") != "nobody"
 
 
 def test_the_first_object_is_written_at_reading_speed_and_the_rest_fast(chromium, replay):
@@ -95,6 +100,33 @@ def test_the_first_object_is_written_at_reading_speed_and_the_rest_fast(chromium
         page.evaluate("P2S.stage().togglePlay()")
         page.wait_for_timeout(300)
         assert caption.is_hidden(), "a replay is nobody's first minute"
+
+
+PAINTED = """() => {
+    window.painted = [];
+    const look = () => {
+        const count = document.querySelectorAll("[data-token]:not([hidden])").length;
+        if (count !== painted.at(-1)?.[1]) painted.push([performance.now(), count]);
+        requestAnimationFrame(look);
+    };
+    requestAnimationFrame(look);
+}"""
+"""Notes when how many tokens are in the sentence on view."""
+
+
+def test_in_a_room_eight_tokens_come_a_second_by_the_clock(chromium, replay):
+    with browser_page(chromium, f"{replay}?ex={STORY}&present=1") as page:
+        page.wait_for_function("P2S.stage().record.state === 'done'")
+        page.keyboard.press("Home")
+        page.wait_for_function("P2S.stage().shown === 0 && !P2S.stage().playing")
+        page.evaluate(PAINTED)
+        page.keyboard.press("Space")
+        page.wait_for_function("P2S.stage().shown > 18")  # objects: noise is folded
+        painted = [(at, count) for at, count in page.evaluate("painted") if 1 <= count <= 18]
+        (start, first), (end, last) = painted[0], painted[-1]
+        assert last >= 15
+        took = (end - start) / 1000
+        assert took == pytest.approx((last - first) / 8, abs=0.6), painted
 
 
 def test_whoever_touches_the_sentence_ends_the_reading(chromium, replay):

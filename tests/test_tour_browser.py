@@ -106,6 +106,10 @@ def check_claim(page, step: str, told: list[Told]) -> None:
             assert shown and shown in said
         case "way":
             assert page.locator("[data-way]").count() == 6
+        case "photo":
+            spot = page.locator(".tour-spot").bounding_box()
+            place = page.locator("[data-use-photo]:visible, #image:visible").first.bounding_box()
+            assert abs(spot["x"] + 6 - place["x"]) < 2, "where a photo can be dropped"
 
 
 @pytest.mark.parametrize("width", [1440, 390])

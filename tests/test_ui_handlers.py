@@ -265,6 +265,18 @@ def test_the_page_opens_with_an_example(handlers):
     assert checkpoint == loaded == gr.skip()
 
 
+@pytest.mark.parametrize("choose", ["show_picture", "show_example", "compose_scene"])
+def test_whoever_chose_a_picture_before_the_page_had_opened_keeps_it(handlers, tmp_path, choose):
+    quick, other = Visitor("quick"), Visitor("other")
+    path = tmp_path / "own.png"
+    fakes.draw_picture().save(path)
+    wanted = {"show_picture": str(path), "show_example": "chelsea", "compose_scene": 3}
+    getattr(handlers, choose)(wanted[choose], quick)
+    *page, linked = handlers.open_page(quick)[:6]
+    assert linked == "" and all(update == gr.skip() for update in page)
+    assert header(handlers.open_page(other)[0])["image"]["example"] == OPENING
+
+
 def test_the_opening_example_plays_without_any_checkpoint(handlers, tmp_path, monkeypatch):
     recording = make_recording(scripted_predictor("elsewhere"), OPENING, SamplingOptions())
     recording_path(OPENING, tmp_path).write_text(json.dumps(recording))

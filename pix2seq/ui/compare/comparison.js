@@ -173,6 +173,7 @@ export class Comparison {
   constructor(root, bridge) {
     this.root = root;
     this.bridge = bridge;
+    this.wish = asked("pair"); // what the link names, until anything has come
     this.changed = onceAFrame(() => this.draw());
     this.a = new Side(this, "a");
     this.b = new Side(this, "b");
@@ -191,7 +192,7 @@ export class Comparison {
     this.follower = new PictureFollower(root, {
       shown: () => this.a.record.image && this.a.record.image.id,
       busy: () => ["encoding", "writing"].includes(this.state()),
-      look: () => bridge.trigger("look", {}),
+      look: () => bridge.trigger(this.wish ? "wish" : "look", { pair: this.wish }),
     });
     new ResizeObserver(() => this.changed()).observe(root);
   }
@@ -321,8 +322,9 @@ export const mountCompare = (element, bridge) => {
   const made = new Comparison(partOf(element, "[data-compare]"), bridge);
   comparison = made;
   made.receive(bridge.props.value);
-  bridge.watch("value", () => made.receive(bridge.props.value));
+  bridge.watch("value", () => {
+    made.wish = null; // granted
+    made.receive(bridge.props.value);
+  });
   made.ask("thumbnails", {}).then(decoratePairs);
-  const pair = asked("pair");
-  if (pair) bridge.trigger("wish", { pair });
 };

@@ -99,14 +99,15 @@ class CompareHandlers:
             sessions.end(session, a)
 
     def wish(self, wanted: object, path: str | None, example: str | None) -> list:
-        """The pair that a link names: its values for the menu, both sides and the view; no other
-        name changes anything."""
+        """The pair that a link names: its values for the menu, both sides and the view. Another
+        name leaves them as they are, and the view has what it opens with."""
         try:
             if not isinstance(wanted, str) or wanted not in PRESETS:
                 raise ConfigError(f"there is no pair {wanted!r}")
             widgets = self._widgets(wanted, self.context.default_checkpoint)
         except ConfigError:
-            return [gr.skip()] * (2 + 2 * len(Side.NAMES))
+            untouched = [gr.skip()] * (1 + 2 * len(Side.NAMES))
+            return [*untouched, self.look(_OPENING_PRESET, path, example)]
         return [wanted, *widgets, self.look(wanted, path, example)]
 
     def choose_preset(
@@ -266,7 +267,8 @@ def build_two_settings(context: AppContext) -> None:
     def wish(event: gr.EventData, path, example):
         return handlers.wish(said(event._data).get("pair"), path, example)
 
-    view.wish(wish, pictured, [preset, *side_widgets, view], **quiet)
+    wished = view.wish(wish, pictured, [preset, *side_widgets, view], **quiet)
+    wished.then(None, **noticed)
     context.loaded.change(
         handlers.follow_checkpoint, [preset, context.loaded], side_widgets, **quiet
     )

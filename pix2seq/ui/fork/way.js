@@ -147,11 +147,15 @@ export class WayPanel {
     return canvas;
   }
 
-  /** The token under the glass, else the last one on view. */
+  /** The token under the glass, else the last one on view; of a whole sentence the last name in it,
+      since noise is folded away. */
   token() {
     const { stage } = this.dock;
     if (!stage) return null;
-    return stage.record.tokens[stage.selected ?? stage.shown - 1] || null;
+    const { record, selected, shown } = stage;
+    const whole = record.end && shown === record.tokens.length;
+    const name = whole ? record.tokens.findLast((one) => one.slot === "class" && record.kind(one.id) !== "noise") : null;
+    return record.tokens[selected ?? name?.index ?? shown - 1] || null;
   }
 
   draw() {
@@ -282,7 +286,8 @@ export const vocabularyBar = (record, token, width) => {
     );
     if (written) {
       const name = record.text_of(one.id);
-      const at = Math.min(Math.max(x(one.id), 4.5 * name.length), width - 40); // all of it is on the bar
+      const half = 4.5 * name.length;
+      const at = Math.min(Math.max(x(one.id), half), width - half); // all of it is on the bar
       chart.append(svg("text", { class: "written", x: at, y: BAR.floor - tall - 4, "text-anchor": "middle" }, name));
     }
   }

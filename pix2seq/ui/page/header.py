@@ -33,7 +33,7 @@ def build_header(context: AppContext, title: str) -> None:
             min_width=160,
         )
         gr.HTML(
-            f'<span class="p2s p2s-small p2s-soft" data-device>{_device(context)}</span>',
+            _device(context),
             apply_default_css=False,
             js_on_load=None,
             elem_id="device",
@@ -48,10 +48,14 @@ def build_header(context: AppContext, title: str) -> None:
 
 
 def _device(context: AppContext) -> str:
-    """Where the model runs, or that there is none; our own words only, this goes into markup."""
+    """Where the model runs, or that there is none: two words, for that much room is there beside
+    the tabs, and more when they are pointed at. Our own words only, this is markup."""
     predictor = context.default_predictor()
     if predictor is None:
-        return "no model here: recorded examples only"
-    if zero.AVAILABLE:
-        return "on a GPU that is lent (ZeroGPU)"
-    return {"cpu": "on the CPU", "cuda": "on the GPU", "mps": "on the GPU"}[predictor.device.type]
+        short, more = "no model", "no model here: recorded examples only"
+    elif zero.AVAILABLE:
+        short, more = "ZeroGPU", "on a GPU that is lent (ZeroGPU)"
+    else:
+        short = "on the CPU" if predictor.device.type == "cpu" else "on the GPU"
+        more = f"the model runs {short} of the computer that serves this page"
+    return f'<span class="p2s p2s-small p2s-soft" data-device title="{more}">{short}</span>'

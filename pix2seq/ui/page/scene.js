@@ -100,14 +100,21 @@ export const startScene = (links) => {
 const lessonOnView = () =>
   document.querySelector("[data-lesson][aria-selected=true]")?.getAttribute("data-lesson") ?? null;
 
+/** The tab that a link names, or that what it names is on: people leave `tab` out. */
+const tabAsked = () => {
+  const home = Object.entries({ lesson: "learn", ...SAID }).find(([key]) => asked(key) !== null);
+  const tab = asked("tab") ?? home?.[1];
+  return tab && TABS.includes(tab) ? tab : null;
+};
+
 /** Open what the address asks for, part by part; what is not there is left out. */
 async function arrive() {
-  const tab = asked("tab");
-  if (tab && TABS.includes(tab)) await until(() => pressTab(tab));
+  const tab = tabAsked();
+  if (tab) await until(() => pressTab(tab));
   const lesson = asked("lesson");
-  if (lesson && /^[a-z]+$/.test(lesson)) {
-    const find = () => /** @type {HTMLElement | null} */ (document.querySelector(`[data-lesson=${lesson}]`));
-    if (await until(find)) find()?.click();
+  if (lesson && tab === "learn" && /^[a-z]+$/.test(lesson)) {
+    await until(() => document.querySelector("[data-lesson]"));
+    /** @type {HTMLElement | null} */ (document.querySelector(`[data-lesson=${lesson}]`))?.click();
   }
   const panel = asked("panel");
   if (panel && /^[a-z]+$/.test(panel) && (await until(() => currentDock() && currentStage()?.record.run))) {
@@ -116,9 +123,10 @@ async function arrive() {
   if (asked("tour") === "1" && (await until(() => currentStage()?.record.run))) emit("tour");
   const token = askedNumber("token", 1, 5000);
   if (token === null) return;
-  const there = () => {
+  const written = () => {
     const record = currentStage()?.record;
-    return record && record.tokens.length >= token && !currentStage()?.busy();
+    return record?.run && record.end && !currentStage()?.busy();
   };
-  if (await until(there)) currentStage()?.select(token - 1);
+  await until(written);
+  if (token <= (currentStage()?.record.tokens.length ?? 0)) currentStage()?.select(token - 1);
 }

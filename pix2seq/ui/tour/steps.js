@@ -200,7 +200,10 @@ export const tourSteps = [
     id: "photo",
     title: "Now your own photo",
     text: "Drop a picture, paste one or use the camera: it is written about at once. It stays on the computer that serves this page.",
-    target: () => query(".p2s-hero-buttons"),
+    target: () => {
+      const button = query("[data-use-photo]"); // not there where the picture's own field is beside it
+      return button?.getClientRects().length ? button : query("#image");
+    },
     prepare: async () => {
       await story(ALL);
     },

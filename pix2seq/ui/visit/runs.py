@@ -255,6 +255,7 @@ class Sessions:
         self._active: OrderedDict[str, Run] = OrderedDict()
         self._pace: OrderedDict[str, float] = OrderedDict()
         self._wrote: OrderedDict[str, set[str]] = OrderedDict()
+        self._chose: OrderedDict[str, None] = OrderedDict()
         self._capacity = capacity
         self._lock = Lock()
 
@@ -292,7 +293,7 @@ class Sessions:
         """A visitor has closed the page: stop what is written for them, and forget them."""
         self.stop(session)
         with self._lock:
-            for table in (self._active, self._pace, self._wrote):
+            for table in (self._active, self._pace, self._wrote, self._chose):
                 table.pop(session, None)
 
     def stop(self, session: str) -> None:
@@ -300,6 +301,18 @@ class Sessions:
         run = self._active.get(session)
         if run is not None:
             run.cancelled.set()
+
+    def choose(self, session: str) -> None:
+        """The visitor has put a picture on the stage: what is written for them ends."""
+        if session:
+            with self._lock:
+                self._chose[session] = None
+                self._trim(self._chose)
+        self.stop(session)
+
+    def has_chosen(self, session: str) -> bool:
+        """Whether they have, since they came."""
+        return session in self._chose
 
     def stop_all(self) -> None:
         """Ask every run to end after its current token: the server is being closed."""

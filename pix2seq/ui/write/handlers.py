@@ -56,9 +56,16 @@ class Handlers:
 
         Returns the stage's record, the picture widget's value, the example's name, the checkpoint
         for the menu and as the loaded one, whether to run at once, and an update for every control.
+        Whoever was quicker and has chosen a picture keeps it.
         """
         query = dict(request.query_params) if request is not None else {}
         session = session_of(request)
+        arrival = self._arrival(query, session)
+        if self.context.sessions.has_chosen(session):
+            return [*[gr.skip()] * 5, "", *[gr.skip()] * len(NAMES)]
+        return arrival
+
+    def _arrival(self, query: dict, session: str) -> list:
         usual = [gr.skip(), gr.skip(), "", *[gr.skip()] * len(NAMES)]
         if "ex" not in query:
             name = self.opening_example
@@ -104,12 +111,12 @@ class Handlers:
         run = recorded_run(picture, predictor) if predictor is not None else None
         if run is not None:
             self.context.keep(run, session)
-        text = recorded_text(picture, run.id if run else f"recorded-{picture.id}")
+        text = recorded_text(picture, run.id if run else f"{record.RECORDED}{picture.id}")
         return text or record.picture_line(picture, self.context.problem)
 
     def show_example(self, name: str, request: gr.Request) -> str:
         """Put an example on the stage; it plays if it was recorded."""
-        self.context.sessions.stop(session_of(request))
+        self.context.sessions.choose(session_of(request))
         return self._play(name, session_of(request))
 
     def compose_scene(self, seed: int, request: gr.Request) -> tuple[str, Image.Image, str]:
@@ -120,7 +127,7 @@ class Handlers:
     def show_picture(self, path: str | None, request: gr.Request) -> str:
         """Put a new picture on the stage, before anything is written about it; or say there why it
         cannot be."""
-        self.context.sessions.stop(session_of(request))
+        self.context.sessions.choose(session_of(request))
         if not path:
             return record.picture_line(None)
         try:

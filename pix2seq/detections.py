@@ -179,7 +179,7 @@ class Detections:
             try:
                 labels = [categories.label_of_name(str(name)) for name in names]
             except KeyError as error:
-                raise ConfigError(f"the label space has no class {error.args[0]!r}") from None
+                raise ConfigError(f"{error.args[0]} in the label space; rename it") from None
         elif found.class_id is not None or not count:
             labels = [] if found.class_id is None else found.class_id.tolist()
         else:

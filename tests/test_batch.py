@@ -167,6 +167,13 @@ class TestFiles:
         words = ["photos/0.png", "--jsonl", "a.jsonl", flag, f"photos/1.png{below}"]
         assert "photos/1.png is no folder; name another place" in error_of(capsys, *words)
 
+    @pytest.mark.parametrize("place", ["nowhere", "photos/0.png"])
+    def test_images_are_below_a_folder(self, capsys, place):
+        Path("c.json").write_text('{"images": [{"id": 1, "file_name": "0.png"}]}')
+        said = error_of(capsys, "c.json", "--images", place, "--jsonl", "a.jsonl")
+        assert f"--images is {place}, which is no folder" in said
+        assert not Path("errors.jsonl").exists()
+
     def test_a_full_disk_under_parquet_is_named(self, capsys, monkeypatch):
         from pyarrow import parquet
 

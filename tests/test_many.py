@@ -141,6 +141,11 @@ class TestDetectMany:
         with pytest.raises(ConfigError, match=message):
             predictor.detect_many([], OPTIONS, **how)
 
+    @pytest.mark.parametrize("one", ["a.png", Path("a.png"), b"\x89PNG", Image.new("RGB", (4, 4))])
+    def test_a_single_picture_is_not_taken_apart(self, predictor, one):
+        with pytest.raises(ConfigError, match="single picture; give a list"):
+            predictor.detect_many(one, OPTIONS)
+
     def test_pictures_are_taken_as_there_is_room(self, predictor):
         """Or a million of them would fill the memory."""
         taken = 0

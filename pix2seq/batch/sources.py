@@ -67,6 +67,8 @@ class Sources:
 
     def check(self) -> None:
         """Raises ``ConfigError`` if there is nothing to look at."""
+        if self.images is not None and not is_url(self.images) and not os.path.isdir(self.images):
+            raise ConfigError(f"--images is {printable(self.images)}, which is no folder; check it")
         failures = []
         for item in self:
             if not isinstance(item.source, Failure):

@@ -5,6 +5,8 @@ from __future__ import annotations
 import os
 from collections.abc import Iterable, Iterator
 
+from PIL import Image
+
 from pix2seq.config import ConfigError, SamplingOptions
 from pix2seq.detections import Detections
 from pix2seq.many.ahead import read_ahead
@@ -48,6 +50,8 @@ def detect_many(
     """
     if on_error not in ("collect", "raise"):
         raise ConfigError(f"on_error is {on_error!r}; use 'collect' or 'raise'")
+    if isinstance(pictures, str | bytes | os.PathLike | Image.Image):
+        raise ConfigError("pictures is a single picture; give a list of them, or use detect")
     rows = rows_at_once(predictor, batch_size, options)
     readers = Readers(workers, timeout)
     found = _as_they_come(predictor, pictures, options, rows, readers, on_error == "raise")

@@ -143,7 +143,7 @@ class Readers:
     def _end_what_is_late(self) -> None:
         """One thread for all: a timer for each picture stops whoever writes for a moment."""
         while not self._closed:
-            time.sleep(min(self.timeout / 8, 0.5))
+            time.sleep(min(max(self.timeout / 8, 0.01), 0.5))
             for process in list(self._all):
                 process.look_at_the_clock()
 

@@ -176,6 +176,8 @@ def test_presenter_mode_is_stage_and_sentence_token_by_token(page):
     assert "present=1" in page.url
     page.wait_for_timeout(400)
     assert page.evaluate(SMALL, 20) == []
+    size = "it => parseFloat(getComputedStyle(it).fontSize)"
+    assert page.eval_on_selector(".p2s-caption", size) >= 20, "when the opening speaks"
     for part in ("#header", "#controls", ".p2s-tools", ".p2s-inspector", "#fork"):
         assert not page.locator(part).is_visible(), part
     page.keyboard.press("Home")

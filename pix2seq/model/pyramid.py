@@ -3,11 +3,10 @@
 A backbone's maps at strides 8, 16 and 32 are joined, top down and bottom up, to four maps of one
 width at strides 8 to 64 (PANet, arXiv 1803.01534). Every place of them guesses a class and the four
 edges of a box. All of that goes into one memory on the stride-16 grid, or on one of fixed rows and
-columns: the features, and the surest
-guess of the places in each token, its edges as the same sin-cos codes that coordinate tokens are
-made of. So the decoder, which still writes every object token by token, need not work out an edge
-from a position and a distance: it can look it up. With ``drafts``, the surest guesses also stand
-ahead of the grid, five tokens each (``model.drafts``).
+columns: the features, and the surest guess of the places in each token, its edges as the same
+sin-cos codes that coordinate tokens are made of. So the decoder, which still writes every object
+token by token, need not work out an edge from a position and a distance: it can look it up. With
+``drafts``, the surest guesses also stand ahead of the grid, five tokens each (``model.drafts``).
 """
 
 from __future__ import annotations
@@ -203,9 +202,8 @@ class PyramidEncoder(nn.Module):
         probabilities and its edges' codes, fainter the less sure it is, (B, N, classes + codes)."""
         probability = places.class_logits.sigmoid()
         sure = probability.detach().amax(-1)  # (B, P)
-        index, there = (
-            x.to(sure.device) for x in token_places(size, self.memory)
-        )  # (candidates, N)
+        found = token_places(size, self.memory)
+        index, there = (x.to(sure.device) for x in found)  # (candidates, N)
         best = (sure[:, index] - (~there).float()).argmax(1)  # (B, N)
         best = index.expand(len(best), -1, -1).gather(1, best[:, None])[:, 0]
         picked = best[..., None]

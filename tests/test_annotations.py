@@ -218,7 +218,7 @@ class TestContradictions:
             (b"5", "5 in place of"),
             (b'{"images": [', "is not JSON"),
             (b"0 0.5 0.5 0.2 0.2", "is not JSON"),
-            (gzip.compress(b"{}"), "packed (gzip)"),
+            (gzip.compress(b"{}", mtime=0), "packed (gzip)"),
             (b"PK\3\4", "packed (zip)"),
             (b"[" * 200_000, "nested too deeply"),
             ('{"images": [], "x": "Stra\u00dfe"}'.encode("latin-1"), "not UTF-8"),

@@ -254,11 +254,8 @@ def pick_token(logits, ids, first, last, temperature, top_k, top_p, official, nu
         total += left[i]
     for i in range(count):
         whole += left[i] / total
-    target, reached, place = (
-        number * whole,
-        0.0,
-        best,
-    )  # for a number of 1, which rounding may bring
+    target, reached = number * whole, 0.0
+    place = best  # for a number of 1, which rounding may bring
     for i in range(count):
         reached += left[i] / total
         if reached > target:

@@ -149,6 +149,9 @@ class ScriptedModel(nn.Module):
         images = [[(one, one)] for one in which]
         return KVCache(images * ((batch_size or 1) // len(images) or 1), self.config.max_tokens)
 
+    def reference_cache(self, memory: Tensor) -> KVCache | None:
+        return None  # nothing of it is compiled
+
     def decode(
         self, input_ids: Tensor, memory: Tensor | None = None, cache: KVCache | None = None
     ) -> Tensor:

@@ -24,7 +24,9 @@ def url():
 
 @pytest.fixture(scope="module")
 def client(url):
-    return Client(url, verbose=False)
+    client = Client(url, verbose=False)
+    yield client
+    client.close()
 
 
 @pytest.fixture

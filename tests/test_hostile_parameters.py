@@ -161,6 +161,7 @@ def test_a_program_with_the_client_reads_the_same_line(server, tmp_path, monkeyp
     ):
         with pytest.raises(AppError, match=said):
             client.predict(photo, **wrong, api_name="/detect")
+    client.close()
     assert not printed
 
 

@@ -116,7 +116,9 @@ def test_without_a_model_recordings_and_saved_records_still_play(page, tmp_path)
     with running_app(nothing) as url:
         page.goto(url)
         page.wait_for_function(f"window.P2S?.stage?.() && {played}")  # it opens with an example
-        assert "no model here" in page.inner_text("body")
+        said = page.locator("[data-device]")
+        assert said.inner_text() == "no model"
+        assert said.get_attribute("title") == "no model here: recorded examples only"
         shown = page.evaluate("P2S.stage().record.tokens.length")
         page.click("#run")
         page.get_by_text("is not on this machine").first.wait_for()

@@ -11,8 +11,11 @@ from hypothesis import strategies as st
 
 from pix2seq.config import ConfigError, SamplingOptions
 from pix2seq.data import make_scene
+from pix2seq.model import Pix2Seq
 from pix2seq.predictor import load
 from pix2seq.sampling import Batch, Job, sample_stream, write_many
+from pix2seq.sampling.batch import Writer
+from pix2seq.sampling.stopping import Stoppable
 from tests.fakes import ScriptedModel, script, tiny_model, tiny_tokenizer
 from tests.test_sampling import any_options, few, ids, write
 
@@ -28,6 +31,13 @@ def alone(job: Job) -> list[int]:
 def job(number: int, options: SamplingOptions, prefix=()) -> Job:
     memory = MEMORY[number % len(MEMORY)][None]
     return Job(memory, options.replace(seed=number), prefix, key=number)
+
+
+@pytest.mark.parametrize("model", [Pix2Seq, Stoppable, ScriptedModel])
+def test_a_model_and_what_wraps_one_has_all_that_sampling_asks_for(model):
+    asked = {name for name in vars(Writer) if not name.startswith("_")}
+    assert asked == {"new_cache", "reference_cache", "decode"}
+    assert asked <= set(dir(model))
 
 
 @few

@@ -32,6 +32,9 @@ class Stoppable:
     def new_cache(self, memory: Tensor, batch_size: int | None = None) -> KVCache:
         return self._model.new_cache(memory, batch_size)
 
+    def reference_cache(self, memory: Tensor) -> KVCache | None:
+        return self._model.reference_cache(memory)
+
     def decode(
         self, input_ids: Tensor, memory: Tensor | None = None, cache: KVCache | None = None
     ) -> Tensor:

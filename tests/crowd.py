@@ -25,7 +25,7 @@ import time
 import traceback
 import uuid
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -231,25 +231,27 @@ def _grown(text: str, data: list) -> str:
 def call(who: int, url: str, until: float, tally: Tally, dice: random.Random, file: Path) -> None:
     """One visitor with a program."""
     marker(who).save(file)
-    client = Client(url, verbose=False)
-    written: dict[int, list] = {}
-    while time.monotonic() < until:
-        seed, began = dice.choice((1, 2)), time.monotonic()
-        try:
-            if dice.random() < 0.7:
-                answer = client.predict(handle_file(str(file)), seed=seed, api_name="/detect")
-                ids = [token["id"] for token in answer["tokens"]]
-                size = answer["image"]["width"], answer["image"]["height"]
-                tally.hold(size == marker(who).size)
-            else:
-                job = client.submit(handle_file(str(file)), seed=seed, api_name="/detect_stream")
-                job.result()  # to iterate holds the lock that the client's own reader needs
-                ids = [message["token"]["id"] for message in job.outputs()]
-            tally.hold(written.setdefault(seed, ids) == ids)
-            tally.request(who, time.monotonic() - began)
-        except Exception as error:
-            tally.request(who, None, f"program {who}: {error!r:.200} {_asked_at(error)}")
-        time.sleep(dice.uniform(0.2, 2))
+    with closing(Client(url, verbose=False)) as client:
+        written: dict[int, list] = {}
+        while time.monotonic() < until:
+            seed, began = dice.choice((1, 2)), time.monotonic()
+            try:
+                if dice.random() < 0.7:
+                    answer = client.predict(handle_file(str(file)), seed=seed, api_name="/detect")
+                    ids = [token["id"] for token in answer["tokens"]]
+                    size = answer["image"]["width"], answer["image"]["height"]
+                    tally.hold(size == marker(who).size)
+                else:
+                    job = client.submit(
+                        handle_file(str(file)), seed=seed, api_name="/detect_stream"
+                    )
+                    job.result()  # to iterate holds the lock that the client's own reader needs
+                    ids = [message["token"]["id"] for message in job.outputs()]
+                tally.hold(written.setdefault(seed, ids) == ids)
+                tally.request(who, time.monotonic() - began)
+            except Exception as error:
+                tally.request(who, None, f"program {who}: {error!r:.200} {_asked_at(error)}")
+            time.sleep(dice.uniform(0.2, 2))
 
 
 def _asked_at(error: BaseException) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from contextlib import closing
 
 import httpx
 import pytest
@@ -24,9 +25,8 @@ def url():
 
 @pytest.fixture(scope="module")
 def client(url):
-    client = Client(url, verbose=False)
-    yield client
-    client.close()
+    with closing(Client(url, verbose=False)) as client:
+        yield client
 
 
 @pytest.fixture
@@ -144,9 +144,10 @@ def test_a_program_without_a_picture_is_told_how_to_give_one(client, endpoint):
 
 
 def test_visitors_have_sessions_of_their_own(url, photo):
-    answers = [
-        Client(url, verbose=False).predict(photo, seed=seed, api_name="/detect") for seed in (1, 2)
-    ]
+    answers = []
+    for seed in (1, 2):
+        with closing(Client(url, verbose=False)) as client:
+            answers.append(client.predict(photo, seed=seed, api_name="/detect"))
     assert [answer["options"]["seed"] for answer in answers] == [1, 2]
 
 

@@ -11,6 +11,7 @@ import json
 import traceback
 import uuid
 from collections.abc import Iterator
+from contextlib import closing
 from functools import partial
 from pathlib import Path
 
@@ -151,17 +152,17 @@ def test_a_program_with_the_client_reads_the_same_line(server, tmp_path, monkeyp
     printed = []  # the client itself asks the network, so nobody watches that here
     monkeypatch.setattr(traceback, "print_exc", lambda *_, **__: printed.append(1))
     fakes.draw_picture().save(tmp_path / "a.png")
-    client, photo = Client(server.url, verbose=False), handle_file(str(tmp_path / "a.png"))
-    for said, wrong in (
-        ("temperature is 'hot'; it must be a number", {"temperature": "hot"}),
-        ("eos is 3; use one of 'model', 'delay'", {"eos": 3}),
-        ("checkpoint 'nowhere' is not here; the menu has scripted", {"checkpoint": "nowhere"}),
-        ("forbidden label 80 is not one of the 80 classes", {"forbid": [80]}),
-        ("forbidden class is 'cat'; it must be a whole number", {"forbid": ["cat"]}),
-    ):
-        with pytest.raises(AppError, match=said):
-            client.predict(photo, **wrong, api_name="/detect")
-    client.close()
+    photo = handle_file(str(tmp_path / "a.png"))
+    with closing(Client(server.url, verbose=False)) as client:
+        for said, wrong in (
+            ("temperature is 'hot'; it must be a number", {"temperature": "hot"}),
+            ("eos is 3; use one of 'model', 'delay'", {"eos": 3}),
+            ("checkpoint 'nowhere' is not here; the menu has scripted", {"checkpoint": "nowhere"}),
+            ("forbidden label 80 is not one of the 80 classes", {"forbid": [80]}),
+            ("forbidden class is 'cat'; it must be a whole number", {"forbid": ["cat"]}),
+        ):
+            with pytest.raises(AppError, match=said):
+                client.predict(photo, **wrong, api_name="/detect")
     assert not printed
 
 

@@ -12,7 +12,6 @@ import os
 import resource
 import sys
 import tempfile
-import threading
 import time
 import traceback
 from collections.abc import Callable, Iterator
@@ -20,7 +19,6 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from importlib import import_module
 from pathlib import Path
-from threading import get_ident
 from typing import Any
 
 import gradio as gr
@@ -80,13 +78,10 @@ class Watch:
     Attributes:
         folders: where files may be written.
         ports: of this machine, that may be talked to.
-        others: threads that ran before; without a server, what they talk to is not the case's (an
-            earlier test's client of Gradio asks for its app until it is collected).
     """
 
     folders: tuple[str, ...]
     ports: frozenset[int] = frozenset()
-    others: frozenset[int] = frozenset()
     seen: list[str] = field(default_factory=list)
 
     def hears(self, event: str, arguments: tuple) -> None:
@@ -114,8 +109,6 @@ class Watch:
             return
         if isinstance(address, str | bytes) and event == "socket.connect":
             return  # a Unix socket: asyncio's own
-        if not self.ports and get_ident() in self.others:
-            return
         self.seen.append(f"asked the network: {event} {address!r:.200}")
 
     def _writes(self, event: str, path: Any) -> None:
@@ -144,8 +137,7 @@ def watched(*folders: Path | str, ports: tuple[int, ...] = ()) -> Iterator[Watch
         compile_ahead()
         sys.addaudithook(_hear)  # for good: hooks cannot be taken off
         _hooked = True
-    others = frozenset(one.ident for one in threading.enumerate()) - {get_ident()}
-    watch = Watch(tuple(os.path.realpath(one) for one in folders), frozenset(ports), others)
+    watch = Watch(tuple(os.path.realpath(one) for one in folders), frozenset(ports))
     _watch = watch
     print_exc = traceback.print_exc
     traceback.print_exc = watch.is_told

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from abc import ABCMeta
-
 import gradio as gr
+
+from pix2seq.ui.kit.widget import widget_like
 
 
 def _as_it_is(_parameter: gr.JSON, value: object) -> object:
@@ -19,22 +19,17 @@ def _usual(parameter: gr.JSON) -> object:
     return parameter.value
 
 
-# As for `PhotoInput`: Gradio's metaclass would write a stub file. Without a data model, nothing is
-# turned into something else, or refused, before we are asked.
-_Parameter = ABCMeta.__new__(
-    type(gr.JSON),
+# Without a data model, nothing is turned into something else, or refused, before we are asked.
+_Parameter = widget_like(
+    gr.JSON,
     "Parameter",
-    (gr.JSON,),
-    {
-        "__module__": __name__,
-        "is_template": True,
-        "data_model": None,
-        "preprocess": _as_it_is,
-        "postprocess": _as_it_is,
-        "api_info": _schema,
-        "example_payload": _usual,
-        "example_value": _usual,
-    },
+    __name__,
+    data_model=None,
+    preprocess=_as_it_is,
+    postprocess=_as_it_is,
+    api_info=_schema,
+    example_payload=_usual,
+    example_value=_usual,
 )
 
 

@@ -2,25 +2,17 @@
 
 from __future__ import annotations
 
-from abc import ABCMeta
-
 import gradio as gr
 from gradio.data_classes import FileData
+
+from pix2seq.ui.kit.widget import widget_like
 
 
 def _path(_widget: gr.Image, payload: FileData | None) -> str | None:
     return None if payload is None else payload.path
 
 
-# Gradio makes a widget anew, from its class and arguments, for every visitor whose event has
-# updated it: what is set on one widget alone is lost then. Its metaclass, left out, would write
-# a stub file beside this one; `is_template` keeps the front end's image widget.
-_PhotoInput = ABCMeta.__new__(
-    type(gr.Image),
-    "PhotoInput",
-    (gr.Image,),
-    {"__module__": __name__, "is_template": True, "preprocess": _path},
-)
+_PhotoInput = widget_like(gr.Image, "PhotoInput", __name__, preprocess=_path)
 
 
 def photo_input(**settings) -> gr.Image:

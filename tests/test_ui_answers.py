@@ -15,6 +15,7 @@ from PIL import Image
 from pix2seq.config import PyramidConfig, SamplingOptions
 from pix2seq.model import Pix2Seq
 from pix2seq.predictor import Predictor
+from pix2seq.ui.visit.record import RECORDED
 from pix2seq.ui.visit.runs import Picture, Run
 from pix2seq.ui.visit.writer import write
 from pix2seq.ui.write.answers import Answers
@@ -43,6 +44,12 @@ def test_a_picture_comes_as_a_jpeg(answers, run):
     kind, data = answer["src"].split(",")
     assert kind == "data:image/jpeg;base64"
     assert Image.open(io.BytesIO(base64.b64decode(data))).size == (120, 90)
+
+
+@pytest.mark.parametrize("ask", ["explain", "attention", "look_around", "asked", "export"])
+def test_of_a_recording_without_its_model_nothing_can_be_asked_and_that_is_said(answers, ask):
+    said = getattr(answers, ask)({"run": f"{RECORDED}x", "index": 0, "x": 1, "y": 1})["error"]
+    assert "this is a recording" in said and said.endswith("press Run to write anew")
 
 
 def test_a_coordinate_is_explained_over_the_whole_axis(answers, run):

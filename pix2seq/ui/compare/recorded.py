@@ -75,7 +75,7 @@ def recorded_text(preset: str, recording: dict, picture: Picture) -> str:
     heads = [
         side
         + record.replay_line(
-            picture, f"recorded-{preset}-{side}", recording, recording["options"][side]
+            picture, f"{record.RECORDED}{preset}-{side}", recording, recording["options"][side]
         )
         for side in "ab"
     ]

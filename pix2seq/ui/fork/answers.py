@@ -9,13 +9,10 @@ from __future__ import annotations
 from collections.abc import Callable
 from threading import Lock
 
-from pix2seq.config import ConfigError
 from pix2seq.predictor import Predictor
 from pix2seq.ui.fork import bet, dialects, memory, tree, way
 from pix2seq.ui.visit.context import AppContext
 from pix2seq.ui.visit.questions import answering, server_function
-from pix2seq.ui.visit.record import RECORDED
-from pix2seq.ui.visit.runs import Run
 
 
 class Forks:
@@ -56,51 +53,51 @@ class Forks:
     def tree(self, question: dict) -> dict:
         """The tree behind the tokens ``ids``, about the picture of a run."""
         with self._network:
-            return {"tree": tree.grow(self._run(question), question)}
+            return {"tree": tree.grow(self.context.run_of(question), question)}
 
     @answering
     def rivals(self, question: dict) -> dict:
         """What argmax, a beam and samples cost about the picture of a run."""
         with self._network:
-            return {"rivals": tree.rivals(self._run(question))}
+            return {"rivals": tree.rivals(self.context.run_of(question))}
 
     @answering
     def trial(self, question: dict) -> dict:
         """One object of a run, asked at every place of the sentence."""
         with self._network:
-            return memory.trial(self._run(question), question)
+            return memory.trial(self.context.run_of(question), question)
 
     @answering
     def blanked(self, question: dict) -> dict:
         """One object of a run taken out, and what the model writes instead."""
         with self._network:
-            return memory.blanked(self._run(question), question)
+            return memory.blanked(self.context.run_of(question), question)
 
     @answering
     def repetition(self, question: dict) -> dict:
         """How often a blanked object returns, measured with the checkpoint of the run on view."""
-        return memory.figure(self._run(question).predictor.name)
+        return memory.figure(self.context.run_of(question).predictor.name)
 
     @answering
     def way(self, question: dict) -> dict:
         """What the picture of a run becomes in the network."""
         with self._network:
-            return way.way(self._run(question))
+            return way.way(self.context.run_of(question))
 
     @answering
     def rounds(self, question: dict) -> dict:
         """The tokens of a run that are bet on."""
-        return bet.rounds(self._run(question), question)
+        return bet.rounds(self.context.run_of(question), question)
 
     @answering
     def price(self, question: dict) -> dict:
         """What a bet costs, and what the model thought."""
-        return bet.price(self._run(question), question)
+        return bet.price(self.context.run_of(question), question)
 
     @answering
     def result(self, question: dict) -> dict:
         """A game as text."""
-        return bet.result(self._run(question), question)
+        return bet.result(self.context.run_of(question), question)
 
     @answering
     def written(self, question: dict) -> dict:
@@ -118,10 +115,3 @@ class Forks:
         """The checkpoint of the run on view, else the page's; ``None`` where there is none."""
         run = self.context.runs.find(str(question.get("run")))
         return self.context.default_predictor() if run is None else run.predictor
-
-    def _run(self, question: dict) -> Run:
-        wanted = question.get("run")
-        if isinstance(wanted, str) and wanted.startswith(RECORDED):
-            why = self.context.problem or "press Run to write anew"
-            raise ConfigError(f"this is a recording, and this panel asks the model itself: {why}")
-        return self.context.runs.get(wanted)

@@ -20,6 +20,7 @@ from pix2seq.predictor import Predictor
 from pix2seq.ui.kit.controls import DEFAULT_SPEED, Controls
 from pix2seq.ui.visit.examples import open_example
 from pix2seq.ui.visit.limits import Limits
+from pix2seq.ui.visit.record import RECORDED
 from pix2seq.ui.visit.runs import Picture, Run, Sessions, Store
 from pix2seq.ui.visit.shelf import ModelShelf
 
@@ -147,6 +148,18 @@ class AppContext:
         if not any(name == known for _, known in self.choices):
             raise ConfigError(f"checkpoint {short(name)} is not here; {self._menu()}")
         return self.shelf.get(str(name))
+
+    def run_of(self, question: dict) -> Run:
+        """The run that the page asks about.
+
+        Raises:
+            ConfigError: it is a recording that plays without its model, or is no longer kept.
+        """
+        wanted = question.get("run")
+        if isinstance(wanted, str) and wanted.startswith(RECORDED):
+            why = self.problem or "press Run to write anew"
+            raise ConfigError(f"this is a recording, and this panel asks the model itself: {why}")
+        return self.runs.get(wanted)
 
     def _menu(self) -> str:
         """What can be chosen, in few words."""

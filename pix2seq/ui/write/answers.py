@@ -60,7 +60,7 @@ class Answers(PictureAnswers):
     @answering
     def explain(self, question: dict) -> dict:
         """One token's distribution, stage by stage, under the given or the run's own settings."""
-        run = self.context.runs.get(question.get("run")).restore()
+        run = self.context.run_of(question).restore()
         step = run.step_at(int(question["index"]))
         options, note = self._tried(run, question)
         tokenizer = run.predictor.tokenizer
@@ -112,20 +112,20 @@ class Answers(PictureAnswers):
     @answering
     def attention(self, question: dict) -> dict:
         """Where the decoder looked when it wrote a token; see ``attention.decoder_looked``."""
-        run = self.context.runs.get(question.get("run")).restore()
+        run = self.context.run_of(question).restore()
         run.step_at(int(question["index"]))
         return decoder_looked(run, question)
 
     @answering
     def look_around(self, question: dict) -> dict:
         """Where the encoder looks from the image cell under pixel (``x``, ``y``)."""
-        return encoder_looks(self.context.runs.get(question.get("run")), question)
+        return encoder_looks(self.context.run_of(question), question)
 
     @answering
     def asked(self, question: dict) -> dict:
         """What the model calls the box that a sentence begins with: as its first words, and behind
         the objects that were on view when somebody asked."""
-        run = self.context.runs.get(question.get("run"))
+        run = self.context.run_of(question)
         box = run.prompt[:-1] if len(run.prompt) == SLOTS_PER_OBJECT else run.prompt
         if len(box) != SLOTS_PER_OBJECT - 1 or not run.forced.issuperset(range(len(box))):
             raise ConfigError("this sentence does not begin with a whole box that somebody drew")
@@ -138,7 +138,7 @@ class Answers(PictureAnswers):
     @answering
     def reread(self, question: dict) -> dict:
         """Read the same tokens under another noise mode or threshold: ``B`` lines, no model."""
-        run = self.context.runs.get(question.get("run")).restore()
+        run = self.context.run_of(question).restore()
         options = _read_with(run, question.get("values"))
         encoding = run.picture.encoded_by(run.predictor)
         lines = record.object_lines(run.predictor.reading(encoding, list(run.steps), options))
@@ -147,7 +147,7 @@ class Answers(PictureAnswers):
     @answering
     def export(self, question: dict) -> dict:
         """A file to take away; see ``exports.export``."""
-        run = self.context.runs.get(question.get("run")).restore()
+        run = self.context.run_of(question).restore()
         options = _read_with(run, question.get("values"))
         shown = question.get("shown")
         return exports.export(
@@ -157,7 +157,7 @@ class Answers(PictureAnswers):
     @answering
     def snippets(self, question: dict) -> dict:
         """The run as code and as a link."""
-        run = self.context.runs.get(question.get("run")).restore()
+        run = self.context.run_of(question).restore()
         return exports.snippets(run, _read_with(run, question.get("values")))
 
     def _tried(self, run: Run, question: dict) -> tuple[SamplingOptions, str]:

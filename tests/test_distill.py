@@ -205,10 +205,13 @@ def test_labels_correct_the_teacher_and_of_scenes_it_is_not_asked(tmp_path, monk
     assert row["maps"] == 0 and row["classes"] > 0 and row["boxes"] > 0
 
 
-def test_a_decoder_with_drafts_and_mistakes_learns_and_resumes(tmp_path):
+@pytest.mark.parametrize(
+    "taught", [{"mistakes": 0.5}, {"recites": True}, {"recites": True, "sentence_images": 1}]
+)
+def test_a_decoder_with_drafts_learns_and_resumes(tmp_path, taught):
     model = fakes.pyramid_config(pyramid=PyramidConfig(WIDTH, CLASSES, drafts=6))
     settings = config(
-        **OFF, model=model, reads="detached", teacher=(), mistakes=0.5, ema=0.0, workers=0
+        **OFF, **taught, model=model, reads="detached", teacher=(), ema=0.0, workers=0
     )
     start = loop.build_model(settings, loop.build_tokenizer(settings)).state_dict()
     whole = weights(distill.run(settings, tmp_path / "whole"))
@@ -250,6 +253,7 @@ def test_a_run_starts_from_the_checkpoint_of_another(tmp_path):
         ({"snapshots": 3}, "snapshots is 3"),
         ({"mistakes": 0.5}, "no drafts"),
         ({"mistakes": 2.0}, "mistakes is 2.0"),
+        ({"recites": True}, "no drafts"),
         (OFF | {"truth": True}, "no place is taught"),
     ],
 )

@@ -37,7 +37,7 @@ def test_drafts_are_what_greedy_suppression_keeps_and_then_doubles(seed, count):
     corner = torch.rand(2, 60, 2, generator=generator) * 20
     boxes = torch.cat([corner, corner + 4 + 10 * torch.rand(2, 60, 2, generator=generator)], -1)
     logits = torch.randn(2, 60, 5, generator=generator)
-    picked = surest(logits, boxes, count)
+    picked = surest(logits, boxes, count, 128)
     assert picked.shape == (2, count)
     for image in range(2):
         sure = logits[image].amax(-1)
@@ -47,7 +47,31 @@ def test_drafts_are_what_greedy_suppression_keeps_and_then_doubles(seed, count):
 
 
 def test_there_are_no_more_drafts_than_places():
-    assert surest(torch.randn(1, 7, 3), torch.rand(1, 7, 4), 9).shape == (1, 7)
+    assert surest(torch.randn(1, 7, 3), torch.rand(1, 7, 4), 9, 128).shape == (1, 7)
+
+
+def test_with_more_candidates_a_large_object_does_not_fill_the_drafts():
+    generator = torch.Generator().manual_seed(0)
+    large = torch.tensor([10.0, 10.0, 90.0, 90.0]) + torch.rand(1, 30, 4, generator=generator)
+    small = torch.tensor([[[100.0, 0.0, 110.0, 10.0], [120.0, 0.0, 130.0, 10.0]]])
+    boxes = torch.cat([large, small], 1)
+    logits = torch.arange(32.0, 0.0, -1.0).view(1, 32, 1)
+    assert surest(logits, boxes, 3, 20)[0].tolist() == [0, 1, 2]
+    assert surest(logits, boxes, 3, 32)[0].tolist() == [0, 30, 31]
+
+
+def test_ranked_drafts_tell_which_they_are():
+    torch.manual_seed(0)
+    ranked = Pix2Seq(fakes.pyramid_config(pyramid=DRAFTS.replace(ranked=True))).eval()
+    plain = drafting_model()
+    found = plain.load_state_dict(ranked.state_dict(), strict=False)
+    assert found.unexpected_keys == ["encoder.drafts.rank"] and not found.missing_keys
+    pixels = torch.randn(1, 3, *SIZE)
+    with torch.no_grad():
+        more = ranked.encoder(pixels) - plain.encoder(pixels)
+    of_rank = ranked.encoder.drafts.rank.repeat_interleave(5, 0)
+    torch.testing.assert_close(more[0, :30], of_rank.data, atol=1e-5, rtol=1e-4)
+    assert (more[0, 30:] == 0).all()
 
 
 def test_drafts_stand_ahead_of_the_grid_and_leave_it_alone():
@@ -98,7 +122,7 @@ def test_what_drafts_say_is_what_their_places_guessed():
     pixels = torch.randn(1, 3, *SIZE)
     with torch.no_grad():
         places, said = model.encoder.look(pixels), model.encoder.drafted(pixels)
-    picked = surest(places.class_logits, places.boxes, 6)[0]
+    picked = surest(places.class_logits, places.boxes, 6, 128)[0]
     assert said.classes[0].tolist() == places.class_logits[0, picked].argmax(-1).tolist()
     torch.testing.assert_close(said.sure[0], places.class_logits[0, picked].amax(-1).sigmoid())
     torch.testing.assert_close(said.boxes[0] * 64, places.boxes[0, picked].clamp(0, 64))
@@ -162,3 +186,10 @@ def test_the_page_hears_how_many_drafts_the_model_has(tmp_path, picture):
 def test_a_number_of_drafts_that_makes_no_sense_is_named(drafts):
     with pytest.raises(ConfigError, match=f"drafts is {drafts}"):
         PyramidConfig(drafts=drafts)
+
+
+def test_other_settings_of_drafts_that_make_no_sense_are_named():
+    with pytest.raises(ConfigError, match="candidates is 0"):
+        PyramidConfig(drafts=4, candidates=0)
+    with pytest.raises(ConfigError, match="ranked is true, but there are no drafts"):
+        PyramidConfig(ranked=True)

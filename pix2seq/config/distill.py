@@ -29,6 +29,8 @@ class DistillConfig(TrainConfig):
             the encoder learns from each image, and looking is cheaper than writing.
         mistakes: share of the noise objects that are the encoder's own wrong drafts
             (``distill.mistakes``); 0 for none.
+        recites: whether sentences go through the encoder's drafts, surest first, in place of random
+            noise objects (``distill.reciting``).
         pointing_weight: of the decoder's last layer looking at the draft of what it writes
             (``distill.pointing``); 0 for none.
         reads: whose places the sentences are read from: the encoder's ``own``; the same, but
@@ -44,6 +46,7 @@ class DistillConfig(TrainConfig):
     sentences_weight: float = 0.0
     sentence_images: int | None = None
     mistakes: float = 0.0
+    recites: bool = False
     pointing_weight: float = 0.0
     reads: Reading = "own"
 
@@ -89,13 +92,19 @@ class DistillConfig(TrainConfig):
         if self.uses_drafts:
             require(
                 self.model.encoder.pyramid is not None and self.model.encoder.pyramid.drafts > 0,
-                f"mistakes is {self.mistakes} and pointing_weight {self.pointing_weight}, but the "
-                "model has no drafts; set pyramid drafts",
+                f"mistakes is {self.mistakes}, recites {self.recites} and pointing_weight "
+                f"{self.pointing_weight}, but the model has no drafts; set pyramid drafts",
             )
-        if self.mistakes:
+        require(
+            not (self.recites and self.mistakes),
+            f"recites is true and mistakes is {self.mistakes}: where sentences go through the "
+            "drafts, their mistakes are in it; set one of the two to 0",
+        )
+        if self.mistakes or self.recites:
             require(
                 self.augment.noise_objects and self.tokenizer.noise_id is not None,
-                f"mistakes is {self.mistakes}, but there are no noise objects for them to stand in",
+                f"mistakes is {self.mistakes} and recites {self.recites}, but there are no noise "
+                "objects for drafts to stand in",
             )
 
     @property
@@ -106,7 +115,7 @@ class DistillConfig(TrainConfig):
     @property
     def uses_drafts(self) -> bool:
         """Whether sentences are taught with the encoder's drafts."""
-        return self.mistakes > 0 or self.pointing_weight > 0
+        return self.mistakes > 0 or self.recites or self.pointing_weight > 0
 
     @property
     def asks_batches(self) -> bool:

@@ -15,6 +15,7 @@ _LARGEST_SIDE = 8192
 _MOST_LAYERS = 512
 _LONGEST_MEMORY = 256  # rows or columns
 _MOST_DRAFTS = 128
+_MOST_CANDIDATES = 1024
 _LARGEST_WIDTH = 1 << 16
 _LARGEST_TABLE = 1 << 20
 """Far above every known model: a file that claims more is damaged, or means harm."""
@@ -113,6 +114,10 @@ class PyramidConfig(Config):
         classes: how many classes every place guesses among.
         drafts: how many of the surest guesses stand in the memory as objects of their own; 0 for
             none.
+        candidates: how many of the surest guesses drafts are chosen among. Guesses that say the
+            same are one draft; where too few are left, doubles fill up.
+        ranked: whether the tokens of a draft tell which it is, counted from the surest, as an
+            object's tokens tell which of the sentence it is.
         memory: rows and columns of the memory, whatever the input's size; ``None`` for a token
             every 16 pixels. So a model may see a larger input than its decoder learned to read.
     """
@@ -120,6 +125,8 @@ class PyramidConfig(Config):
     width: int = 96
     classes: int = 80
     drafts: int = 0
+    candidates: int = 128
+    ranked: bool = False
     memory: tuple[int, int] | None = None
 
     def __post_init__(self) -> None:
@@ -128,6 +135,14 @@ class PyramidConfig(Config):
         require(
             0 <= self.drafts <= _MOST_DRAFTS,
             f"pyramid drafts is {short(self.drafts)}; use 0 (none) to {_MOST_DRAFTS}",
+        )
+        require(
+            1 <= self.candidates <= _MOST_CANDIDATES,
+            f"pyramid candidates is {short(self.candidates)}; use 1 to {_MOST_CANDIDATES}",
+        )
+        require(
+            self.drafts > 0 or not self.ranked,
+            "pyramid ranked is true, but there are no drafts; set drafts or ranked to false",
         )
         require(
             self.memory is None or all(1 <= side <= _LONGEST_MEMORY for side in self.memory),

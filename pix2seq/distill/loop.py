@@ -22,6 +22,7 @@ from pix2seq.distill.lessons import Lessons, collate_lessons
 from pix2seq.distill.mistakes import with_mistakes, wrong_drafts
 from pix2seq.distill.places import PlaceLosses, teacher_places
 from pix2seq.distill.pointing import pointing_loss, tokens_to_copy
+from pix2seq.distill.reciting import recited
 from pix2seq.distill.truth import corrected
 from pix2seq.finetune import has_other_backbone, initialise, initialise_parts
 from pix2seq.hub.fetch import folder_of
@@ -65,7 +66,8 @@ class Lesson(nn.Module):
         if config.asks:
             teacher = places = teacher_places(batch)
         if config.reads != "teacher":
-            places = encoder.look(pixels.contiguous(memory_format=torch.channels_last))
+            with torch.set_grad_enabled(config.looks or config.reads == "own"):
+                places = encoder.look(pixels.contiguous(memory_format=torch.channels_last))
         if config.looks:
             asked = batch["asked"]
             if config.truth:
@@ -91,12 +93,15 @@ class Lesson(nn.Module):
         images, size = len(memory), tuple(batch["pixels"].shape[-2:])
         names = "input_ids", "target_ids", "token_weights"
         batch = batch | {name: batch[name][: images * config.sequences_per_image] for name in names}
+        batch |= {name: batch[name][:images] for name in ("boxes_norm", "labels")}
         looked: list[Tensor] | None = [] if config.pointing_weight else None
         if config.uses_drafts:
             said = self.model.encoder.drafts.say(places, size)
             drafts, sure = said.boxes, said.sure
+        if config.recites:
+            batch |= recited(batch, drafts, sure, words, augment)
         if config.mistakes:
-            wrong = wrong_drafts(drafts, batch["boxes_norm"][:images], batch["labels"][:images])
+            wrong = wrong_drafts(drafts, batch["boxes_norm"], batch["labels"])
             share = config.mistakes
             batch |= with_mistakes(batch, drafts, sure, wrong, share, words, augment)
         targets, weights = batch["target_ids"], batch["token_weights"]

@@ -35,6 +35,12 @@ def wrong_drafts(drafts: Tensor, boxes: Tensor, labels: Tensor) -> Tensor:
     return (box_area(drafts) > 0) & ~found.any(-1) & ~hidden.any(-1)
 
 
+def gumbel(uniform: Tensor) -> Tensor:
+    """Draws of a standard Gumbel distribution from as many of [0, 1): added to logits, the largest
+    of them is a draw."""
+    return -(-uniform.clamp(1e-9, 1 - 1e-7).log()).log()
+
+
 def with_mistakes(
     sentences: dict[str, Tensor],
     drafts: Tensor,
@@ -72,8 +78,7 @@ def with_mistakes(
     def rand(columns: int) -> Tensor:
         return torch.rand(count, columns, generator=rng).to(inputs.device)
 
-    gumbel = -(-rand(drafts.shape[1]).clamp(1e-9, 1 - 1e-7).log()).log()
-    chance = (sure + _TAKES_PART).log() + gumbel
+    chance = (sure + _TAKES_PART).log() + gumbel(rand(drafts.shape[1]))
     drawn = chance.masked_fill(~wrong, -torch.inf).argsort(dim=1, descending=True)
     replaced = noise & (rand(objects) < share)
     number = replaced.cumsum(1) - 1

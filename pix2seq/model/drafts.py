@@ -22,7 +22,6 @@ from pix2seq.model.places import Places, home_tokens, relative_edges
 from pix2seq.model.positions import line_codes
 
 EDGE_CODE = 48  # numbers per guessed edge
-_CANDIDATES = 128  # the surest places, among which doubles are looked for
 _DOUBLE = 0.5  # the overlap from which on two guesses are one
 _YXYX = [1, 0, 3, 2]  # edges in the order of a sentence
 
@@ -49,7 +48,7 @@ def told_edges(edges: Tensor, sure: Tensor) -> Tensor:
 
 
 @torch.no_grad()
-def surest(class_logits: Tensor, boxes: Tensor, count: int) -> Tensor:
+def surest(class_logits: Tensor, boxes: Tensor, count: int, candidates: int) -> Tensor:
     """The places whose guesses are drafts, surest first.
 
     Greedy non-maximum suppression, whatever the classes. Where fewer guesses are left than drafts,
@@ -59,12 +58,13 @@ def surest(class_logits: Tensor, boxes: Tensor, count: int) -> Tensor:
         class_logits: (B, P, classes).
         boxes: (B, P, 4) ``xyxy``.
         count: how many, no more than there are places.
+        candidates: how many of the surest guesses they are chosen among.
 
     Returns:
         (B, count) indices of places.
     """
     sure = class_logits.amax(-1).float()
-    sure, order = sure.topk(min(max(_CANDIDATES, count), sure.shape[1]), dim=1)
+    sure, order = sure.topk(min(max(candidates, count), sure.shape[1]), dim=1)
     boxes = boxes.float().take_along_dim(order[..., None], 1)
     above = (box_iou(boxes, boxes) > _DOUBLE).triu(1)  # (B, i, j): i, the surer, is where j is
     kept = torch.ones_like(sure, dtype=torch.bool)
@@ -83,17 +83,32 @@ class Drafts(nn.Module):
     Args:
         count: drafts per image.
         width: channels of the pyramid's maps.
+        candidates: how many of the surest guesses they are chosen among.
+        ranked: whether tokens tell which draft they are of. Drafts stand in order, but attention
+            sees no order: without it "the surest that is not yet written" has to be worked out.
     """
 
-    def __init__(self, count: int, dim: int, width: int, classes: int) -> None:
+    def __init__(
+        self,
+        count: int,
+        dim: int,
+        width: int,
+        classes: int,
+        candidates: int = 128,
+        ranked: bool = False,
+    ) -> None:
         super().__init__()
         self.count = count
+        self.candidates = candidates
         self.from_guess = nn.Linear(classes + 4 * EDGE_CODE, dim)
         self.from_features = nn.Linear(width, dim)
         self.from_edge = nn.Linear(dim, dim)
         self.from_class = nn.Linear(classes, dim)
         self.slot = nn.Parameter(torch.empty(SLOTS_PER_OBJECT, dim))
+        self.rank = nn.Parameter(torch.empty(count, dim)) if ranked else None
         self.norm = nn.LayerNorm(dim)
+        if self.rank is not None:
+            nn.init.normal_(self.rank, std=0.3)
         nn.init.normal_(self.from_guess.weight, std=0.15)
         nn.init.normal_(self.from_edge.weight, std=0.1)  # a code of dim numbers: deviation 1
         nn.init.normal_(self.from_class.weight, std=1.0)  # one class out of all
@@ -118,7 +133,7 @@ class Drafts(nn.Module):
         Args:
             size: (height, width) of the input in pixels.
         """
-        picked = surest(places.class_logits, places.boxes, self.count)
+        picked = surest(places.class_logits, places.boxes, self.count, self.candidates)
         logits, classes = places.class_logits.take_along_dim(picked[..., None], 1).max(-1)
         boxes = relative_edges(places.boxes.take_along_dim(picked[..., None], 1), size)
         return Drafted(boxes, logits.sigmoid(), classes)
@@ -137,7 +152,7 @@ class Drafts(nn.Module):
             size: (height, width) of the input in pixels.
             memory: rows and columns of the grid, where they do not follow from ``size``.
         """
-        picked = surest(places.class_logits, places.boxes, self.count)
+        picked = surest(places.class_logits, places.boxes, self.count, self.candidates)
         home = home_tokens(size, memory).to(picked.device)[picked][..., None]  # (B, K, 1)
         picked = picked[..., None]
         probability = places.class_logits.take_along_dim(picked, 1).sigmoid()  # (B, K, classes)
@@ -151,4 +166,6 @@ class Drafts(nn.Module):
         codes = codes.view(*edges.shape, -1).to(whole.dtype)  # (B, K, 4, D)
         own = torch.cat([self.from_edge(codes), self.from_class(probability)[:, :, None]], dim=2)
         token = self.norm(whole[:, :, None] + own + self.slot)
+        if self.rank is not None:
+            token = token + self.rank[: token.shape[1], None]
         return (grid.take_along_dim(home, 1)[:, :, None] + token).flatten(1, 2)

@@ -128,8 +128,10 @@ class PyramidEncoder(nn.Module):
         self.from_code = nn.Linear(dim, dim)
         self.transformer = TransformerEncoder(config.transformer)
         self.memory = config.pyramid.memory
-        drafts = config.pyramid.drafts
-        self.drafts = Drafts(drafts, dim, width, classes) if drafts else None
+        of = config.pyramid
+        self.drafts = None
+        if of.drafts:
+            self.drafts = Drafts(of.drafts, dim, width, classes, of.candidates, of.ranked)
         self.freeze()
 
     def create_backbone(self) -> nn.Module:

@@ -5,6 +5,9 @@ What is done to get there: the first frame of an animation, the camera's rotatio
 transparency laid over white, 16-bit values scaled to 8, CMYK and palettes converted. Sizes are
 checked before any pixel is decoded, so a decompression bomb costs nothing. Only the formats of
 ``FORMATS`` are ever opened: Pillow knows others that would start a program (PostScript).
+
+Processes that only read pictures wait for these imports, so what few pictures need (NumPy,
+urllib) is imported where it is needed.
 """
 
 from __future__ import annotations
@@ -12,17 +15,15 @@ from __future__ import annotations
 import io
 import os
 import re
+import sys
 import threading
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass
 from pathlib import Path
-from typing import BinaryIO
-from urllib.parse import urlsplit
-from urllib.request import url2pathname
+from typing import TYPE_CHECKING, BinaryIO
 
-import numpy as np
 from PIL import (
     ExifTags,
     Image,
@@ -33,6 +34,9 @@ from PIL import (
 )
 
 from pix2seq.config import ConfigError
+
+if TYPE_CHECKING:
+    import numpy as np
 
 FORMATS = ("PNG", "JPEG", "WEBP", "GIF", "BMP", "TIFF", "AVIF")
 """What is opened, decided by a file's content, never by its name."""
@@ -45,7 +49,6 @@ MAX_PIXELS = 80_000_000
 
 _FORMATS = "PNG, JPEG, WebP, GIF, BMP, TIFF or AVIF"
 _OPENED = (*FORMATS, "MPO")  # a JPEG of several pictures, as many phones write them
-_ROUNDING = 1e-3  # a quarter of a grey level: how far floats may overshoot [0, 1]
 _MOST_SCANS = 200  # encoders write about ten; each goes over all pixels again
 _TURNS = {  # EXIF 2.32, "Orientation": what a viewer does to the stored rows
     2: Image.Transpose.FLIP_LEFT_RIGHT,
@@ -56,7 +59,6 @@ _TURNS = {  # EXIF 2.32, "Orientation": what a viewer does to the stored rows
     7: Image.Transpose.TRANSVERSE,
     8: Image.Transpose.ROTATE_90,
 }
-_EIGHT_BITS = np.rint(np.arange(65536) / 257).astype(np.uint8)  # 65535 / 257 = 255
 _OTHERS = (  # by their first bytes
     (rb".{4}ftyp(hei|hev|mif1|msf1)", "a HEIC picture: export it as JPEG"),
     (rb".{4}ftyp(?!avi)", "a video: save a frame of it"),
@@ -90,14 +92,14 @@ def load_image(
     """
     if source is None:
         raise ConfigError("there is no image; give a file, a PIL image or an array")
-    if isinstance(source, np.ndarray):
-        return _from_array(source, name or "the image array")
     if isinstance(source, Image.Image):
         return _upright_rgb(source, name or "the image")
     if not isinstance(source, str | Path):
-        raise ConfigError(
-            f"the image is a {type(source).__name__}; give a file, a PIL image or an array"
-        )
+        if not _is_array(source):
+            raise ConfigError(
+                f"the image is a {type(source).__name__}; give a file, a PIL image or an array"
+            )
+        return _from_array(source, name or "the image array")
     path, by_path = local_file(source)
     name = name or by_path
     with _opened(path, name) as image:
@@ -217,6 +219,9 @@ def local_file(source: str | Path) -> tuple[Path, str]:
     name = f"image {text!r}"
     scheme, separator, _ = text.partition("://")
     if separator and scheme.lower() == "file":
+        from urllib.parse import urlsplit
+        from urllib.request import url2pathname
+
         return Path(url2pathname(urlsplit(text).path)), name
     if separator and scheme.isalnum():
         raise ConfigError(f"{name} is a web address; download the picture and give its file")
@@ -264,6 +269,8 @@ def _upright_rgb(image: Image.Image, name: str) -> Image.Image:
         turn = _TURNS.get(_orientation(image))
         upright = image if turn is None else image.transpose(turn)
         if upright.mode.startswith("I") or upright.mode == "F":
+            import numpy as np
+
             return _from_array(np.asarray(upright), name)
         if upright.has_transparency_data:
             picture = upright.convert("RGBA")
@@ -281,41 +288,24 @@ def _upright_rgb(image: Image.Image, name: str) -> Image.Image:
     return rgb
 
 
-def _from_array(array: np.ndarray, name: str = "the image array") -> Image.Image:
+def _is_array(source: object) -> bool:
+    numpy = sys.modules.get("numpy")  # whoever has an array has imported it
+    return numpy is not None and isinstance(source, numpy.ndarray)
+
+
+def _from_array(array: np.ndarray, name: str) -> Image.Image:
+    from pix2seq.arrays import eight_bits  # brings NumPy, which most files do without
+
     shape = array.shape
     if array.ndim not in (2, 3) or (array.ndim == 3 and shape[2] not in (1, 3, 4)):
         raise ConfigError(
             f"{name} has shape {shape}; it must be (height, width) or (height, width, 3 or 4)"
         )
     _check_size(shape[1], shape[0], name)
-    pixels = np.ascontiguousarray(_to_uint8(array, name))
+    pixels = eight_bits(array, name)
     if pixels.ndim == 3 and pixels.shape[2] == 1:
         pixels = pixels[:, :, 0]
     return _upright_rgb(Image.fromarray(pixels), name)
-
-
-def _to_uint8(array: np.ndarray, name: str) -> np.ndarray:
-    """Scale to 0..255. The type decides the scale, except for wide integers (which is how Pillow
-    holds some 16-bit files): they count as 8-bit if they fit and as 16-bit otherwise."""
-    if array.dtype == np.uint8:
-        return array
-    if array.dtype == np.bool_:
-        return array.astype(np.uint8) * 255
-    if not np.issubdtype(array.dtype, np.number) or np.issubdtype(array.dtype, np.complexfloating):
-        raise ConfigError(f"{name} holds {array.dtype} values; use uint8, uint16 or float")
-    low, high = array.min(), array.max()
-    if np.issubdtype(array.dtype, np.floating):
-        if not (low >= -_ROUNDING and high <= 1 + _ROUNDING):  # NaN is refused as well
-            raise ConfigError(
-                f"{name} holds floats from {low:.6g} to {high:.6g}; "
-                "scale them to [0, 1] or use uint8"
-            )
-        return np.rint(array.clip(0, 1) * 255).astype(np.uint8)
-    if low < 0 or high > 65535:
-        raise ConfigError(f"{name} holds integers from {low} to {high}; scale them to 0..255")
-    if array.dtype.newbyteorder("=") != np.uint16 and high <= 255:
-        return array.astype(np.uint8)
-    return _EIGHT_BITS[array]
 
 
 def _check_size(width: int, height: int, name: str) -> None:

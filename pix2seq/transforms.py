@@ -4,7 +4,8 @@
 (``ScaleCrop``, ``ColorJitter``): drawing the numbers and applying them are separate, so that a test
 can apply given numbers and a loader can draw them from its own generator.
 
-Images are PIL RGB; pixels are float tensors (3, H, W).
+Images are PIL RGB, or their (H, W, 3) uint8 as another process sends them; pixels are float tensors
+(3, H, W).
 """
 
 from __future__ import annotations
@@ -21,17 +22,22 @@ from pix2seq.boxes import box_area, clip_boxes, scale_boxes
 from pix2seq.config import PreprocessConfig
 
 
-def to_tensor(image: Image.Image) -> Tensor:
-    """PIL RGB to (3, H, W) float32 in [0, 1]."""
+def to_tensor(image: Image.Image | np.ndarray) -> Tensor:
+    """An image to (3, H, W) float32 in [0, 1]."""
     return torch.from_numpy(np.array(image)).permute(2, 0, 1).float() / 255
+
+
+def size_of(image: Image.Image | np.ndarray) -> tuple[int, int]:
+    """(height, width) in pixels."""
+    return image.shape[:2] if isinstance(image, np.ndarray) else (image.height, image.width)
 
 
 _BAND = 1 << 22
 """Pixels that are floats at a time while a picture is resized: 50 MB, however large it is."""
 
 
-def resize(image: Image.Image, rows: int, columns: int, antialias: bool) -> Tensor:
-    """Bilinear: PIL RGB to (3, rows, columns) float32 in [0, 1].
+def resize(image: Image.Image | np.ndarray, rows: int, columns: int, antialias: bool) -> Tensor:
+    """Bilinear: an image to (3, rows, columns) float32 in [0, 1].
 
     A large picture is made narrow band by band and then low in one go, which is the order that the
     kernel takes within one picture, too: the numbers are the same, the memory is not.
@@ -42,13 +48,19 @@ def resize(image: Image.Image, rows: int, columns: int, antialias: bool) -> Tens
             pixels[None], size=(height, columns), mode="bilinear", antialias=antialias
         )[0]
 
-    width, height = image.size
+    height, width = size_of(image)
     step = max(_BAND // width, 1)
     if height <= step:
         return scaled(to_tensor(image), rows)
     bands = [(top, min(top + step, height)) for top in range(0, height, step)]
-    narrow = [scaled(to_tensor(image.crop((0, top, width, end))), end - top) for top, end in bands]
+    narrow = [scaled(to_tensor(_band(image, top, end)), end - top) for top, end in bands]
     return scaled(torch.cat(narrow, 1), rows)
+
+
+def _band(image: Image.Image | np.ndarray, top: int, end: int) -> Image.Image | np.ndarray:
+    if isinstance(image, np.ndarray):
+        return image[top:end]
+    return image.crop((0, top, image.width, end))
 
 
 def normalize(pixels: Tensor, preprocess: PreprocessConfig) -> Tensor:
@@ -105,7 +117,7 @@ class Letterbox:
         least = f"{rows} px high" if rows < columns else f"{columns} px wide"
         return f"the model sees this picture only {least} ({columns} x {rows}): crop it"
 
-    def apply_image(self, image: Image.Image) -> Tensor:
+    def apply_image(self, image: Image.Image | np.ndarray) -> Tensor:
         """Resize, normalise and pad: (3, H, W) float32, ready for ``encode_image``."""
         height, width = self.preprocess.image_size
         rows, columns = self.content_size

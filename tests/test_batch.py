@@ -25,6 +25,7 @@ from pix2seq.batch import (
     remaining,
     results,
 )
+from pix2seq.batch.coco_files import shared_folder
 from pix2seq.batch.folders import inside
 from pix2seq.batch.journal import Lines, read_lines
 from pix2seq.cli import main
@@ -90,7 +91,8 @@ class TestFiles:
         results = json.loads(Path("r.json").read_text())
         assert sorted((r["image_id"], r["score"]) for r in results) == sorted(boxes)
         data = json.loads(Path("d.json").read_text())
-        assert sorted(i["file_name"] for i in data["images"]) == NAMES
+        below = [name.removeprefix("photos/") for name in NAMES]
+        assert sorted(i["file_name"] for i in data["images"]) == sorted(below)
         assert [a["id"] for a in data["annotations"]] == list(range(1, len(boxes) + 1))
         assert len(data["categories"]) == 80
         rows = sorted(pq.read_table("pq").to_pylist(), key=lambda row: row["name"])
@@ -152,6 +154,50 @@ class TestFiles:
             evaluation.summarize()
             scores.append(list(evaluation.stats[:12]))
         assert scores[0] == pytest.approx(scores[1])
+
+    def test_labelling_tools_find_every_picture_of_a_draft(self):
+        """They look for names below a folder of images; CVAT matches the end of a frame's path
+        with the whole of a name, and refuses an annotation without a segmentation."""
+        import supervision
+
+        assert detect("photos", "--coco-dataset", "d.json") == 3
+        draft = supervision.DetectionDataset.from_coco("photos", "d.json")
+        assert len(draft) == 6 and all(Path(place).is_file() for place in draft.image_paths)
+        boxes = [len(found) for found in draft.annotations.values()]
+        data = json.loads(Path("d.json").read_text())
+        assert sum(boxes) == len(data["annotations"]) > 0
+        assert all(one["segmentation"] == [] for one in data["annotations"])
+
+    def test_a_draft_of_a_coco_files_pictures_calls_them_as_it_does(self):
+        Path("images.json").write_text(
+            json.dumps(
+                {
+                    "images": [{"id": i, "file_name": f"sub/{i}.png"} for i in (1, 2)],
+                    "annotations": [],
+                    "categories": [],
+                }
+            )
+        )
+        assert detect("images.json", "--images", "photos", "--coco-dataset", "d.json") == 0
+        images = json.loads(Path("d.json").read_text())["images"]
+        assert sorted(i["file_name"] for i in images) == ["sub/1.png", "sub/2.png"]
+
+    @pytest.mark.parametrize(
+        ("names", "shared"),
+        [
+            ([], ""),
+            (["a.jpg"], ""),
+            (["p/a.jpg"], "p/"),
+            (["p/a.jpg", "p/s/a.jpg"], "p/"),
+            (["p/s/a.jpg", "p/s2/a.jpg"], "p/"),
+            (["/a.jpg", "/b/a.jpg"], "/"),
+            (["s3://b/p/a.jpg", "s3://b/p/q/a.jpg"], "s3://b/p/"),
+            (["p/a.jpg", "q/a.jpg"], ""),
+            (["p/a.jpg", "example:cats"], ""),
+        ],
+    )
+    def test_the_folder_that_names_share(self, names, shared):
+        assert shared_folder(names) == shared
 
     def test_a_pictures_file_stays_below_the_folder_of_results(self):
         for name in ("../../etc/a.png", "/etc/a.png", "a/../../b.png", "s3://bucket/a.png", ".."):
@@ -379,7 +425,8 @@ class TestProcesses:
 @pytest.mark.slow
 @pytest.mark.timeout(3000)
 def test_memory_does_not_grow_with_the_number_of_names(tmp_path, tokenizer):
-    """20,000 names go the whole way, through a network that says nothing about any of them."""
+    """20,000 names go the whole way, read by processes whose memory counts, too, through a network
+    that says nothing about any of them."""
     model = fakes.ScriptedModel(fakes.script([tokenizer.eos_id], tokenizer.vocab_size))
     predictor = Predictor(model, tokenizer, fakes.TINY_PREPROCESS)
     Path("all").mkdir()
@@ -397,10 +444,13 @@ def test_memory_does_not_grow_with_the_number_of_names(tmp_path, tokenizer):
         nonlocal count
         count += 1
         if count % 2000 == 0:
-            megabytes.append(psutil.Process().memory_info().rss / 2**20)
+            here = psutil.Process()
+            sizes = [one.memory_info().rss for one in (here, *here.children())]
+            megabytes.append(sum(sizes) / 2**20)
 
-    found = results(Readers(0), predictor, remaining(sources, outputs, one), work, wanted)
-    collect(found, outputs, on_result)
+    with Readers(2, timeout=600) as readers:
+        found = results(readers, predictor, remaining(sources, outputs, one), work, wanted)
+        collect(found, outputs, on_result)
     assert outputs.finish() == 0 and count == 20_000
     print("MiB after every 2,000 names:", *(round(value) for value in megabytes))
     assert megabytes[-1] - megabytes[0] < 30

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import os
-import sys
-import threading
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -18,9 +16,6 @@ import pix2seq
 from pix2seq.config import ConfigError, PyramidConfig, SamplingOptions
 from pix2seq.many import (
     Failure,
-    Frame,
-    Readers,
-    Span,
     image_id_of,
     printable,
     read_ahead,
@@ -162,63 +157,7 @@ class TestDetectMany:
         found.close()
 
 
-class TestReaders:
-    @pytest.fixture
-    def endless(self, tmp_path) -> Span:
-        """A named pipe that nobody writes to stands for a decoder that never ends: it is opened by
-        the reader as the inside of a tar would be."""
-        os.mkfifo(tmp_path / "pipe")
-        return Span(str(tmp_path / "pipe"), 0, 10)
-
-    def test_a_picture_that_takes_too_long_or_kills_its_reader_is_one_failure(
-        self, predictor, photos, endless
-    ):
-        frame = predictor.preprocess
-        with Readers(workers=1, timeout=120) as readers:
-            assert isinstance(readers(photos[0], frame), Frame)  # started, however slowly
-            readers.timeout = 0.5
-            late = readers(endless, frame)
-            assert "longer than 0.5 s" in late.reason and "shrink it" in late.reason
-            readers.timeout = 120
-            assert isinstance(readers(photos[1], frame), Frame)
-            process = next(iter(readers._all))
-            threading.Timer(0.5, process._process.kill).start()
-            dead = readers(endless, frame)
-            assert "SIGKILL" in dead.reason
-            assert isinstance(readers(photos[1], frame), Frame)
-
-    def test_one_process_reads_until_pictures_have_to_wait(self, predictor, photos, endless):
-        """Two of them, begun at once, cost a run on one core four percent of 500 photos."""
-        frame = predictor.preprocess
-        with Readers(workers=2, timeout=120) as readers:
-            readers.start()
-            readers.start()
-            assert len(readers._all) == 1
-            for path in (*photos[:2], *photos[3:]):
-                assert isinstance(readers(path, frame), Frame)
-            assert len(readers._all) == 1
-            stuck = threading.Thread(target=readers, args=(endless, frame))
-            stuck.start()
-            while readers._free:
-                time.sleep(0.01)
-            asked = time.perf_counter()
-            assert isinstance(readers(photos[0], frame), Frame)
-            assert time.perf_counter() - asked > readers._start_cost > 0
-            assert len(readers._all) == 2
-        stuck.join(60)
-        assert not stuck.is_alive()
-
-    def test_modules_where_a_run_starts_are_not_imported(self, predictor, photos, monkeypatch):
-        monkeypatch.chdir(photos[0].parent)
-        Path("torch.py").write_text("raise SystemExit(7)")
-        with Readers(workers=1, timeout=600) as readers:
-            assert isinstance(readers(photos[0], predictor.preprocess), Frame)
-
-    def test_a_reader_that_cannot_start_ends_the_run(self, predictor, photos, monkeypatch):
-        monkeypatch.setattr(sys, "executable", "/bin/false")
-        with Readers(workers=2) as readers, pytest.raises(RuntimeError, match="could not start"):
-            readers(photos[0], predictor.preprocess)
-
+class TestReadAhead:
     def test_reading_ahead_keeps_a_few_and_stops_when_nobody_asks(self):
         started = []
 

@@ -83,7 +83,7 @@ class TestDetectBatch:
         detect = DetectBatch("tiny", OPTIONS, workers=1, timeout=600)
         for i in range(3):
             assert detect({"path": np.array([f"photos/{i}.png"], dtype=object)}).num_rows == 1
-        assert len(started) == 1 and started[0][-1] == "pix2seq.many.worker"
+        assert len(started) == 1 and started[0][-1] == "pix2seq.pictures.worker"
         detect.readers.close()
 
     def test_a_picture_that_is_none_is_a_row_with_an_error(self, detect):

@@ -16,7 +16,7 @@ import pytest
 from pix2seq.batch.sources import Sources, split_names
 from pix2seq.config import ConfigError
 from pix2seq.many import Failure, Span
-from pix2seq.many.frames import open_image
+from pix2seq.pictures import open_image
 from tests import fakes
 
 

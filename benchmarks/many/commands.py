@@ -19,6 +19,7 @@ import tempfile
 import time
 from pathlib import Path
 
+SUFFIXES = (".jpg", ".png", ".avif")
 TORCHRUN = ("-m", "torch.distributed.run", "--standalone", "--nproc-per-node", "2")
 WAYS = {
     "1 process": ((), ()),
@@ -65,7 +66,7 @@ def main() -> None:
     parser.add_argument("--workers", type=int, default=1)
     parser.add_argument("--ways", nargs="+", default=list(WAYS), choices=list(WAYS))
     args = parser.parse_args()
-    photos = sorted(Path(args.folder).glob("*.jpg"))[: args.count]
+    photos = sorted(p for p in Path(args.folder).iterdir() if p.suffix in SUFFIXES)[: args.count]
     few = photos[: len(photos) // 3]
     rates, lines = {}, []
     for way in args.ways:

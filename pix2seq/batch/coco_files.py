@@ -1,12 +1,14 @@
 """COCO files made from a journal: results, and a data set for labelling tools.
 
 Results (``image_id``, ``category_id``, ``bbox``, ``score``) are what pycocotools, faster-coco-eval
-and FiftyOne's ``add_coco_labels`` read. A data set adds the images and categories, which lets CVAT
-and Label Studio show the boxes as a first draft.
+and FiftyOne's ``add_coco_labels`` read. A data set adds the images and categories, which lets CVAT,
+Label Studio, FiftyOne and supervision show the boxes as a first draft. They look for a file's name
+below a folder of images, so names begin below the folder that all pictures share.
 """
 
 from __future__ import annotations
 
+import itertools
 import json
 import sys
 from collections.abc import Iterable, Iterator
@@ -22,12 +24,16 @@ def write_results(path: str, lines: Iterable[dict[str, Any]]) -> None:
     _write(path, _array(record for line in lines for record in coco_results(line)))
 
 
-def write_dataset(path: str, journal: Iterable[dict[str, Any]], categories: Categories) -> None:
+def write_dataset(
+    path: str, journal: Iterable[dict[str, Any]], categories: Categories, whole_names: bool = False
+) -> None:
     """A COCO data set whose annotations are what was found, with scores.
 
     Args:
-        journal: may be read twice.
+        journal: may be read several times.
+        whole_names: keep names as they are: those of a COCO file.
     """
+    above = 0 if whole_names else len(shared_folder(line["name"] for line in journal))
 
     def parts() -> Iterator[str]:
         yield '{"categories":'
@@ -41,7 +47,7 @@ def write_dataset(path: str, journal: Iterable[dict[str, Any]], categories: Cate
         yield from _array(
             {
                 "id": line["image_id"],
-                "file_name": line["name"],
+                "file_name": line["name"][above:],
                 "width": line["width"],
                 "height": line["height"],
             }
@@ -55,9 +61,26 @@ def write_dataset(path: str, journal: Iterable[dict[str, Any]], categories: Cate
     _write(path, parts())
 
 
+def shared_folder(names: Iterable[str]) -> str:
+    """The folder, with its last slash, that all names begin with; empty if there is none."""
+    shared = None
+    for name in names:
+        folders = name.split("/")[:-1]
+        if shared is None:
+            shared = folders
+        same = itertools.takewhile(
+            lambda pair: pair[0] == pair[1], zip(shared, folders, strict=False)
+        )
+        shared = [folder for folder, _ in same]
+        if not shared:
+            return ""
+    return "".join(f"{folder}/" for folder in shared or [])
+
+
 def _annotation(number: int, record: dict[str, Any]) -> dict[str, Any]:
     _, _, width, height = record["bbox"]
     area = rounded(width * height)
+    # CVAT refuses annotations without a segmentation.
     return {"id": number, **record, "area": area, "iscrowd": 0, "segmentation": []}
 
 

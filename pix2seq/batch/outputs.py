@@ -31,6 +31,7 @@ class Wanted:
         jsonl, coco, coco_dataset, errors: files.
         parquet: a folder or URL.
         save, record: folders with one file per picture.
+        named_by_coco: names are those of a COCO file.
         tokens: tell every token in JSONL and Parquet.
         resume: go on with what is there.
     """
@@ -42,6 +43,7 @@ class Wanted:
     save: str | None = None
     record: str | None = None
     errors: str | None = None
+    named_by_coco: bool = False
     tokens: bool = False
     resume: bool = False
 
@@ -145,7 +147,8 @@ class Outputs:
             if self.processes.first and self.wanted.coco:
                 write_results(self.wanted.coco, self._journal)
             if self.processes.first and self.wanted.coco_dataset:
-                write_dataset(self.wanted.coco_dataset, self._journal, self.categories)
+                path, whole = self.wanted.coco_dataset, self.wanted.named_by_coco
+                write_dataset(path, self._journal, self.categories, whole)
         self.close()
         return failures
 

@@ -15,7 +15,7 @@ from pix2seq.batch.outputs import Outputs, Wanted, fingerprint
 from pix2seq.batch.sources import Sources
 from pix2seq.config import ConfigError, SamplingOptions
 from pix2seq.many import Failure, Found, Readers, read_ahead, rows_at_once, seed_of, write_many
-from pix2seq.many.frames import open_image
+from pix2seq.pictures import open_image
 from pix2seq.predictor import Predictor
 from pix2seq.processes import Processes
 from pix2seq.render import RunRecord, draw_detections

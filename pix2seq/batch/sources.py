@@ -65,6 +65,11 @@ class Sources:
                     f"another picture is called {item.name}, too; rename one",
                 )
 
+    @property
+    def named_by_coco(self) -> bool:
+        """Whether a COCO file says what pictures are called."""
+        return any(_ending(word) == ".json" for word in self.words)
+
     def check(self) -> None:
         """Raises ``ConfigError`` if there is nothing to look at."""
         if self.images is not None and not is_url(self.images) and not os.path.isdir(self.images):

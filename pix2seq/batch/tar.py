@@ -10,7 +10,7 @@ from collections.abc import Collection, Iterator
 from pix2seq.batch.items import Item, failed
 from pix2seq.config import ConfigError
 from pix2seq.many import Span, printable
-from pix2seq.many.frames import open_binary
+from pix2seq.pictures import open_binary
 
 _COMPRESSED = {
     b"\x1f\x8b": "gunzip",

@@ -156,6 +156,7 @@ def detect_many(args: argparse.Namespace, asked: Asked) -> int:
     for flag, path in outputs.items():
         if path and path.lower().endswith(SUFFIXES) and os.path.isfile(path):  # in a folder, say
             raise ConfigError(f"{flag} is {path!r}, which is a picture; name another file")
+    sources = Sources(asked.sources, args.images, asked.listed)
     wanted = Wanted(
         jsonl=args.jsonl,
         coco=args.coco,
@@ -164,10 +165,10 @@ def detect_many(args: argparse.Namespace, asked: Asked) -> int:
         save=args.save,
         record=args.record,
         errors=args.errors,
+        named_by_coco=sources.named_by_coco,
         tokens=args.tokens == ALL_TOKENS,
         resume=args.resume,
     )
-    sources = Sources(asked.sources, args.images, asked.listed)
     with joined() as processes:
         return _detect(args, sources, wanted, processes)
 

@@ -107,26 +107,21 @@ class SamplingOptions(Config):
             ConfigError: ``num_bins`` or ``max_objects`` exceed what the model was trained with, a
                 forbidden label does not exist, or no class is left.
         """
-        general = SamplingOptions(
-            temperature=1.0,
-            top_p=1.0,
-            top_p_rule="nucleus",
-            max_objects=tokenizer.max_objects,
-            eos="model",
-            grammar=True,
-            num_bins=tokenizer.num_bins,
-            noise="paper" if tokenizer.noise_id is not None else "show",
-            score="class",
-            score_threshold=0.0,
-        )
-        filled = self
-        for source in (defaults, general):
-            changes = {
-                f.name: getattr(source, f.name)
-                for f in dataclasses.fields(self)
-                if getattr(filled, f.name) is None
-            }
-            filled = filled.replace(**changes)
+        filled = self._filled(defaults)
+        if filled._unset():
+            general = SamplingOptions(
+                temperature=1.0,
+                top_p=1.0,
+                top_p_rule="nucleus",
+                max_objects=tokenizer.max_objects,
+                eos="model",
+                grammar=True,
+                num_bins=tokenizer.num_bins,
+                noise="paper" if tokenizer.noise_id is not None else "show",
+                score="class",
+                score_threshold=0.0,
+            )
+            filled = filled._filled(general)
         for name in ("num_bins", "max_objects"):
             value, limit = getattr(filled, name), getattr(tokenizer, name)
             require(
@@ -143,6 +138,15 @@ class SamplingOptions(Config):
             f"all {tokenizer.num_classes} classes are forbidden; allow at least one",
         )
         return filled
+
+    def _filled(self, source: SamplingOptions) -> SamplingOptions:
+        """Every ``None`` from ``source``."""
+        changes = {name: getattr(source, name) for name in self._unset()}
+        return self.replace(**changes) if changes else self
+
+    def _unset(self) -> list[str]:
+        """Names of the fields that are ``None``."""
+        return [f.name for f in dataclasses.fields(self) if getattr(self, f.name) is None]
 
 
 def _plain(value: Any) -> Any:

@@ -13,7 +13,7 @@ a run was cut.
 
 from pix2seq.many.ahead import read_ahead
 from pix2seq.many.detecting import Picture, detect_many
-from pix2seq.many.frames import Failure, Frame, Span, read_frame
+from pix2seq.many.frames import Failure, Frame, read_frame
 from pix2seq.many.names import image_id_of, printable, seed_of
 from pix2seq.many.readers import Readers
 from pix2seq.many.writing import (
@@ -24,6 +24,7 @@ from pix2seq.many.writing import (
     write_encoded,
     write_many,
 )
+from pix2seq.pictures import Span
 
 __all__ = [
     "Failure",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from typing import TypeVar
@@ -25,6 +26,7 @@ def read_ahead(
             yield item, read(item)
         return
     pool = ThreadPoolExecutor(threads, thread_name_prefix="read")
+    ending = sys.is_finalizing  # somebody may leave Python with a generator that is not done
     waiting: dict[Future, _Item] = {}  # in the order of the items
     try:
         for item in items:
@@ -34,7 +36,8 @@ def read_ahead(
         while waiting:
             yield from _done(waiting, ordered)
     finally:
-        pool.shutdown(wait=False, cancel_futures=True)
+        if not ending():
+            pool.shutdown(wait=False, cancel_futures=True)
 
 
 def _done(waiting: dict[Future, _Item], ordered: bool) -> Iterator[tuple[_Item, _Read]]:

@@ -40,7 +40,7 @@ def detect_many(
             none.
         options: resolved.
         batch_size: sentences written together; ``auto`` fits the device and its memory.
-        workers: processes that decode and letterbox; 0 does it here.
+        workers: processes at most that decode; 0 does it here.
         on_error: ``collect`` yields a ``Failure`` in the picture's place, ``raise`` stops.
         ordered: in the order of ``pictures``; otherwise as they come.
         timeout: seconds that reading one picture may take (with ``workers``).

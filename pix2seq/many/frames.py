@@ -1,21 +1,19 @@
-"""One picture on its way to the network: where its bytes are, and the frame they become."""
+"""One picture on its way to the network: the frame that its pixels become."""
 
 from __future__ import annotations
 
-import os
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import BinaryIO
 
 import numpy as np
 from PIL import Image
 from torch import Tensor
 
-from pix2seq.config import ConfigError, PreprocessConfig
-from pix2seq.images import decode_image, load_image
-from pix2seq.transforms import Letterbox
-from pix2seq.urls import is_url, is_web_address
+from pix2seq.config import PreprocessConfig
+from pix2seq.pictures import Place, open_image
+from pix2seq.transforms import Letterbox, size_of
+
+Source = Place | Image.Image | np.ndarray
+"""A picture: where it is, or its pixels."""
 
 
 @dataclass(frozen=True)
@@ -27,20 +25,6 @@ class Failure:
     """
 
     reason: str
-
-
-@dataclass(frozen=True)
-class Span:
-    """A picture inside a larger file, such as a member of a tar.
-
-    Attributes:
-        path: a path, or a URL that fsspec opens.
-        offset, size: bytes.
-    """
-
-    path: str
-    offset: int
-    size: int
 
 
 @dataclass(frozen=True, eq=False)
@@ -56,59 +40,16 @@ class Frame:
     letterbox: Letterbox
 
 
-Source = str | os.PathLike | bytes | Span | Image.Image | np.ndarray
-"""Where a picture is: a path or URL, an encoded file's bytes, a part of a file, or its pixels."""
-
-
 def read_frame(source: Source, preprocess: PreprocessConfig) -> Frame:
     """Read, decode and letterbox.
 
     Raises:
         ConfigError: the picture cannot be used; the message says why and what to do.
     """
-    image = open_image(source)
-    letterbox = Letterbox(preprocess, orig_size=(image.height, image.width))
-    return Frame(letterbox.apply_image(image), letterbox)
+    return frame_of(open_image(source), preprocess)
 
 
-def open_image(source: Source) -> Image.Image:
-    """The upright RGB picture; raises ``ConfigError`` as ``read_frame`` does."""
-    if isinstance(source, Span):
-        content = _read(source.path, source.offset, source.size)
-        return decode_image(content, f"image {source.path!r}")
-    if isinstance(source, str) and is_url(source):
-        return decode_image(_read(source), f"image {source!r}")
-    if isinstance(source, bytes):
-        return decode_image(source, "the picture")
-    return load_image(source)
-
-
-def _read(path: str, offset: int = 0, size: int = -1) -> bytes:
-    try:
-        with open_binary(path) as file:
-            file.seek(offset)
-            content = file.read(size)
-    except ConfigError:
-        raise
-    except Exception as error:  # every store that fsspec opens has errors of its own
-        raise ConfigError(f"{path} cannot be read: {error or type(error).__name__}") from None
-    if size > len(content):
-        raise ConfigError(f"{path} ends {size - len(content)} bytes early; copy it again")
-    return content
-
-
-@contextmanager
-def open_binary(path: str) -> Iterator[BinaryIO]:
-    """A file, or (``s3://...``) what fsspec finds under a URL, opened for reading."""
-    if not is_url(path):
-        with open(path, "rb") as file:
-            yield file
-        return
-    if is_web_address(path):
-        raise ConfigError(f"{path} is a web address; download it and give the file")
-    try:
-        import fsspec
-    except ImportError:
-        raise ConfigError(f"{path} is a URL, which needs fsspec; pip install fsspec") from None
-    with fsspec.open(path, "rb") as file:
-        yield file
+def frame_of(picture: Image.Image | np.ndarray, preprocess: PreprocessConfig) -> Frame:
+    """Letterbox an upright RGB picture, or its (H, W, 3) uint8."""
+    letterbox = Letterbox(preprocess, size_of(picture))
+    return Frame(letterbox.apply_image(picture), letterbox)

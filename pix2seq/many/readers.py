@@ -1,44 +1,39 @@
-"""``Readers``: processes that decode and letterbox while the network is at work."""
+"""``Readers``: processes that decode pictures while the network is at work."""
 
 from __future__ import annotations
 
-import contextlib
 import math
 import os
-import pickle
-import signal
-import subprocess
-import sys
 import threading
 import time
-from pathlib import Path
 
-import torch
+import numpy as np
+from PIL import Image
 
-from pix2seq.config import ConfigError, PreprocessConfig
-from pix2seq.many.frames import Failure, Frame, Source, Span, read_frame
-from pix2seq.transforms import Letterbox
+from pix2seq.config import ConfigError, PreprocessConfig, out_of_memory
+from pix2seq.device import one_thread
+from pix2seq.many.frames import Failure, Frame, Source, frame_of
+from pix2seq.many.process import ReadingProcess, cannot_start
+from pix2seq.pictures import Place, Span, open_image
 
-try:
-    import fcntl
-except ImportError:  # Windows
-    fcntl = None
-
-_START_S = 900.0  # importing torch on a very busy machine
-_PIPE = 2**20  # bytes; what Linux lets everybody have
-_ENVIRONMENT = {
-    "OMP_NUM_THREADS": "1",
-    "PYTHONSAFEPATH": "1",  # the folder where a run starts may hold a torch.py of its own
-}
+_START_S = 900.0  # on a very busy machine
+_MOST_KILLED = 3
+_STOOD_STILL_S = 1.0
 _STOPPED = Failure("the run was stopped")
+_NO_MEMORY = Failure("there is not enough memory to read it; shrink it, or close other programs")
+_KILLED = (
+    "the process that read it was killed {} times ({}), as a system does that runs out of memory; "
+    "shrink it, or read in fewer processes (--workers, workers=)"
+)
 
 
 class Readers:
     """A pool of reader processes; call it from as many threads.
 
     One process reads faster than most networks write, and to start one costs as much as to read
-    some hundred pictures. So another is started only when pictures have waited, all together, as
-    long as that takes.
+    some ten pictures. So another is started only when pictures have waited, all together, as long
+    as that takes. Letterboxing is left to the calling thread: it is PyTorch's, whose import would
+    cost a process as much as some hundred pictures.
 
     Args:
         workers: processes at most; 0 reads in the calling thread, which nothing can interrupt.
@@ -53,8 +48,9 @@ class Readers:
         self.workers = workers
         self.timeout = timeout
         self._changed = threading.Condition()
-        self._free: list[_Process] = []
-        self._all: set[_Process] = set()
+        self._free: list[ReadingProcess] = []
+        self._all: set[ReadingProcess] = set()
+        self._most = workers  # fewer, where no more can start
         self._starting = False
         self._start_cost = 0.0  # seconds that starting the last one took
         self._last_start = 0.0  # when it was there
@@ -83,32 +79,55 @@ class Readers:
             process.kill()  # a thread that waits for it finds its answer ended
 
     def __call__(self, source: Source | Failure, preprocess: PreprocessConfig) -> Frame | Failure:
-        """Read one picture for a network's frame; waits for a free process."""
+        """Read one picture for a network's frame; waits for a free process.
+
+        Raises:
+            ConfigError: no process can start.
+        """
         if isinstance(source, Failure):
             return source
-        if not self.workers or not isinstance(source, str | os.PathLike | bytes | Span):
-            try:
-                return read_frame(source, preprocess)
-            except ConfigError as error:
-                return Failure(" ".join(str(error).split()))
-        process = self._take()
-        if process is None:
-            return _STOPPED
+        if isinstance(source, os.PathLike):  # of a class that only this process may know
+            source = os.fsdecode(source)
         try:
-            if not process.started:
-                self._grown(process.answer(_START_S))
-            answer = process.ask((source, preprocess), self.timeout)
-        except (EOFError, OSError, pickle.UnpicklingError):
-            return self._end(process)
-        with self._changed:
-            self._free.append(process)
-            self._changed.notify()
-        if isinstance(answer, str):
-            return Failure(answer)
-        orig_size, pixels = answer
-        return Frame(pixels, Letterbox(preprocess, orig_size))
+            if self.workers and isinstance(source, str | bytes | Span):
+                picture = self._elsewhere(source)
+            else:
+                picture = _here(source)
+            if isinstance(picture, Failure):
+                return picture
+            with one_thread():  # the others are the network's
+                return frame_of(picture, preprocess)
+        except (MemoryError, RuntimeError) as error:
+            if not out_of_memory(error):
+                raise
+            return _NO_MEMORY
 
-    def _take(self) -> _Process | None:
+    def _elsewhere(self, place: Place) -> np.ndarray | Failure:
+        """Have a process read; another one, should somebody have killed it meanwhile."""
+        killed = 0
+        while process := self._take():
+            alive = process.alive
+            try:
+                if not process.started:
+                    self._grown(process.wait_for_start(_START_S))
+                answer = process.read(place, self.timeout)
+            except (EOFError, OSError):
+                if failure := self._end(process):
+                    return failure
+                killed += alive
+                if killed == _MOST_KILLED:
+                    return Failure(_KILLED.format(killed, process.how_it_ended))
+                continue
+            except MemoryError:  # here, and its answer is still on the way
+                self._end(process)
+                raise
+            with self._changed:
+                self._free.append(process)
+                self._changed.notify()
+            return Failure(answer) if isinstance(answer, str) else answer
+        return _STOPPED
+
+    def _take(self) -> ReadingProcess | None:
         """A free process, or a new one; ``None`` when the run was stopped."""
         came = time.perf_counter()
         with self._changed:
@@ -116,7 +135,13 @@ class Readers:
                 waited = time.perf_counter() - max(came, self._last_start)
                 patience = self._patience() - waited
                 if patience <= 0:
-                    return self._new()
+                    try:
+                        return self._new()
+                    except ConfigError:
+                        if not self._all:
+                            raise
+                        self._most = len(self._all)  # those that are there have to do
+                        continue
                 self._changed.wait(None if math.isinf(patience) else patience)
             if self._closed:
                 return None
@@ -127,12 +152,12 @@ class Readers:
         """Seconds that a picture waits before another process is started."""
         if not self._all:
             return 0
-        if self._starting or len(self._all) == self.workers:
+        if self._starting or len(self._all) >= self._most:
             return math.inf
         return self._start_cost - self._waited
 
-    def _new(self) -> _Process:
-        process = _Process()
+    def _new(self) -> ReadingProcess:
+        process = ReadingProcess()
         if self._watch is None:
             self._watch = threading.Thread(target=self._end_what_is_late, daemon=True)
             self._watch.start()
@@ -143,9 +168,13 @@ class Readers:
     def _end_what_is_late(self) -> None:
         """One thread for all: a timer for each picture stops whoever writes for a moment."""
         while not self._closed:
-            time.sleep(min(max(self.timeout / 8, 0.01), 0.5))
+            pause = min(max(self.timeout / 8, 0.01), 0.5)
+            slept = time.monotonic()
+            time.sleep(pause)
+            stood_still = time.monotonic() - slept - pause
             for process in list(self._all):
-                process.look_at_the_clock()
+                # While this process was stopped (Ctrl+Z), no answer could be taken.
+                process.look_at_the_clock(stood_still if stood_still > _STOOD_STILL_S else 0.0)
 
     def _grown(self, cost: float) -> None:
         """The process that was being started is there."""
@@ -154,81 +183,33 @@ class Readers:
             self._start_cost, self._last_start, self._waited = cost, time.perf_counter(), 0.0
             self._changed.notify_all()
 
-    def _end(self, process: _Process) -> Failure:
-        """Put away a process that gave no answer; says what that means for its picture."""
+    def _end(self, process: ReadingProcess) -> Failure | None:
+        """Put away a process that gave no answer; says what that means for its picture, ``None``
+        if the picture is to be read by another."""
         process.kill()
         with self._changed:
             self._all.discard(process)
             self._starting = self._starting and process.started
             self._changed.notify_all()
-        if self._closed:
-            return _STOPPED
-        how = process.how_it_ended()
-        if not process.started:
-            raise RuntimeError(f"a reader process could not start ({how})")
+            if self._closed:
+                return _STOPPED
+            if not process.started and not process.was_killed:
+                if not self._all:
+                    raise cannot_start(process.how_it_ended)
+                self._most = len(self._all)
+                return None
         if process.timed_out:
             limit = f"{self.timeout:g} s"
             return Failure(f"took longer than {limit} to read; shrink it, or allow more time")
-        return Failure(f"crashed its decoder ({how}); save it again in another format")
-
-
-class _Process:
-    """One reader process, and what it was last asked."""
-
-    def __init__(self) -> None:
-        package = str(Path(__file__).parents[2])
-        paths = filter(None, (package, os.environ.get("PYTHONPATH")))
-        self._process = subprocess.Popen(
-            [sys.executable, "-m", "pix2seq.many.worker"],
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            env=os.environ | _ENVIRONMENT | {"PYTHONPATH": os.pathsep.join(paths)},
+        if process.was_killed:
+            return None
+        return Failure(
+            f"crashed its decoder ({process.how_it_ended}); save it again in another format"
         )
-        if hasattr(fcntl, "F_SETPIPE_SZ"):
-            with contextlib.suppress(OSError):  # more than this user may have
-                fcntl.fcntl(self._process.stdout, fcntl.F_SETPIPE_SZ, _PIPE)
-        self.started = False
-        self.timed_out = False
-        self._deadline = math.inf
 
-    def ask(self, question: object, timeout: float) -> object:
-        """Send a picture's place, wait for its size and pixels. Raises ``EOFError`` when the
-        process ended instead, as it does when ``timeout`` seconds are over."""
-        self._send(question)
-        return self.answer(timeout)
 
-    def answer(self, timeout: float) -> object:
-        self._deadline = time.monotonic() + timeout
-        try:
-            answer = pickle.load(self._process.stdout)
-            if isinstance(answer, tuple):
-                orig_size, shape = answer
-                pixels = torch.empty(shape)
-                # In one go: every part that comes by itself stops whoever writes for a moment.
-                if self._process.stdout.readinto(pixels.numpy().data.cast("B")) < pixels.nbytes:
-                    raise EOFError
-                answer = orig_size, pixels
-        finally:
-            self._deadline = math.inf
-        if self.timed_out:  # while the answer came: no other picture is to answer for it
-            raise EOFError
-        self.started = True
-        return answer
-
-    def look_at_the_clock(self) -> None:
-        """End the process if its answer is overdue."""
-        if time.monotonic() > self._deadline:
-            self.timed_out = True
-            self._process.kill()
-
-    def kill(self) -> None:
-        self._process.kill()
-        self._process.wait()
-
-    def how_it_ended(self) -> str:
-        code = self._process.returncode
-        return signal.Signals(-code).name if code < 0 else f"exit code {code}"
-
-    def _send(self, value: object) -> None:
-        pickle.dump(value, self._process.stdin, protocol=5)
-        self._process.stdin.flush()
+def _here(source: Source) -> Image.Image | Failure:
+    try:
+        return open_image(source)
+    except ConfigError as error:
+        return Failure(" ".join(str(error).split()))

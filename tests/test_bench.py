@@ -6,12 +6,14 @@ import json
 from collections.abc import Iterator
 from types import SimpleNamespace
 
+import numpy as np
 import pytest
 import torch
 
 from pix2seq.bench import Row, compared, table
 from pix2seq.bench import run as bench_run
 from pix2seq.bench.decoding import _references, batch_rows, reference_rows, single_rows
+from pix2seq.bench.kernels import total
 from pix2seq.bench.page import page_rows, server_rows
 from pix2seq.bench.served import served
 from pix2seq.bench.subject import Subject, official_size
@@ -71,6 +73,18 @@ def test_of_every_step_the_shortest_time_counts_and_runs_take_turns():
     assert [len(one) for one in times] == [2, 2]
 
 
+@pytest.mark.parametrize("count", [0, 3, 4, 1001])
+def test_the_floor_reads_every_byte(count):
+    numbers = np.arange(count, dtype=np.float32)
+    assert total(numbers) == numbers.sum()
+
+
+def test_the_floor_is_read_as_often_as_there_are_steps(small, monkeypatch):
+    assert len(list(small.read())) == len(list(small.bare())) == small.length
+    monkeypatch.setenv("PIX2SEQ_NATIVE", "0")  # PyTorch reads then
+    assert len(list(small.read())) == small.length
+
+
 def test_the_naive_loop_gives_our_logits(small):
     model, pixels = small.model, torch.rand(1, 3, 64, 64)
     ids = torch.randint(1, small.tokenizer.vocab_size, (1, 9))
@@ -127,10 +141,12 @@ class _Answering:
         return 1.5
 
 
-def test_the_rows_of_the_server_are_ratios_of_what_it_answers():
+def test_the_rows_of_the_server_are_what_it_answers_and_streams_against_that():
     app = _Answering()
     rows = {row.key: row for row in server_rows(app, 0.8, quick=False)}
-    assert rows["server/detect-4"].figure == rows["server/detect-8"].figure == 2.0
+    assert [rows[f"server/rate-{callers}"].figure for callers in (1, 4, 8)] == [5.0, 10.0, 10.0]
+    assert [rows[f"server/rate-{callers}"].goal for callers in (1, 4, 8)] == [1, 2.5, 2.5]
+    assert "2.00 x" in rows["server/rate-4"].note and "server/detect-4" not in rows
     assert rows["server/stream"].figure == rows["server/stream-4"].figure == 1.25
     assert (rows["server/start"].verdict, rows["server/after"].verdict) == ("met", "missed")
     assert app.runs >= 100

@@ -177,3 +177,25 @@ def test_a_command_says_it_in_one_line_and_once(tmp_path, tiny_checkpoint):
     [line] = done.stderr.splitlines()
     assert line.startswith("pix2seq: what Numba compiles could not be kept")
     assert "No space left on device" in line and "next start" in line
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(600)
+def test_the_start_that_compiles_writes_what_all_later_ones_write(tmp_path):
+    """To the last bit: a run that was killed on its first day goes on as it began."""
+    program = """
+import pix2seq
+from tests import fakes
+p = pix2seq.load("mini", "cpu")
+steps = p.stream(p.encode(fakes.draw_picture(300, 200)), pix2seq.SamplingOptions(eos="delay"))
+print([(step.token_id, step.logprob) for step in steps])
+"""
+    environment = os.environ | {"NUMBA_CACHE_DIR": str(tmp_path), "PYTHONPATH": str(ROOT)}
+    first, second = (
+        subprocess.run(
+            [sys.executable, "-c", program], env=environment, capture_output=True, text=True
+        )
+        for _ in range(2)
+    )
+    assert first.stdout.startswith("[("), first.stderr
+    assert first.stdout == second.stdout

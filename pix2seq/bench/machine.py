@@ -9,8 +9,6 @@ from typing import Any
 
 import torch
 
-from pix2seq.bench.timing import seconds_now
-
 _INSTRUCTIONS = ("avx2", "avx512f", "avx512_bf16", "avx512_vnni", "amx_bf16", "asimd", "sve")
 
 
@@ -29,27 +27,6 @@ def describe_machine() -> dict[str, Any]:
         "torch": torch.__version__,
         "python": platform.python_version(),
     }
-
-
-def read_bandwidth(size: int, device: torch.device) -> float:
-    """Bytes per second of adding up ``size`` bytes again and again, the best of many times.
-
-    A set that fits a cache is read from there: that is also where a decoder of that size reads.
-    """
-    numbers = torch.ones(size // 4, device=device)
-    best = float("inf")
-    for _ in range(30):
-        _wait(device)
-        start = seconds_now()
-        numbers.sum()
-        _wait(device)
-        best = min(best, seconds_now() - start)
-    return size / best
-
-
-def _wait(device: torch.device) -> None:
-    if device.type == "cuda":
-        torch.cuda.synchronize(device)
 
 
 def _cpuinfo(key: str) -> str:

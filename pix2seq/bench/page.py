@@ -14,6 +14,7 @@ from pix2seq.bench.timing import wall_seconds
 from pix2seq.predictor import Predictor
 
 _BROWSERS = ("chromium", "chromium-browser", "google-chrome")
+_VISITS = 3  # a repetition; the very first one warms the server
 _FLAGS = ["--no-sandbox", "--disable-gpu", "--disable-background-networking"]
 _PATIENCE_MS = 60_000
 _WATCH = """
@@ -42,10 +43,8 @@ def server_rows(app: Served, at_start: float | None, quick: bool) -> Iterator[Ro
     for callers in (4, 8):
         many = app.rate("/detect", callers, each)
         what = f"/detect, {callers} callers at once"
-        yield Row(f"server/rate-{callers}", what, many, "runs/s", 2.5, higher=True)
-        note = f"{many:.2f} runs/s against {one:.2f}, a new picture each"
-        what = f"/detect, {callers} callers at once, runs/s against one"
-        yield Row(f"server/detect-{callers}", what, many / one, "x", 2.5, higher=True, note=note)
+        note = f"{many / one:.2f} x one caller's, a new picture each"
+        yield Row(f"server/rate-{callers}", what, many, "runs/s", 2.5, higher=True, note=note)
         if callers == 4:
             four = many
     note = f"{1000 / stream:.0f} ms against {1000 / one:.0f}"
@@ -72,21 +71,29 @@ def page_rows(app: Served, predictor: Predictor, repeats: int) -> Iterator[Row]:
         return
     subject = subject_of(predictor)
     first, painted, bare = [], [], []
-    with _browser() as browser:
+    with browser_here() as browser:
         for _ in range(repeats):
             bare.append(subject.length / wall_seconds(lambda: list(subject.stream())))
-            page = browser.new_page()
-            page.set_default_timeout(_PATIENCE_MS)
-            page.add_init_script(_WATCH)
-            page.goto(app.url, wait_until="commit")
-            page.wait_for_function("window.painted?.length")
-            first.append(page.evaluate("window.painted[0][1]") / 1000)
-            painted.append(_painted(page))
-            page.close()
+            for visit in range(_VISITS):
+                page = first_painted(browser, app.url)
+                first.append(page.evaluate("window.painted[0][1]") / 1000)
+                if visit == _VISITS - 1:
+                    painted.append(_painted(page))
+                page.close()
     note = f"{max(painted):.0f} against {max(bare):.0f} tokens/s"
     figure = max(painted) / max(bare)
     yield Row("page/painted", what[0], figure, "x", 0.80, higher=True, note=note)
-    yield Row("page/first", f"{what[1]}, warm server", min(first[1:] or first), "s", 0.8)
+    yield Row("page/first", f"{what[1]}, warm server", min(first[1:]), "s", 0.8)
+
+
+def first_painted(browser: Any, url: str) -> Any:
+    """A new visitor's page, once it shows a token; ``window.painted`` says when."""
+    page = browser.new_page()
+    page.set_default_timeout(_PATIENCE_MS)
+    page.add_init_script(_WATCH)
+    page.goto(url, wait_until="commit")
+    page.wait_for_function("window.painted?.length")
+    return page
 
 
 def _painted(page: Any) -> float:
@@ -130,7 +137,7 @@ def _missing() -> str:
 
 
 @contextmanager
-def _browser() -> Iterator[Any]:
+def browser_here() -> Iterator[Any]:
     from playwright.sync_api import sync_playwright
 
     path = next(filter(None, map(which, _BROWSERS)))

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
+from pix2seq.bench.floor import readings
 from pix2seq.categories import COCO_80
 from pix2seq.config import (
     EncoderConfig,
@@ -65,6 +66,10 @@ class Subject:
     def batch(self, rows: int) -> None:
         """Several sentences about one image, to their last objects."""
         sample_batch(self.model, self.memory, self.tokenizer, self.options, list(range(rows)))
+
+    def read(self) -> Iterator[None]:
+        """Nothing but reading what the steps of ``bare`` read, as often."""
+        return readings(int(self.bytes_per_token()), self.length, self.device)
 
     def bytes_per_token(self) -> float:
         """What a step has to read: the decoder's matrices and, on average, the caches."""

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import copy
-import math
 import subprocess
 import sys
 import tempfile
@@ -84,11 +83,12 @@ def _many_row(predictor: Predictor, paths: list[Path], kind: str) -> Row:
 
     next(loop())  # what is made once, is made
     alone, ours = taking_turns((loop, whole), _PIECE)
-    steady = sum(alone[1:]) / sum(ours[1:]) if len(ours) > 1 else math.nan
     note = (
         f"{len(paths) / sum(ours):.2f} images/s, {len(paths)} {kind}, the start of the reading "
-        f"processes included; {steady:.2f} x after the first {_PIECE}"
+        "processes included"
     )
+    if len(ours) > 1:
+        note += f"; {sum(alone[1:]) / sum(ours[1:]):.2f} x after the first {_PIECE}"
     what = "detect_many, images/s against encode and write alone"
     return Row("many", what, sum(alone) / sum(ours), "x", 0.90, higher=True, note=note)
 

@@ -186,7 +186,7 @@ class Glances:
         room: bytes that are kept; `mini` takes 5 MiB an image.
     """
 
-    def __init__(self, look: Callable[[Tensor], Cross], room: int = 32 * 2**20) -> None:
+    def __init__(self, look: Callable[[Tensor], Cross], room: int = 16 * 2**20) -> None:
         self._look = look
         self._room = room
         self._kept: list[tuple[weakref.ref[Tensor], Cross]] = []  # latest last

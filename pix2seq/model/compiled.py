@@ -26,6 +26,9 @@ def compiled(order: set[str]) -> Callable[[Callable], Any]:
 
     def compiled(function: Callable) -> Any:
         options = {"fastmath": order, "nogil": True, "error_model": "numpy"}
+        # Left to itself, LLVM puts a function into its callers and beside them, and each copy may
+        # add in an order of its own: which one runs depended on whether this process compiled it.
+        options["forceinline"] = "reassoc" in order
         try:
             _functions.append(numba.njit(cache=not _unkept, **options)(function))
         except RuntimeError:  # no folder that can be written

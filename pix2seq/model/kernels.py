@@ -14,65 +14,42 @@ import numba
 import numpy as np
 
 from pix2seq.model.compiled import compiled
-from pix2seq.model.tiles import LANES, VECTORS, WIDTH, as_float, largest, pointer, tile_of
+from pix2seq.model.tiles import LANES, VECTORS, WIDTH, as_float, largest, pointer, tiles_of
 
 _F = np.float32
 _CHAINS = 2
 _HALF = max(VECTORS // 2, 1)
 _ACROSS = _HALF * LANES
 """Columns of values that are summed at once: most heads are no wider, and values are read once."""
-_TILES = "e8052191"
+_TILES = "7659bfca"
 """The CRC of ``tiles.py``: Numba compiles what is here anew when this file changes."""
 EXACT = {"contract"}  # fused multiply-add, and no other order of additions
 ANY_ORDER = {"contract", "reassoc", "nsz", "arcp"}
 
 
-_one_row, _two_rows, _three_rows, _four_rows = (tile_of(n, VECTORS) for n in (1, 2, 3, 4))
-_one_sum, _two_sums, _three_sums, _four_sums = (tile_of(n, _HALF, _CHAINS) for n in (1, 2, 3, 4))
-
-
-@compiled(EXACT)
-def _products(rows, x, w, y, count, x_step, w_step, y_step):
-    """One to four rows of x with a panel, to y."""
-    if rows == 4:
-        _four_rows(x, w, y, count, x_step, w_step, y_step)
-    elif rows == 3:
-        _three_rows(x, w, y, count, x_step, w_step, y_step)
-    elif rows == 2:
-        _two_rows(x, w, y, count, x_step, w_step, y_step)
-    else:
-        _one_row(x, w, y, count, x_step, w_step, y_step)
-
-
-@compiled(EXACT)
-def _sums(rows, x, w, y, count, x_step, w_step, y_step):
-    """One to four rows of x with ``_ACROSS`` columns of w, each sum in ``_CHAINS`` parts, to y."""
-    if rows == 4:
-        _four_sums(x, w, y, count, x_step, w_step, y_step)
-    elif rows == 3:
-        _three_sums(x, w, y, count, x_step, w_step, y_step)
-    elif rows == 2:
-        _two_sums(x, w, y, count, x_step, w_step, y_step)
-    else:
-        _one_sum(x, w, y, count, x_step, w_step, y_step)
+_products = tiles_of(VECTORS, [(1, 1), (1, 2), (2, 1), (3, 1), (4, 1)])
+_sums = tiles_of(_HALF, [(1, 1), (2, 1), (3, 1), (4, 1)], _CHAINS)
 
 
 @compiled(EXACT)
 def _linear(x, weight, bias, y):
     """``y = x @ weight + bias`` for x (M, K), weight (panels, K, WIDTH), y (M, N)."""
-    (rows, inner), outer = x.shape, y.shape[1]
-    some = np.empty((4, WIDTH), _F)
-    for panel in range(weight.shape[0]):
-        first = panel * WIDTH
-        count = min(WIDTH, outer - first)
-        m = 0
+    (rows, inner), (panels, outer) = x.shape, (weight.shape[0], y.shape[1])
+    some, step, far = np.empty((4, 2 * WIDTH), _F), 2 * WIDTH, inner * WIDTH
+    p = 0
+    while p < panels:
+        # A lone row waits for memory, which gives more when it is read in two places.
+        wide = 2 if rows == 1 and p + 1 < panels else 1
+        first, m = p * WIDTH, 0
+        count = min(wide * WIDTH, outer - first)
         while m < rows:
             together = min(rows - m, 4)
-            _products(together, x[m], weight[panel], some, inner, inner, WIDTH, WIDTH)
+            _products(together, wide, x[m], weight[p], some, inner, inner, WIDTH, step, far)
             for r in range(together):
                 for n in range(count):
                     y[m + r, first + n] = some[r, n] + bias[first + n]
             m += together
+        p += wide
 
 
 @compiled(ANY_ORDER)
@@ -186,11 +163,12 @@ def _look_back(z, qkv, keys, values, count, scores):
             few[0, i] = qkv[h * head + i]
         for p in range(panels):
             part = scores[0, p * WIDTH :]
-            _products(1, few, keys[h, p], part, head, head, WIDTH, step)
+            _products(1, 1, few, keys[h, p], part, head, head, WIDTH, step, 0)
         _softmax(scores[0], count)
         scores[0, count : count + _CHAINS] = 0
         for first in range(0, head, _ACROSS):
-            _sums(1, scores, values[h, 0, first:], some, whole, step, head, _ACROSS)
+            seen = values[h, 0, first:]
+            _sums(1, 1, scores, seen, some, whole, step, head, _ACROSS, 0)
             for i in range(min(_ACROSS, head - first)):
                 z[0, h * head + first + i] = some[0, i]
 
@@ -214,14 +192,14 @@ def _look(z, keys, values, scores):
                     few[r, i] = z[m + r, h * head + i]
             for p in range(panels):
                 part = scores[0, p * WIDTH :]
-                _products(together, few, keys[h, p], part, head, head, WIDTH, step)
+                _products(together, 1, few, keys[h, p], part, head, head, WIDTH, step, 0)
             for r in range(together):
                 _softmax(scores[r], count)
                 scores[r, count : count + _CHAINS] = 0
             for first in range(0, head, _ACROSS):
                 whole = -(-count // _CHAINS) * _CHAINS
                 seen = values[h, 0, first:]
-                _sums(together, scores, seen, some, whole, step, head, _ACROSS)
+                _sums(together, 1, scores, seen, some, whole, step, head, _ACROSS, 0)
                 for r in range(together):
                     for i in range(min(_ACROSS, head - first)):
                         z[m + r, h * head + first + i] = some[r, i]

@@ -79,12 +79,14 @@ class Plan(NamedTuple):
             values, (slots, H, T, d) each.
         cross: (R, layers, 2) addresses of each row's image: its keys' panels and its values.
         counts: (R,), what N is.
+        longest: the largest of T and all N.
     """
 
     capacity: int
     own: np.ndarray
     cross: np.ndarray
     counts: np.ndarray
+    longest: int
 
 
 class Seen(list):
@@ -229,12 +231,9 @@ class NativeDecoder:
         rows, length = ids.shape
         if cache.length + length > self.max_tokens:
             raise ValueError(f"the model writes {self.max_tokens} tokens at most, prompt included")
-        told = ids.reshape(-1).numpy()
-        if told.size and not 0 <= told.min() <= told.max() < len(self.tables.embedding):
-            raise IndexError(f"an id is not one of the {len(self.tables.embedding)} tokens")
         cache.reserve(length)
         plan = cache.plan = cache.plan or _plan(cache)
-        longest = max(int(plan.counts.max()), plan.capacity) + 2 * self._width
+        longest = plan.longest + 2 * self._width
         width, hidden = self.tables.embedding.shape[1], self.maps.up_bias.shape[1]
         logits = np.empty((rows * length, len(self.tables.output_bias)), np.float32)
         told = self._run(
@@ -267,11 +266,14 @@ def _with_room(values: Tensor) -> Tensor:
 
 
 def _plan(cache: KVCache) -> Plan:
+    capacity = cache.values[0].shape[-2]
+    counts = np.array([image[0][1].shape[2] for image in cache.cross])
     return Plan(
-        cache.values[0].shape[-2],
+        capacity,
         _addresses(zip(cache.keys, cache.values, strict=True)),
         np.array([image.addresses for image in cache.cross]),
-        np.array([image[0][1].shape[2] for image in cache.cross]),
+        counts,
+        max(capacity, int(counts.max())),
     )
 
 

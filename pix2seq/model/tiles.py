@@ -10,7 +10,7 @@ is told there (``_TILES``, which a test compares).
 from __future__ import annotations
 
 import itertools
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 from llvmlite import binding, ir
 from numba import types
@@ -77,25 +77,26 @@ def largest(typing, x, count):
     return types.float32(x, types.intp), generate
 
 
-def tile_of(rows: int, vectors: int, chains: int = 1) -> Callable:
-    """A function of (x, w, y, count, steps of x, w and y): the products of ``rows`` rows of x with
-    ``vectors * LANES`` columns of w, summed over ``count``, to y; a step leads to the next row.
+def tiles_of(vectors: int, shapes: Sequence[tuple[int, int]], chains: int = 1) -> Callable:
+    """A function of (rows, panels, x, w, y, count, steps of x, w and y, far): the products of so
+    many rows of x with so many panels of w, ``vectors * LANES`` columns each, summed over
+    ``count``, to y. A step leads to the next row, ``far`` to the next panel; in y panels lie side
+    by side. Does nothing but for ``rows`` and ``panels`` that are one of ``shapes``.
 
     All sums stay in registers. Each is taken term by term, or where there are more ``chains`` (of
     which ``count`` is a multiple), every so-many-th term, and then over the chains.
     """
     vector = ir.VectorType(ir.FloatType(), LANES)
     zeros = ir.VectorType(ir.IntType(32), LANES)([0] * LANES)
-    sums = list(itertools.product(range(rows), range(vectors), range(chains)))
     fused = ("contract",)
 
-    def generate(context, builder, signature, arguments):
-        number = arguments[3].type
-        x, w, y = (
-            context.make_array(kind)(context, builder, value).data
-            for kind, value in zip(signature.args[:3], arguments[:3], strict=True)
-        )
-        count, x_step, w_step, y_step = arguments[3:]
+    def tile(context, builder, shape, x, w, y, count, x_step, w_step, y_step, far):
+        number, rows, columns = count.type, *shape
+        columns *= vectors
+        sums = list(itertools.product(range(rows), range(columns), range(chains)))
+        bases = [w]
+        for _ in range(1, shape[1]):
+            bases.append(builder.gep(bases[-1], [far]))
 
         def part(base, step, row, column, kind=vector):
             """What stands in a row from a column on."""
@@ -108,25 +109,44 @@ def tile_of(rows: int, vectors: int, chains: int = 1) -> Callable:
         with cgutils.for_range_slice(builder, number(0), count, number(chains)) as (k, _):
             for chain in range(chains):
                 place = builder.add(k, number(chain))
-                columns = [part(w, w_step, place, number(LANES * v)) for v in range(vectors)]
-                columns = [builder.load(column, align=4) for column in columns]
+                read = [
+                    builder.load(part(base, w_step, place, number(LANES * v)), align=4)
+                    for base in bases
+                    for v in range(vectors)
+                ]
                 for row in range(rows):
                     told = builder.load(part(x, x_step, number(row), place, ir.FloatType()))
                     told = builder.insert_element(vector(ir.Undefined), told, ir.IntType(32)(0))
                     told = builder.shuffle_vector(told, vector(ir.Undefined), zeros)
-                    for v in range(vectors):
-                        term = builder.fmul(told, columns[v], flags=fused)
+                    for v in range(columns):
+                        term = builder.fmul(told, read[v], flags=fused)
                         total = kept[row, v, chain]
                         builder.store(builder.fadd(builder.load(total), term, flags=fused), total)
-        for row, v in itertools.product(range(rows), range(vectors)):
+        for row, v in itertools.product(range(rows), range(columns)):
             total = builder.load(kept[row, v, 0])
             for chain in range(1, chains):
                 total = builder.fadd(total, builder.load(kept[row, v, chain]))
             builder.store(total, part(y, y_step, number(row), number(LANES * v)), align=4)
+
+    def generate(context, builder, signature, arguments):
+        rows, panels = arguments[:2]
+        memory = (
+            context.make_array(kind)(context, builder, value).data
+            for kind, value in zip(signature.args[2:5], arguments[2:5], strict=True)
+        )
+        told = [*memory, *arguments[5:]]
+        for shape in shapes:
+            fits = builder.and_(
+                builder.icmp_signed("==", rows, rows.type(shape[0])),
+                builder.icmp_signed("==", panels, panels.type(shape[1])),
+            )
+            with builder.if_then(fits):
+                tile(context, builder, shape, *told)
         return context.get_dummy_value()
 
     @intrinsic
-    def tile(typing, x, w, y, count, x_step, w_step, y_step):
-        return types.void(x, w, y, *[types.intp] * 4), generate
+    def tiles(typing, rows, panels, x, w, y, count, x_step, w_step, y_step, far):
+        whole = types.intp
+        return types.void(whole, whole, x, w, y, *[whole] * 5), generate
 
-    return tile
+    return tiles

@@ -21,6 +21,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from typing import Protocol
 
+import numpy as np
 import torch
 from torch import Tensor
 
@@ -30,7 +31,7 @@ from pix2seq.model.cache import Cross, KVCache
 from pix2seq.model.native import MARGIN
 from pix2seq.sampling.filters import FilterChain, build_chain, uniforms
 from pix2seq.sampling.job import Job, checked_job
-from pix2seq.sampling.picking import CompiledPick, compiled_pick
+from pix2seq.sampling.picking import CompiledRules
 from pix2seq.sampling.steps import Arithmetic, SamplingStep, StepRules
 from pix2seq.tokenizer import Tokenizer
 
@@ -68,7 +69,7 @@ class Row:
     forced: frozenset[int]
     numbers: list[float]
     chain: FilterChain
-    pick: CompiledPick | None
+    compiled: CompiledRules | None
     rules: StepRules
     image: Cross
     arithmetic: Arithmetic
@@ -91,9 +92,7 @@ class Batch:
     def __init__(self, model: Writer, tokenizer: Tokenizer) -> None:
         self.model = model
         self.tokenizer = tokenizer
-        self._rules: OrderedDict[tuple, tuple[FilterChain, StepRules, CompiledPick | None]] = (
-            OrderedDict()
-        )
+        self._rules: OrderedDict[tuple, tuple[FilterChain, StepRules]] = OrderedDict()
         self._reading: list[Row] = []  # tokens of a prefix are still being yielded
         self._writing: list[Row] = []  # one row of the shared cache each
         self._cache: KVCache | None = None
@@ -111,7 +110,7 @@ class Batch:
         """
         options, prefix, forced = checked_job(job, self.tokenizer)
         length = self.tokenizer.sequence_length(options.max_objects)
-        chain, rules, pick = self._rules_of(options, job.memory.device)
+        chain, rules = self._rules_of(options, job.memory.device)
         cache = self._new_cache(job.memory)
         row = Row(
             job,
@@ -120,7 +119,7 @@ class Batch:
             forced,
             uniforms(options.seed, length).tolist(),
             chain,
-            pick,
+            rules.compiled if chain is rules.chain else None,
             rules,
             image=cache.cross[0],
             arithmetic="compiled" if cache.compiled else "PyTorch",
@@ -143,8 +142,8 @@ class Batch:
         rows = [*self._writing, *self._reading]
         parts = []
         if self._writing:
-            ids = torch.tensor([[row.last_id] for row in self._writing])
-            parts.append(self._forward(ids, self._cache)[:, 0])
+            ids = np.array([[row.last_id] for row in self._writing], np.int64)
+            parts.append(self._forward(torch.from_numpy(ids), self._cache).squeeze(1))
         if self._reading:
             parts.append(torch.stack([row.ahead.popleft() for row in self._reading]))
         logits = parts[0] if len(parts) == 1 else torch.cat(parts)  # (R, V)
@@ -175,7 +174,7 @@ class Batch:
 
     def _rules_of(
         self, options: SamplingOptions, device: torch.device
-    ) -> tuple[FilterChain, StepRules, CompiledPick | None]:
+    ) -> tuple[FilterChain, StepRules]:
         """Rows with the same options, whatever their seed, share their rules."""
         key = options.replace(seed=0), device
         if key not in self._rules:
@@ -183,8 +182,7 @@ class Batch:
             told = build_chain(self.tokenizer, options, _CPU)
             beside = device.type == "cuda"
             chain = build_chain(self.tokenizer, options, device) if beside else told
-            pick = None if beside else compiled_pick(told, self.tokenizer.vocab_size)
-            self._rules[key] = chain, StepRules(self.tokenizer, told), pick
+            self._rules[key] = chain, StepRules(self.tokenizer, told)
             if len(self._rules) > _MOST_RULES:
                 self._rules.popitem(last=False)
         return self._rules[key]
@@ -226,14 +224,14 @@ class Batch:
         the logits of rows whose token had to be drawn from PyTorch's."""
         tokens, again = [-1] * len(rows), {}
         alike: dict[tuple[int, int], list[int]] = {}  # rows with the same rules in the same slot
-        told = logits.numpy() if logits.device.type == "cpu" else None
+        told = logits.numpy() if logits.is_cpu else None
         for i, row in enumerate(rows):
             index = len(row.steps)
             if index < len(row.prefix):
                 tokens[i] = row.prefix[index]
-            elif row.pick is not None:
+            elif row.compiled is not None:
                 margin = MARGIN if row.arithmetic == "compiled" else 0.0
-                tokens[i], settled = row.pick(told[i], index, row.numbers[index], margin)
+                tokens[i], settled = row.compiled.pick(told[i], index, row.numbers[index], margin)
                 if tokens[i] < 0:
                     raise ConfigError(_DAMAGED)
                 if not settled and (exact := self._read_again(row)) is not None:

@@ -10,6 +10,8 @@ from torch import Tensor
 from pix2seq.config import ConfigError, SamplingOptions
 from pix2seq.tokenizer import Tokenizer
 
+_GENERAL = SamplingOptions()
+
 
 @dataclass(frozen=True, eq=False)
 class Job:
@@ -40,7 +42,7 @@ def checked_job(
         ConfigError: an option exceeds the model, the prefix is too long, holds an unknown id or
             goes on after EOS, or a forced position is not in it.
     """
-    options = job.options.resolve(SamplingOptions(), tokenizer.config)
+    options = job.options.resolve(_GENERAL, tokenizer.config)
     prefix = _checked_prefix(job.prefix, tokenizer, options)
     return options, prefix, _checked_forced(job.forced, prefix)
 

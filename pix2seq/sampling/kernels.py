@@ -79,7 +79,7 @@ def _is_inside(values, weights, total, top, token, top_p, official, margin):
 
 
 @compiled(EXACT)
-def _top(values, weights, left, top_k, top_p, official, margin):
+def top_of(values, weights, left, top_k, top_p, official, margin):
     """Put into ``left`` the weights (n,) of what top-k and top-p leave of logits ``values`` (n,).
 
     Returns:
@@ -151,7 +151,7 @@ def _top(values, weights, left, top_k, top_p, official, margin):
 
 @compiled(EXACT)
 def _is_settled(values, weights, place, number, surely, perhaps, margin):
-    """Whether the number draws this token for all logits within the margin, ``_top`` having said
+    """Whether the number draws this token for all logits within the margin, ``top_of`` having said
     what is left of them."""
     if values[place] < surely:
         return False
@@ -201,6 +201,18 @@ def _mass(logits):
 
 
 @compiled(EXACT)
+def standing_for(logits, first, last):
+    """(n,) float64: the logits of tokens that stand for those from ``first`` to ``last``."""
+    values = np.empty(len(first))
+    for i in range(len(first)):
+        values[i] = logits[first[i]]
+    for i in range(len(first)):
+        if last[i] - first[i] > 1:
+            values[i] = _mass(logits[first[i] : last[i]])
+    return values
+
+
+@compiled(EXACT)
 def pick_token(logits, ids, first, last, temperature, top_k, top_p, official, number, margin):
     """Draw a token by inverse CDF, in the order of ids.
 
@@ -221,12 +233,7 @@ def pick_token(logits, ids, first, last, temperature, top_k, top_p, official, nu
     if not _is_number(logits):
         return -1, True
     count = len(ids)
-    values, weights = np.empty(count), np.empty(count)
-    for i in range(count):
-        values[i] = logits[first[i]]
-    for i in range(count):
-        if last[i] - first[i] > 1:
-            values[i] = _mass(logits[first[i] : last[i]])
+    values, weights = standing_for(logits, first, last), np.empty(count)
     top, best = values[0], 0
     for i in range(count):
         if values[i] > top:
@@ -248,7 +255,7 @@ def pick_token(logits, ids, first, last, temperature, top_k, top_p, official, nu
     left, surely, perhaps = weights, -np.inf, -np.inf
     if top_k > 0 or top_p < 1:
         left = np.zeros(count)
-        surely, perhaps = _top(values, weights, left, top_k, top_p, official, margin)
+        surely, perhaps = top_of(values, weights, left, top_k, top_p, official, margin)
     total, whole = 0.0, 0.0
     for i in range(count):
         total += left[i]

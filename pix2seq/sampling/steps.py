@@ -17,6 +17,7 @@ import torch
 from torch import Tensor
 
 from pix2seq.sampling.filters import FilterChain
+from pix2seq.sampling.picking import CompiledRules, compiled_rules
 from pix2seq.tokenizer import Tokenizer
 
 _CANDIDATES = 5
@@ -225,6 +226,27 @@ class StepRules:
 
     def tell(self, logits: Tensor, index: int, token_id: int, drawn: bool) -> StepNumbers:
         """The numbers of one token, drawn or from a prefix."""
+        if self.compiled is None:
+            return self._tell(logits, index, token_id, drawn)
+        allowed, eos_id = self.tokenizer.allowed(index).numpy(), self.tokenizer.eos_id
+        told, best, probs = self.compiled.tell(
+            logits.float().contiguous().numpy(),
+            index,
+            token_id,
+            drawn,
+            allowed,
+            eos_id,
+            _CANDIDATES,
+        )
+        return StepNumbers(*told, tuple(map(Candidate, best, *probs)))
+
+    @cached_property
+    def compiled(self) -> CompiledRules | None:
+        """The same rules as machine code, where that works."""
+        return compiled_rules(self.chain, self.tokenizer.vocab_size)
+
+    def _tell(self, logits: Tensor, index: int, token_id: int, drawn: bool) -> StepNumbers:
+        """``tell`` in PyTorch's operations."""
         tokenizer, coarse = self.tokenizer, self.chain.coarse
         logits = logits[None].double()
         tempered = self.chain.temperature(self.chain.allowed(logits, index), index)

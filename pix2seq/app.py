@@ -21,6 +21,7 @@ from pix2seq import allocator, logs
 from pix2seq.checkpoints.registry import default_name
 from pix2seq.config import ConfigError
 from pix2seq.hub import check_name
+from pix2seq.postponed import postponed
 from pix2seq.version import version_text
 
 LAST_WORDS_SECONDS = 2.5
@@ -60,12 +61,14 @@ def serve(args: argparse.Namespace) -> None:
     if args.log_level not in logs.LEVELS:
         raise ConfigError(f"--log-level is {args.log_level!r}; use {', '.join(logs.LEVELS)}")
     os.environ.setdefault("GRADIO_ANALYTICS_ENABLED", "False")  # no request leaves the machine
+    os.environ.setdefault("MPLBACKEND", "agg")  # else Gradio loads all of Matplotlib to find one
     allocator.use_few_arenas()  # before threads are started
     check_name(args.checkpoint)  # what is not here may come later, by download
     from pix2seq.device import pick_device
 
     pick_device(args.device)
-    from pix2seq.ui import add_health, build_demo, keep_house, launch_options
+    with postponed("pandas"):
+        from pix2seq.ui import add_health, build_demo, keep_house, launch_options
 
     logs.start(args.log_level)
     demo = build_demo(args.checkpoint, args.device)

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterator
 from contextlib import closing
 
 import httpx
 import pytest
+from gradio import processing_utils
 from gradio_client import Client, handle_file
 from gradio_client.exceptions import AppError
 
@@ -67,6 +69,46 @@ def test_the_stream_gives_the_same_tokens_one_by_one(client, photo):
     messages = job.outputs()
     assert [message["token"]["id"] for message in messages] == SENTENCE
     assert [len(message["detections"]) for message in messages][4::5] == [1, 2, 3]
+
+
+def test_the_stream_is_the_same_for_who_reads_the_wire(client, url, photo, monkeypatch):
+    """Gradio's own client is told what is new in each message; others get them whole."""
+    job = client.submit(photo, api_name="/detect_stream")
+    job.result()
+    searched = _searched(monkeypatch)
+    events = list(_events(url, "detect_stream", photo["path"]))
+    messages = [data[0] for name, data in events if name == "generating"]
+    assert messages == job.outputs() and len(messages) == len(SENTENCE)
+    assert events[-1] == ("complete", [messages[-1]])
+    assert len(searched) <= 2, "messages are not searched for files, the first one excepted"
+
+
+def _events(url: str, name: str, path: str) -> Iterator[tuple[str, object]]:
+    """What a program without Gradio's client reads of a call with default settings."""
+    with httpx.Client(base_url=f"{url}/gradio_api", timeout=60) as web:
+        told = web.get("/info").json()["named_endpoints"][f"/{name}"]["parameters"]
+        with open(path, "rb") as file:
+            [path] = web.post("/upload", files={"files": file}).json()
+        picture = {"path": path, "meta": {"_type": "gradio.FileData"}}
+        data = [picture, *(one["parameter_default"] for one in told[1:])]
+        event = web.post(f"/call/{name}", json={"data": data}).json()["event_id"]
+        for block in web.get(f"/call/{name}/{event}").text.strip().split("\n\n"):
+            kind, _, content = block.partition("\n")
+            yield kind.removeprefix("event: "), json.loads(content.removeprefix("data: "))
+
+
+def _searched(monkeypatch) -> list[object]:
+    """The answers in which Gradio looks for files from now on."""
+    search = processing_utils.async_move_files_to_cache
+    answers: list[object] = []
+
+    async def noted(data, block, postprocess=False, **named):
+        if postprocess:
+            answers.append(data)
+        return await search(data, block, postprocess=postprocess, **named)
+
+    monkeypatch.setattr(processing_utils, "async_move_files_to_cache", noted)
+    return answers
 
 
 @pytest.mark.parametrize(

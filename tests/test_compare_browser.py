@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import re
+import time
 
 import pytest
 from playwright.sync_api import expect
 
 from pix2seq.categories import Categories
+from pix2seq.sweep import Outcome, run_sweep
 from pix2seq.tokenizer import Tokenizer
 from pix2seq.ui.compare.recordings import PICTURES
 from pix2seq.ui.compare.sides import PRESETS
+from pix2seq.ui.lab import tab
 from tests.axe import serious_problems
 from tests.browser import WATCH_SHIFTS, browser_page, open_tab, running_app, storyteller
 
@@ -269,7 +272,15 @@ def test_a_sweep_fills_table_and_plots_and_can_be_saved(page):
     assert strangers == []
 
 
-def test_stopping_a_sweep_keeps_its_rows(page):
+def test_stopping_a_sweep_keeps_its_rows(page, monkeypatch):
+    def patient(bench, settings, stopped, threshold):
+        for event in run_sweep(bench, settings, stopped, threshold):
+            yield event
+            until = time.monotonic() + 60
+            while isinstance(event, Outcome) and not stopped() and time.monotonic() < until:
+                time.sleep(0.01)  # else it may have ended before somebody can stop it
+
+    monkeypatch.setattr(tab, "run_sweep", patient)
     open_tab(page, "Experiments")
     page.click("#lab-knob input")
     page.get_by_role("option", name="Top-p (nucleus)").click()

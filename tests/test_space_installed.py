@@ -173,7 +173,7 @@ def test_it_says_that_it_is_well_and_which_code_it_is(running, record_property):
         said = json.load(answer)
         assert answer.headers["Cache-Control"] == "no-store"
     assert said["status"] == "ok" and said["checkpoint"] == "mini" and said["device"] == "cpu"
-    [ready] = [one for one in events(running) if one["event"] == "ready"]
+    ready = await_event(running, "ready")
     assert ready["version"].startswith(said["version"])
     record_property("cold_start_seconds", round(running.seconds, 1))
     assert running.work < 60

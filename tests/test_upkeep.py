@@ -142,6 +142,46 @@ def test_gradios_copies_of_the_page_are_bounded_and_go_with_their_visitors(monke
         demo.close()
 
 
+def test_a_visitor_costs_no_copy_of_the_page(demo):
+    """What Gradio knows of one is what an event has changed."""
+    keeper = demo.app.state_holder
+    one, other = keeper["one"], keeper["other"]
+    assert one.config_values == {} and keeper["one"] is one
+    [detect] = [fn for fn in demo.fns.values() if fn.api_name == "detect"]
+    [answer] = detect.outputs
+    one._update_value_in_config(answer._id, {"a": 1})
+    assert one.config_values[answer._id]["props"]["value"] == {"a": 1}
+    assert other.config_values == {} and one.blocks_config.fns == other.blocks_config.fns
+
+
+@pytest.fixture
+def demo():
+    from pix2seq.ui import build_demo, launch_options
+    from pix2seq.ui.page.visitors import copy_nothing
+    from tests import served
+
+    demo = build_demo("scripted", load=served.load)
+    demo.launch(server_name="127.0.0.1", prevent_thread_lock=True, quiet=True, **launch_options())
+    copy_nothing(demo)
+    yield demo
+    demo.close()
+
+
+def test_the_latest_pictures_of_programs_keep_their_encodings(context):
+    predictor = scripted_predictor()
+    sent = [str(upload(f"{number}.png", 20 + number)) for number in range(10)]
+    pictures = [context.asked_about(path) for path in sent]
+    first = pictures[2].encoded_by(predictor)
+    for picture in pictures:
+        picture.encoded_by(predictor)
+    assert context.asked_about(sent[2]).encoded_by(predictor) is first
+    latest = [context.asked_about(str(upload(f"more{n}.png", 60 + n))) for n in range(7)]
+    assert context.asked_about(sent[2]).encoded_by(predictor) is first, "asked about in between"
+    assert not any(picture.encodings for picture in pictures[3:]) and len(latest) == 7
+    again = pictures[5].encoded_by(predictor)
+    assert pictures[5].encoded_by(predictor) is again, "who asks again is looked at again"
+
+
 _ARENAS = """
 import os, threading
 from pix2seq import allocator

@@ -70,7 +70,7 @@ def build_api(context: AppContext) -> None:
             same = {one.name for one in SETTINGS if said[one.name] == one.read(usual[one.name])}
             asked = {name: None if name in same else value for name, value in asked.items()}
         options = options_from_values(predictor, asked)
-        picture = context.picture_of(image)
+        picture = context.asked_about(image)
         told["width"], told["height"] = picture.image.size
         encoding = picture.encoded_by(predictor)
         told["encoding_seconds"] = round(encoding.seconds, 4)
@@ -172,7 +172,12 @@ def build_api(context: AppContext) -> None:
     answer = gr.JSON(visible=False)
     gr.Button(visible=False).click(detect, inputs, answer, api_name="detect", **MODEL_QUEUE)
     gr.Button(visible=False).click(
-        detect_stream, inputs, answer, api_name="detect_stream", **MODEL_QUEUE
+        detect_stream,
+        inputs,
+        answer,
+        api_name="detect_stream",
+        postprocess=False,  # plain values already
+        **MODEL_QUEUE,
     )
     tree.__signature__ = signature_of(dict, ids=list, leaves=int)
     ask_place.__signature__ = signature_of(dict, box=list, behind=list)

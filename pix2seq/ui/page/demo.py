@@ -21,6 +21,7 @@ from pix2seq.ui.lab.tab import build_lab_tab
 from pix2seq.ui.learn.tab import build_learn_tab
 from pix2seq.ui.page import assets
 from pix2seq.ui.page.footer import build_footer
+from pix2seq.ui.page.frontend import Frontend
 from pix2seq.ui.page.gate import Gate
 from pix2seq.ui.page.head import head
 from pix2seq.ui.page.header import build_header
@@ -115,7 +116,7 @@ def launch_options() -> dict:
     return {
         "theme": explorer_theme(),
         "head": head(),
-        "app_kwargs": {"middleware": [Middleware(Gate, limits)]},
+        "app_kwargs": {"middleware": [Middleware(Frontend), Middleware(Gate, limits)]},
         "state_session_capacity": limits.tabs,
         "max_file_size": limits.upload_mb << 20,
         "max_threads": limits.at_once + _THREADS,

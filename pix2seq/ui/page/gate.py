@@ -85,7 +85,7 @@ class Gate:
                 await _refuse(send, 400, "this request cannot be understood")
 
     async def _pass(self, scope: dict, receive: Receive, send: Send) -> None:
-        path = _path(scope)
+        path = path_of(scope)
         if not (path == "/" or path.startswith(_DOORS)) or _names_an_address(path):
             await _refuse(send, 404, "there is nothing here")
         elif scope["method"] != "POST":
@@ -163,11 +163,11 @@ def disk_full(error: Exception) -> str:
 
 def _door(scope: dict) -> str:
     """What a path begins with that is served; the rest may be the name of somebody's file."""
-    path = _path(scope)
+    path = path_of(scope)
     return next((door for door in _DOORS if path.startswith(door)), "/")
 
 
-def _path(scope: dict) -> str:
+def path_of(scope: dict) -> str:
     """The path behind the prefix of a proxy."""
     root = scope.get("root_path", "").rstrip("/")
     path = scope["path"]

@@ -1,8 +1,12 @@
-"""What an event is sent, and what is said where it cannot be read.
+"""``Page``: what goes through Gradio between an event and our function, both ways.
 
 Gradio reads the values of a message before it calls us. Where it trips, it prints a traceback for
 the operator, who can do nothing about it, and says "Error" to the visitor, who could. Here that
 becomes one line, which names the value.
+
+What a generator yields it hands to a thread, and searches and copies three times for files that it
+might name, which costs more than most tokens do. Plain values (``postprocess=False``) go as they
+are.
 """
 
 from __future__ import annotations
@@ -30,7 +34,32 @@ _KINDS = {
 
 
 class Page(gr.Blocks):
-    """``gr.Blocks`` that refuses in one line what it cannot read."""
+    """``gr.Blocks`` that refuses in one line what it cannot read, and passes plain values on."""
+
+    async def process_api(self, *args: Any, **named: Any) -> dict:
+        """One answer of an event, or the next message of its generator."""
+        fn, iterator = named.get("block_fn"), named.get("iterator")
+        if iterator is not None and not fn.postprocess and len(fn.outputs) == 1:
+            try:
+                value = await anext(iterator)
+            except StopAsyncIteration:
+                pass  # Gradio finds out itself, and tells the visitor
+            else:
+                return self._plain(fn, value, iterator, named)
+        return await super().process_api(*args, **named)
+
+    def _plain(self, fn: Any, value: Any, iterator: Any, named: dict) -> dict:
+        """A message that nothing is searched in; clients of Gradio's own get what is new in it."""
+        session = named.get("session_hash")
+        data = self.handle_streaming_diffs(
+            fn,
+            [value],
+            session_hash=session,
+            run=None if session is None else self._stream_run_key(iterator),
+            final=False,
+            simple_format=named.get("simple_format", False),
+        )
+        return {"data": data, "is_generating": True, "iterator": iterator}
 
     async def preprocess_data(
         self, block_fn: Any, inputs: list, state: Any, explicit_call: bool = False

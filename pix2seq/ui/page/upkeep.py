@@ -1,7 +1,8 @@
 """What is left of visitors who have left goes away: sentences, pictures, files, Gradio's own state.
 
 A thread looks around every few seconds. Only what nobody who is here has written and nobody has
-used for a while (``PIX2SEQ_MAX_KEPT_SECONDS``) is let go; a quiet server gives its memory back.
+used for a while (``PIX2SEQ_MAX_KEPT_SECONDS``) is let go. Memory that is free goes back to the
+system when nobody works, and under load as soon as it has become much.
 """
 
 from __future__ import annotations
@@ -15,18 +16,29 @@ import gradio as gr
 from pix2seq import allocator, logs
 from pix2seq.config import short
 from pix2seq.ui.page.uploads import drop_uploads
+from pix2seq.ui.page.visitors import copy_nothing
 
 _EVERY_SECONDS = 10.0
+_LOOK_SECONDS = 0.5  # how often it is looked how much memory the process has
+_MUCH = 32 << 20  # bytes that it has grown by
 
 
 def keep_house(demo: gr.Blocks) -> None:
     """Tidy now and then until the process ends; ``demo`` has been launched."""
+    copy_nothing(demo)
 
     def look_around() -> None:
+        tidied, low = time.monotonic(), allocator.held()
         while demo.is_running:
-            time.sleep(_EVERY_SECONDS)
+            time.sleep(_LOOK_SECONDS)
             try:
-                tidy(demo)
+                if time.monotonic() - tidied >= _EVERY_SECONDS:
+                    tidied = time.monotonic()
+                    tidy(demo)
+                if allocator.held() > low + _MUCH:
+                    allocator.give_back()
+                    low = allocator.held()
+                low = min(low, allocator.held())
             except Exception as error:  # the next round may be luckier
                 logs.event("upkeep", error=short(error))
 
@@ -42,8 +54,7 @@ def tidy(demo: gr.Blocks) -> None:
 
 
 def _forget_closed(demo: gr.Blocks) -> None:
-    """Gradio copies the page's configuration for every visitor, a quarter of a megabyte, and keeps
-    it when the visitor has left."""
+    """Gradio keeps what it knows of a visitor when they have left."""
     keeper = demo.app.state_holder
     patience = datetime.timedelta(seconds=demo.context.limits.kept_seconds)
     for session, state in list(keeper.session_data.items()):

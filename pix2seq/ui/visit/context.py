@@ -8,9 +8,10 @@ from __future__ import annotations
 
 import hashlib
 import time
+from collections import deque
 from dataclasses import dataclass, field
 from pathlib import Path
-from threading import Semaphore
+from threading import Lock, Semaphore
 
 import gradio as gr
 
@@ -30,6 +31,7 @@ MODEL_QUEUE = {"concurrency_id": "model"}
 
 _LONGEST_NAME = 60
 _KEPT = 240  # pictures, and runs: several for each of many visitors
+_ASKED = 8  # pictures of programs whose encodings are kept
 _DECODING = 2
 _NAMED = 5  # checkpoints that a message lists
 
@@ -54,6 +56,7 @@ class AppContext:
         choices: (shown, name) of every checkpoint in the menu.
         limits: what visitors may have of this server.
         pictures, runs, sessions: what visitors put on the stage, wrote, and are writing.
+        asked: the pictures that programs asked about last.
         decoding: how many uploads are decoded at once; the largest takes a gigabyte meanwhile.
         checkpoint: the menu in the header; its value is a name, loaded or not.
         loaded: the name of the visitor's loaded checkpoint. What depends on a checkpoint follows
@@ -72,6 +75,7 @@ class AppContext:
     runs: Store[Run] = field(init=False)
     decoding: Semaphore = field(default_factory=lambda: Semaphore(_DECODING))
     sessions: Sessions = field(default_factory=lambda: Sessions(pace=DEFAULT_SPEED))
+    asked: deque[Picture] = field(default_factory=deque)
     problem: str = ""
     checkpoint: gr.Dropdown | None = None
     loaded: gr.State | None = None
@@ -81,6 +85,7 @@ class AppContext:
     stage: gr.HTML | None = None
 
     def __post_init__(self) -> None:
+        self._asking = Lock()
         room = (self.limits.kept_mb << 20) // 2
         self.pictures = Store("picture", _KEPT, room)
         self.runs = Store("run", _KEPT, room)
@@ -113,6 +118,19 @@ class AppContext:
         picture.stamp = _stamp(picture.file)
         return picture
 
+    def asked_about(self, path: str) -> Picture:
+        """``picture_of`` for a program, which asks about a picture once, or several times in a row:
+        the latest few keep their encodings, and who needs another one waits for a look."""
+        picture = self.picture_of(path)
+        with self._asking:
+            if picture in self.asked:
+                self.asked.remove(picture)
+            self.asked.append(picture)
+            older = self.asked.popleft() if len(self.asked) > _ASKED else None
+        if older is not None:
+            older.encodings.clear()
+        return picture
+
     def picture(self, path: str | None, example: str | None) -> Picture:
         """What is on the stage of *Write*: an example by its name, else the uploaded file."""
         return self.example_picture(example) if example else self.picture_of(path)
@@ -134,6 +152,8 @@ class AppContext:
         self.runs.forget(before, lambda run: run.id in theirs)
         shown = {run.picture for run in self.runs.items()}
         gone = self.pictures.forget(before, lambda picture: picture in shown)
+        with self._asking:
+            self.asked = deque(picture for picture in self.asked if picture not in gone)
         files = [picture.file for picture in gone if picture.stamp == _stamp(picture.file)]
         return [file for file in files if file is not None]
 

@@ -67,9 +67,9 @@ class Picture:
 
     def encoded_by(self, predictor: Predictor) -> ImageEncoding:
         """Encode once per checkpoint, however many sentences are written."""
-        if predictor.name not in self.encodings:
+        while (encoding := self.encodings.get(predictor.name)) is None:
             LOOKS.now(partial(self._encode, predictor))
-        return self.encodings[predictor.name]
+        return encoding
 
     def drafted_by(self, predictor: Predictor) -> Drafted | None:
         """What an encoder with drafts drafted; looked at once per checkpoint."""

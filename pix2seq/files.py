@@ -1,7 +1,7 @@
 """Files that exist whole or not at all, whatever happens while they are written.
 
 Content goes to a hidden neighbour, reaches the disk, and takes the old file's place in one step: a
-full disk, a kill or a power cut leaves what was there before.
+full disk, a kill or a power cut leaves what was there before. And why a path is no file.
 """
 
 from __future__ import annotations
@@ -125,3 +125,14 @@ def _discard(path: Path) -> None:
     else:
         with suppress(OSError):  # most often it is simply not there
             path.unlink()
+
+
+def no_file(path: str | Path) -> str:
+    """Why a path is no file, and what to do: the second half of a sentence about it."""
+    try:
+        os.stat(path)
+    except PermissionError:
+        return "lies in a folder that may not be read; check its permissions"
+    except (OSError, ValueError):  # not there, or no path
+        pass
+    return "is not a file; check the path"

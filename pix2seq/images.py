@@ -34,6 +34,7 @@ from PIL import (
 )
 
 from pix2seq.config import ConfigError
+from pix2seq.files import no_file
 
 if TYPE_CHECKING:
     import numpy as np
@@ -231,7 +232,7 @@ def local_file(source: str | Path) -> tuple[Path, str]:
 @contextmanager
 def _opened(path: Path, name: str) -> Iterator[Image.Image]:
     if not os.path.isfile(path):  # unlike Path's, never raises
-        raise ConfigError(f"{name} is not a file; check the path")
+        raise ConfigError(f"{name} {no_file(path)}")
     if os.path.getsize(path) == 0:
         raise ConfigError(f"{name} is empty (0 bytes); save or download it again")
     with open_picture(path, name) as image:

@@ -207,6 +207,18 @@ class TestFiles:
         assert len(inside("x" * 255, ".jpg").name) < 255
         assert inside("x" * 255, ".jpg") != inside("x" * 254 + "y", ".jpg")
 
+    @pytest.mark.parametrize("letter", ["\N{GRINNING FACE}", "\u56f3", "\udcff"])
+    def test_a_long_name_of_many_bytes_finds_room_among_the_results(self, letter):
+        """Names are cut by bytes, and folders as files are."""
+        part = letter * (250 // len(os.fsencode(letter)))
+        os.makedirs(f"photos/{part}")
+        for end in "ab":
+            fakes.draw_picture(80, 60).save(Path("photos", part, part[:-1] + end), "PNG")
+        words = [f"photos/{part}/{part[:-1]}{end}" for end in "ab"]
+        assert detect(*words, "--save", "s", "--record", "r") == 0
+        for folder in ("s", "r"):
+            assert sum(path.is_file() for path in Path(folder).rglob("*")) == 2
+
     @pytest.mark.parametrize("flag", ["--save", "--record", "--parquet"])
     @pytest.mark.parametrize("below", ["", "/a/b"])
     def test_a_file_is_no_folder_of_results(self, capsys, flag, below):
@@ -356,6 +368,18 @@ class TestMistakes:
         assert not list(Path().glob("*d.json*"))
         assert detect(*words, "--resume") == 0
         assert len(json.loads(Path("d.json").read_text())["images"]) == 2
+
+    def test_a_name_stays_on_its_line(self, capsys):
+        """Whatever it holds: a terminal obeys it, and a log takes a line for an entry."""
+        bad, good = "photos/b\nad\x1b[31m.png", "photos/go\nod\x1b[31m.png"
+        Path(bad).write_bytes(b"no picture")
+        fakes.draw_picture(80, 60).save(good)
+        capsys.readouterr()
+        assert detect(bad, good) == 3
+        out, err = capsys.readouterr()
+        assert out.startswith(r"photos/go\x0aod\x1b[31m.png  ") and out.count("\n") == 1
+        assert r"pix2seq: photos/b\x0aad\x1b[31m.png: image" in err and "\x1b" not in err
+        assert json.loads(Path("errors.jsonl").read_text())["file"] == bad
 
     def test_tokens_before_a_source_explains_itself(self, capsys):
         with pytest.raises(SystemExit):

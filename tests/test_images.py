@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import struct
 import warnings
 import zlib
@@ -205,6 +206,19 @@ def test_what_is_no_image_is_named(source, message):
 
 def test_a_folder_is_not_an_image(tmp_path: Path):
     assert "is not a file" in refusal(tmp_path)
+
+
+def test_a_file_behind_a_locked_folder_is_not_said_to_be_missing(tmp_path: Path, monkeypatch):
+    """Tests may run as root, whom no right stops, so the refusal is the system's own error."""
+    photo, look = tmp_path / "photo.png", os.stat
+
+    def refuse(path, *args, **how):
+        if str(path) == str(photo):
+            raise PermissionError(13, "Permission denied", path)
+        return look(path, *args, **how)
+
+    monkeypatch.setattr(os, "stat", refuse)
+    assert "lies in a folder that may not be read; check its permissions" in refusal(photo)
 
 
 def test_an_empty_file_is_called_empty(tmp_path: Path):

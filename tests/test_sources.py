@@ -95,6 +95,14 @@ class TestFolders:
         led_back = [name for name, reason in reasons(*words).items() if "above it" in reason]
         assert {os.path.relpath(name) for name in led_back} == {"photos/sub/up"}
 
+    def test_links_in_a_ring_are_named_whatever_they_are_called(self):
+        Path("photos/x").symlink_to("y")
+        Path("photos/y").symlink_to("x")
+        Path("photos/notes").symlink_to("nowhere.txt")
+        found = reasons("photos")
+        assert "back to itself" in found["photos/x"] and "back to itself" in found["photos/y"]
+        assert "photos/notes" not in found
+
     def test_a_link_that_is_named_is_told_where_it_leads(self):
         Path("self.png").symlink_to("self.png")
         Path("gone.png").symlink_to("nowhere.png")
@@ -251,6 +259,13 @@ class TestTars:
         Path("s.tar").write_bytes(content)
         assert list(reasons("s.tar", "photos")) == ["s.tar"]
         assert "cannot be read" in reasons("missing.tar")["missing.tar"]
+
+    @pytest.mark.timeout(60)
+    def test_a_pipe_is_no_shard(self):
+        """Whoever opens one waits for a writer who may never come."""
+        os.mkfifo("photos/pipe.tar")
+        assert names("photos") == [*ALL[:1], "photos/pipe.tar", *ALL[1:]]
+        assert "is no file" in reasons("photos")["photos/pipe.tar"]
 
 
 class TestUrls:

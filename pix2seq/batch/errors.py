@@ -58,5 +58,6 @@ class Errors:
 
     def _cannot_write(self, error: OSError) -> ConfigError:
         return ConfigError(
-            f"cannot write {self.path}: {error.strerror or error}; name another place by --errors"
+            f"cannot write {self.path}: {error.strerror or error}; make room or name another place "
+            "by --errors, then go on with --resume"
         )

@@ -8,15 +8,27 @@ from pathlib import Path, PurePosixPath
 
 from pix2seq.config import ConfigError
 
+_MOST_BYTES = 250  # of a name; most file systems take 255
+_KEPT_BYTES = 100  # of one that is longer
+
 
 def inside(name: str, ending: str) -> PurePosixPath:
     """Where a picture's file lies in a folder of results: the same folders as its own, below it
     whatever its name begins with."""
     parts = [part for part in name.replace("://", "/").split("/") if part not in ("", ".")]
     parts = ["up" if part == ".." else part for part in parts] or ["picture"]
-    if len(os.fsencode(parts[-1] + ending)) > 250:
-        parts[-1] = parts[-1][:100] + "-" + hashlib.sha256(os.fsencode(name)).hexdigest()[:16]
-    return PurePosixPath(*parts[:-1], parts[-1] + ending)
+    *folders, file = parts
+    return PurePosixPath(*map(_short, folders), _short(file, ending))
+
+
+def _short(part: str, ending: str = "") -> str:
+    """A part of a path that file systems take: a longer one is cut, and its digest tells it from
+    others that begin so."""
+    content = os.fsencode(part)
+    if len(content + os.fsencode(ending)) > _MOST_BYTES:
+        digest = hashlib.sha256(content).hexdigest()[:16]
+        part = f"{content[:_KEPT_BYTES].decode('utf-8', 'ignore')}-{digest}"
+    return part + ending
 
 
 def file_in(folder: str, name: str, ending: str) -> Path:

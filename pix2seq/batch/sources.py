@@ -202,7 +202,7 @@ def _walk(folder: str, above: tuple[tuple[int, int], ...]) -> Iterator[Item]:
         if is_folder:
             yield from _walk(path, (*above, (here.st_dev, here.st_ino)))
         elif os.path.islink(path) and not os.path.exists(path):
-            if _ending(name) in ENDINGS or os.readlink(path) in (name, path):
+            if _ending(name) in ENDINGS or _goes_round(path):
                 yield failed(printable(path), _broken_link(path))
         elif _ending(name) in ENDINGS:
             yield _picture(path)
@@ -228,12 +228,18 @@ def _loop_in(path: str) -> str | None:
     return None
 
 
-def _broken_link(path: str) -> str:
+def _goes_round(path: str) -> bool:
+    """Whether a link leads back to itself, alone or by way of others."""
     try:
         os.stat(path)
     except OSError as error:
-        if error.errno == errno.ELOOP:
-            return "is a link that leads back to itself; remove it"
+        return error.errno == errno.ELOOP
+    return False
+
+
+def _broken_link(path: str) -> str:
+    if _goes_round(path):
+        return "is a link that leads back to itself; remove it"
     return f"is a link to {printable(os.readlink(path))}, which is not there; remove or mend it"
 
 

@@ -4,6 +4,7 @@ name up to its first dot. Only headers are read here; each picture is cut out wh
 
 from __future__ import annotations
 
+import os
 import tarfile
 from collections.abc import Collection, Iterator
 
@@ -11,6 +12,7 @@ from pix2seq.batch.items import Item, failed
 from pix2seq.config import ConfigError
 from pix2seq.many import Span, printable
 from pix2seq.pictures import open_binary
+from pix2seq.urls import is_url
 
 _COMPRESSED = {
     b"\x1f\x8b": "gunzip",
@@ -34,6 +36,9 @@ def tar_items(path: str, endings: Collection[str]) -> Iterator[Item]:
     picture; without a plain one, every picture counts.
     """
     shard = printable(path)
+    if not is_url(path) and os.path.exists(path) and not os.path.isfile(path):
+        yield failed(shard, "is no file, which a shard must be to be read twice; save it as one")
+        return
     try:
         with open_binary(path) as file:
             end = file.seek(0, 2)

@@ -34,14 +34,18 @@ def check_sampling_arguments(args: argparse.Namespace) -> None:
 def check_picture(text: str) -> None:
     """There is a file, or an example, of that name."""
     from pix2seq.examples import PREFIX, STANDARD_INPUT, example_image, example_of
+    from pix2seq.files import no_file
     from pix2seq.images import local_file
 
-    if text == STANDARD_INPUT or example_of(text) or os.path.isfile(local_file(text)[0]):
+    if text == STANDARD_INPUT or example_of(text):
+        return
+    path = local_file(text)[0]
+    if os.path.isfile(path):
         return
     if text.startswith(PREFIX):
         example_image(text.removeprefix(PREFIX))  # says which examples there are
-    what = "is a folder; name a picture in it" if os.path.isdir(text) else "is not a file"
-    raise ConfigError(f"image {text!r} {what}; check the path")
+    what = "is a folder; name a picture in it" if os.path.isdir(path) else no_file(path)
+    raise ConfigError(f"image {text!r} {what}")
 
 
 def check_output(path: str | None, flag: str, endings: tuple[str, ...] = ()) -> None:

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from pix2seq.cli.checks import check_apart
-from pix2seq.cli.command import sampling_options
+from pix2seq.cli.command import sampling_options, shown
 from pix2seq.cli.progress import meter
 from pix2seq.config import ConfigError
 from pix2seq.urls import is_url
@@ -255,7 +255,7 @@ def _teller(wanted: Wanted, progress: Any, processes: int) -> Callable[[str, Any
 
     def tell(name: str, result: Any) -> None:
         if isinstance(result, Failure):
-            progress.say(f"pix2seq: {name}: {result.reason}")
+            progress.say(shown(f"pix2seq: {name}: {result.reason}"))
         elif not silent:
             print(as_line(result), flush=True)
         progress.add(isinstance(result, Failure))
@@ -267,7 +267,7 @@ def as_line(result: dict[str, Any]) -> str:
     """One picture's objects, best first, for reading."""
     found = sorted(result["detections"], key=lambda one: -one["score"])
     objects = ", ".join(f"{one['label']} {one['score']:.2f}" for one in found)
-    return f"{result['name']}  {objects or 'nothing'}"
+    return shown(f"{result['name']}  {objects or 'nothing'}")
 
 
 def _sum_up(outputs: Any, progress: Any, failures: int, processes: int) -> None:

@@ -180,3 +180,21 @@ def _free_port() -> int:
 
 def _lines(path: str) -> int:
     return Path(path).read_bytes().count(b"\n") if Path(path).exists() else 0
+
+
+@pytest.mark.parametrize("address", ["127.0.0.1:{}", "ray://127.0.0.1:{}"])
+def test_a_cluster_that_does_not_answer_is_named_at_once(address, capsys):
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        address = address.format(free.getsockname()[1])
+    start = time.monotonic()
+    assert main([*OURS, "--jsonl", "o.jsonl", "--engine", "ray", "--address", address]) == 2
+    assert time.monotonic() - start < 60
+    told = capsys.readouterr().err
+    assert f"no Ray cluster at {address}" in told and "check the address" in told
+
+
+def test_a_port_that_is_no_number_is_told_as_a_wrong_address(capsys):
+    asked = ["--jsonl", "o.jsonl", "--engine", "ray", "--address", "head:six"]
+    assert main([*OURS, *asked]) == 2
+    assert "no Ray cluster at head:six" in capsys.readouterr().err

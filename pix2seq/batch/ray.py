@@ -11,11 +11,13 @@ import io
 import logging
 import math
 import os
+import socket
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 import numpy as np
 import pyarrow as pa
@@ -35,6 +37,7 @@ _CALLS_PER_ACTOR = 4  # at least, so that all end at about the same time
 _MOST_BLOCKS = 4096
 _OBJECT_STORE = 256 * 2**20
 _PASSED_ON = ("PIX2SEQ_CHECKPOINTS", "PIX2SEQ_HOME", "PIX2SEQ_OFFLINE")
+_ANSWERS_IN = 10.0  # seconds that a cluster has to take a connection
 
 
 class DetectBatch:
@@ -185,6 +188,7 @@ def _connected(cluster: Cluster) -> Iterator[None]:
             "include_dashboard": False,
         }
     try:
+        _reach(cluster.address)
         ray.init(
             **settings,
             runtime_env=environment,
@@ -192,7 +196,7 @@ def _connected(cluster: Cluster) -> Iterator[None]:
             logging_level="ERROR",
             ignore_reinit_error=True,
         )
-    except (ConnectionError, RuntimeError, ValueError) as error:
+    except (OSError, RuntimeError, ValueError) as error:
         raise ConfigError(
             f"no Ray cluster at {cluster.address or 'this machine'}: {str(error).splitlines()[0]}; "
             "check the address, and RAY_AUTH_MODE=token if the cluster asks for a token"
@@ -203,6 +207,20 @@ def _connected(cluster: Cluster) -> Iterator[None]:
         yield
     finally:
         ray.shutdown()
+
+
+def _reach(address: str | None) -> None:
+    """Ray waits for minutes for a machine that does not answer; see that one does.
+
+    Raises:
+        OSError: none does.
+        ValueError: the port is no number.
+    """
+    host = urlsplit(f"//{(address or '').removeprefix('ray://')}")
+    if host.hostname is None or host.port is None:
+        return  # "auto", or a machine of this one's own: Ray knows at once
+    with socket.create_connection((host.hostname, host.port), timeout=_ANSWERS_IN):
+        pass
 
 
 def _row(item: Item) -> dict[str, Any]:

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from torch import Tensor
 
 from pix2seq.config import SamplingOptions
+from pix2seq.model.drafts import Drafted
 from pix2seq.sampling import SamplingStep
 from pix2seq.transforms import Letterbox
 
@@ -22,6 +23,7 @@ class ImageEncoding:
         grid: rows and columns of the memory's image tokens, its last rows * columns (some models
             have a class token before them, or drafts).
         seconds: what encoding took, resizing included.
+        drafts: what the encoder's drafts in the memory say, of this one image, if it has any.
     """
 
     memory: Tensor
@@ -29,6 +31,7 @@ class ImageEncoding:
     orig_size: tuple[int, int]
     grid: tuple[int, int]
     seconds: float
+    drafts: Drafted | None = None
 
 
 @dataclass(frozen=True, eq=False)

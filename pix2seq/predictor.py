@@ -111,7 +111,8 @@ class Predictor:
             prefix: ids that the sentence begins with.
             forced: which of their positions hold a token that a person gave.
         """
-        return self._shared.stream(Job(encoding.memory, self.resolve(options), prefix, forced))
+        options, drafts = self.resolve(options), encoding.drafts
+        return self._shared.stream(Job(encoding.memory, options, prefix, forced, drafts))
 
     def reading(
         self,
@@ -194,7 +195,8 @@ class Predictor:
         def jobs() -> Iterator[Job]:
             for index, encoding in enumerate(encodings):
                 resolved = self.resolve(options_for(index))
-                yield Job(encoding.memory, resolved, key=(index, encoding))
+                key, drafts = (index, encoding), encoding.drafts
+                yield Job(encoding.memory, resolved, drafts=drafts, key=key)
 
         for row in write_many(self.model, self.tokenizer, jobs(), max_rows):
             index, encoding = row.job.key
@@ -241,17 +243,18 @@ class Predictor:
         if self._shared.writing and self.model.writes_on_one_core:
             threads = max(threads - 1, 1)
         with at_most(threads), inference(self.device):
-            memory = self.model.encode_image(batch).float()
-        memory = memory.clone()  # out of inference mode: autograd would refuse it elsewhere
+            memory, drafted = self.model.see(batch)
+        memory = memory.float().clone()  # out of inference mode: autograd would refuse it elsewhere
         if self.device.type == "cuda":
             torch.cuda.synchronize(self.device)
         seconds = (time.perf_counter() - start) / len(frames)
         grid = self.model.memory_grid(*self.preprocess.image_size)
+        drafts = [None] * len(frames) if drafted is None else drafted.cpu().each(len(frames))
         return [
             ImageEncoding(
-                memory[i : i + 1], frame.letterbox, frame.letterbox.orig_size, grid, seconds
+                memory[i : i + 1], frame.letterbox, frame.letterbox.orig_size, grid, seconds, some
             )
-            for i, frame in enumerate(frames)
+            for i, (frame, some) in enumerate(zip(frames, drafts, strict=True))
         ]
 
     def read_batch(

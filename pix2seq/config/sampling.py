@@ -31,6 +31,8 @@ class SamplingOptions(Config):
         max_objects: objects at most; a model's own limit also holds.
         eos: ``model`` stops when EOS is sampled; ``delay`` forbids it up to ``max_objects``.
         grammar: only let a slot's own kind of token through.
+        follow_drafts: pull coordinates towards what the encoder drafts and nothing covers yet
+            (``sampling.guide``); only a model with drafts can.
         num_bins: sample coordinates over this many coarse cells instead of all bins.
         noise: ``paper`` scores by the likeliest real class, ``drop`` removes objects whose label
             is the noise class, ``show`` keeps and marks them.
@@ -48,6 +50,7 @@ class SamplingOptions(Config):
     max_objects: int | None = None
     eos: EosPolicy | None = None
     grammar: bool | None = None
+    follow_drafts: bool | None = None
     num_bins: int | None = None
     noise: NoiseMode | None = None
     score: ScoreMode | None = None
@@ -116,6 +119,7 @@ class SamplingOptions(Config):
                 max_objects=tokenizer.max_objects,
                 eos="model",
                 grammar=True,
+                follow_drafts=False,
                 num_bins=tokenizer.num_bins,
                 noise="paper" if tokenizer.noise_id is not None else "show",
                 score="class",

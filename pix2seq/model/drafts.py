@@ -11,6 +11,7 @@ first step on.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import torch
@@ -39,6 +40,26 @@ class Drafted:
     boxes: Tensor
     sure: Tensor
     classes: Tensor
+
+    def cpu(self) -> Drafted:
+        """The same where sentences are sampled."""
+        # A copy leaves inference mode, whose tensors autograd would refuse elsewhere.
+        return Drafted(*(x.clone().cpu() for x in (self.boxes, self.sure, self.classes)))
+
+    @classmethod
+    def cat(cls, parts: Sequence[Drafted | None]) -> Drafted | None:
+        """Of all images that the parts are about; ``None`` if a part is."""
+        if any(part is None for part in parts):
+            return None
+        fields = [(part.boxes, part.sure, part.classes) for part in parts]
+        return cls(*map(torch.cat, zip(*fields, strict=True)))
+
+    def each(self, count: int) -> list[Drafted]:
+        """What they say of each of ``count`` images, one of which may stand for all."""
+        if len(self.boxes) == 1:
+            return [self] * count
+        parts = (self.boxes.split(1), self.sure.split(1), self.classes.split(1))
+        return [Drafted(*one) for one in zip(*parts, strict=True)]
 
 
 def told_edges(edges: Tensor, sure: Tensor) -> Tensor:

@@ -225,11 +225,11 @@ class PyramidEncoder(nn.Module):
     def forward(self, pixels: Tensor) -> Tensor:
         return self.remember(self.look(pixels), tuple(pixels.shape[-2:]))
 
-    def drafted(self, pixels: Tensor) -> Drafted | None:
-        """What the drafts in the memory of these pixels say; ``None`` without any."""
-        if self.drafts is None:
-            return None
-        return self.drafts.say(self.look(pixels), tuple(pixels.shape[-2:]))
+    def see(self, pixels: Tensor) -> tuple[Tensor, Drafted | None]:
+        """The memory of these pixels and what the drafts in it say; ``None`` without any."""
+        places, size = self.look(pixels), tuple(pixels.shape[-2:])
+        said = None if self.drafts is None else self.drafts.say(places, size)
+        return self.remember(places, size), said
 
     def attention_weights(self, pixels: Tensor, rows: slice = slice(None)) -> Tensor:
         """The transformer layers' self-attention, (B, layers, H, rows, N)."""

@@ -30,6 +30,7 @@ from pix2seq.device import inference
 from pix2seq.model.cache import Cross, KVCache
 from pix2seq.model.native import MARGIN
 from pix2seq.sampling.filters import FilterChain, build_chain, uniforms
+from pix2seq.sampling.guide import Guide, Pull
 from pix2seq.sampling.job import Job, checked_job
 from pix2seq.sampling.picking import CompiledRules
 from pix2seq.sampling.steps import Arithmetic, SamplingStep, StepRules
@@ -58,6 +59,7 @@ class Row:
 
     Attributes:
         job: whose sentence it is.
+        guide: what pulls its tokens, if it follows the encoder's drafts.
         read_again: what PyTorch has read of it, where a draw needed its logits.
         steps: what is written so far.
         finished: EOS or the last object is written; the row has left its batch.
@@ -75,6 +77,7 @@ class Row:
     arithmetic: Arithmetic
     last_id: int
     own_cache: KVCache | None
+    guide: Guide | None = None
     read_again: KVCache | None = None
     ahead: deque[Tensor] = field(default_factory=deque)
     steps: list[SamplingStep] = field(default_factory=list)
@@ -125,6 +128,7 @@ class Batch:
             arithmetic="compiled" if cache.compiled else "PyTorch",
             last_id=self.tokenizer.bos_id,
             own_cache=cache,
+            guide=Guide(job.drafts, self.tokenizer) if options.follow_drafts else None,
         )
         if prefix:
             ids = torch.tensor([[row.last_id, *prefix]])[:, :length]
@@ -147,14 +151,15 @@ class Batch:
         if self._reading:
             parts.append(torch.stack([row.ahead.popleft() for row in self._reading]))
         logits = parts[0] if len(parts) == 1 else torch.cat(parts)  # (R, V)
-        tokens, again = self._draw(rows, logits)
+        pulls = [self._pull(row, logits[i]) for i, row in enumerate(rows)]
+        tokens, again = self._draw(rows, logits, pulls)
         seen = list(logits.cpu().unbind(0))
         if len(rows) > 1:  # a step may be kept for long, and must not keep its neighbours
             seen = [row.clone() for row in seen]
         told = [row.arithmetic for row in rows]
         for i, exact in again.items():
             seen[i], told[i] = exact, "PyTorch"
-        return [self._take(*each) for each in zip(rows, seen, tokens, told, strict=True)]
+        return [self._take(*each) for each in zip(rows, seen, tokens, told, pulls, strict=True)]
 
     def leave(self, row: Row) -> None:
         """Take a sentence out before its end."""
@@ -219,7 +224,18 @@ class Batch:
             logits = self.model.decode(ids.to(device), cache=cache).float()
         return logits.clone() if device.type == "cuda" else logits.clone().cpu()
 
-    def _draw(self, rows: list[Row], logits: Tensor) -> tuple[list[int], dict[int, Tensor]]:
+    def _pull(self, row: Row, logits: Tensor) -> Pull | None:
+        """Pull a row's logits (V,), in place, as its guide says."""
+        if row.guide is None:
+            return None
+        pull = row.guide.pull([step.token_id for step in row.steps])
+        if pull is not None:
+            logits.copy_(pull.pulled(logits, self.tokenizer))
+        return pull
+
+    def _draw(
+        self, rows: list[Row], logits: Tensor, pulls: list[Pull | None]
+    ) -> tuple[list[int], dict[int, Tensor]]:
         """One token per row of logits (R, V): the prefix's, or one by its rules and its number; and
         the logits of rows whose token had to be drawn from PyTorch's."""
         tokens, again = [-1] * len(rows), {}
@@ -234,7 +250,7 @@ class Batch:
                 tokens[i], settled = row.compiled.pick(told[i], index, row.numbers[index], margin)
                 if tokens[i] < 0:
                     raise ConfigError(_DAMAGED)
-                if not settled and (exact := self._read_again(row)) is not None:
+                if not settled and (exact := self._read_again(row, pulls[i])) is not None:
                     number = torch.tensor([row.numbers[index]], dtype=torch.float64)
                     tokens[i] = row.chain.pick(exact[None], index, number).item()
                     again[i] = exact
@@ -249,8 +265,9 @@ class Batch:
                 tokens[i] = token_id
         return tokens, again
 
-    def _read_again(self, row: Row) -> Tensor | None:
-        """PyTorch's logits (V,) for a row's next token; ``None`` if the weights have changed."""
+    def _read_again(self, row: Row, pull: Pull | None) -> Tensor | None:
+        """PyTorch's logits (V,) for a row's next token, pulled; ``None`` if the weights have
+        changed."""
         if row.read_again is None:
             with inference(_CPU):
                 row.read_again = self.model.reference_cache(row.job.memory)
@@ -258,10 +275,11 @@ class Batch:
             return None
         ids = [self.tokenizer.bos_id, *(step.token_id for step in row.steps)]
         new = torch.tensor([ids[row.read_again.length :]])
-        return _numbers(self._forward(new, row.read_again))[0, -1]
+        exact = _numbers(self._forward(new, row.read_again))[0, -1]
+        return exact if pull is None else pull.pulled(exact, self.tokenizer)
 
     def _take(
-        self, row: Row, logits: Tensor, token_id: int, arithmetic: Arithmetic
+        self, row: Row, logits: Tensor, token_id: int, arithmetic: Arithmetic, pull: Pull | None
     ) -> tuple[Row, SamplingStep]:
         index = len(row.steps)
         at_eos = token_id == self.tokenizer.eos_id
@@ -274,6 +292,7 @@ class Batch:
             logits=logits,
             rules=row.rules,
             arithmetic=arithmetic,
+            pull=pull,
         )
         row.steps.append(step)
         row.last_id = token_id

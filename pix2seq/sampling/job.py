@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from torch import Tensor
 
 from pix2seq.config import ConfigError, SamplingOptions
+from pix2seq.model.drafts import Drafted
 from pix2seq.tokenizer import Tokenizer
 
 _GENERAL = SamplingOptions()
@@ -23,6 +24,7 @@ class Job:
         options: ``None`` fields take the general defaults.
         prefix: ids after the prompt that are there already; see ``sample_stream``.
         forced: which of their positions hold a token that a person gave.
+        drafts: what the encoder drafted of the image; needed to follow them.
         key: the caller's name for it.
     """
 
@@ -30,6 +32,7 @@ class Job:
     options: SamplingOptions
     prefix: Sequence[int] = ()
     forced: Collection[int] = ()
+    drafts: Drafted | None = None
     key: Hashable = None
 
 
@@ -40,9 +43,13 @@ def checked_job(
 
     Raises:
         ConfigError: an option exceeds the model, the prefix is too long, holds an unknown id or
-            goes on after EOS, or a forced position is not in it.
+            goes on after EOS, a forced position is not in it, or there are no drafts to follow.
     """
     options = job.options.resolve(_GENERAL, tokenizer.config)
+    if options.follow_drafts and job.drafts is None:
+        raise ConfigError(
+            "follow_drafts is on, but this model's encoder drafts nothing; switch it off"
+        )
     prefix = _checked_prefix(job.prefix, tokenizer, options)
     return options, prefix, _checked_forced(job.forced, prefix)
 

@@ -1,8 +1,9 @@
 """What sampling tells: one ``SamplingStep`` per token, a ``SampledBatch`` per batch.
 
 Probabilities called *raw* are the softmax of the model's logits over its whole vocabulary, at
-temperature 1 and before any rule. When ``num_bins`` makes the coordinates coarser, the tokens that
-can be written stand for their cells, and the raw probability of such a token is its cell's.
+temperature 1 and before any rule, but after the pull towards a draft (``guide``). When ``num_bins``
+makes the coordinates coarser, the tokens that can be written stand for their cells, and the raw
+probability of such a token is its cell's.
 """
 
 from __future__ import annotations
@@ -17,6 +18,7 @@ import torch
 from torch import Tensor
 
 from pix2seq.sampling.filters import FilterChain
+from pix2seq.sampling.guide import Pull
 from pix2seq.sampling.picking import CompiledRules, compiled_rules
 from pix2seq.tokenizer import Tokenizer
 
@@ -54,9 +56,10 @@ class SamplingStep:
         drawn: this run drew the token; otherwise it stood in the prefix.
         forced: a person gave the token, whatever the model thought. The other tokens of a prefix
             are an earlier run's own.
-        logits: (V,) float32 on the CPU, as the model gave them.
+        logits: (V,) float32 on the CPU, as the model gave them, after the pull if there is one.
         rules: what the run does between logits and tokens.
         arithmetic: who computed the logits.
+        pull: where the encoder's drafts pulled the token, if they did.
     """
 
     index: int
@@ -67,6 +70,7 @@ class SamplingStep:
     logits: Tensor
     rules: StepRules
     arithmetic: Arithmetic = "PyTorch"
+    pull: Pull | None = None
 
     def plain(self) -> PlainStep:
         """The step without the run's rules, which ``StepRules.step`` puts back."""
@@ -78,6 +82,7 @@ class SamplingStep:
             self.forced,
             self.logits.numpy(),
             self.arithmetic,
+            self.pull,
         )
 
     @property
@@ -143,6 +148,7 @@ class PlainStep:
     forced: bool
     logits: np.ndarray
     arithmetic: Arithmetic = "PyTorch"
+    pull: Pull | None = None
 
 
 @dataclass(frozen=True)
@@ -205,6 +211,7 @@ class StepRules:
             logits,
             self,
             plain.arithmetic,
+            plain.pull,
         )
 
     def pipeline(self, logits: Tensor, index: int) -> StepPipeline:

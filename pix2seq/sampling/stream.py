@@ -18,6 +18,7 @@ import torch
 from torch import Tensor
 
 from pix2seq.config import SamplingOptions
+from pix2seq.model.drafts import Drafted
 from pix2seq.sampling.batch import Batch, Writer
 from pix2seq.sampling.filters import build_chain, draw, uniforms
 from pix2seq.sampling.job import Job
@@ -35,6 +36,7 @@ def sample_stream(
     options: SamplingOptions,
     prefix: Sequence[int] = (),
     forced: Collection[int] = (),
+    drafts: Drafted | None = None,
 ) -> Iterator[SamplingStep]:
     """Write about one image (paper, section 2.2).
 
@@ -52,17 +54,18 @@ def sample_stream(
             did.
         forced: which positions of the prefix hold a token that a person gave. Only these are told
             apart from what a model wrote itself.
+        drafts: what the encoder drafted of the image; needed if ``follow_drafts`` is on.
 
     Yields:
         One step per token, EOS included, ``max_objects`` objects at most.
 
     Raises:
         ConfigError: an option exceeds the model, the prefix is too long, holds an unknown id or
-            goes on after EOS, or a forced position is not in it.
+            goes on after EOS, a forced position is not in it, or there are no drafts to follow.
     """
     if memory.shape[0] != 1:
         raise ValueError(f"sample_stream writes about one image, memory holds {memory.shape[0]}")
-    return SharedBatch(model, tokenizer).stream(Job(memory, options, prefix, forced))
+    return SharedBatch(model, tokenizer).stream(Job(memory, options, prefix, forced, drafts))
 
 
 def sample_batch(
@@ -71,6 +74,7 @@ def sample_batch(
     tokenizer: Tokenizer,
     options: SamplingOptions,
     seeds: Sequence[int],
+    drafts: Drafted | None = None,
 ) -> SampledBatch:
     """Write one sentence per seed: about one image each, or all about the same one.
 
@@ -79,9 +83,10 @@ def sample_batch(
 
     Args:
         memory: (B, N, D) for B seeds, or (1, N, D) for any number of seeds.
+        drafts: what the encoder drafted of these images; needed if ``follow_drafts`` is on.
 
     Raises:
-        ConfigError: an option exceeds the model.
+        ConfigError: an option exceeds the model, or there are no drafts to follow.
         ValueError: the counts of memories and seeds do not fit.
     """
     count = len(seeds)
@@ -90,10 +95,11 @@ def sample_batch(
             f"{count} seeds for {memory.shape[0]} memories; use as many, or one memory"
         )
     memories = [memory] * count if memory.shape[0] == 1 else memory.split(1)
+    drafted = [None] * count if drafts is None else drafts.each(count)
     batch = Batch(model, tokenizer)
     rows = [
-        batch.join(Job(one, options.replace(seed=seed)))
-        for one, seed in zip(memories, seeds, strict=True)
+        batch.join(Job(one, options.replace(seed=seed), drafts=some))
+        for one, seed, some in zip(memories, seeds, drafted, strict=True)
     ]
     while len(batch):
         batch.step()

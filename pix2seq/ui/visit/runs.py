@@ -20,8 +20,6 @@ from typing import Generic, TypeVar
 from PIL import Image
 
 from pix2seq.config import ConfigError, SamplingOptions
-from pix2seq.device import inference
-from pix2seq.model.drafts import Drafted
 from pix2seq.predictor import ImageEncoding, Predictor
 from pix2seq.sampling import SamplingStep
 from pix2seq.ui.visit.looks import Looks
@@ -57,7 +55,6 @@ class Picture:
     id: str = field(default_factory=new_id)
     used: float = field(default_factory=time.monotonic)
     encodings: dict[str, ImageEncoding] = field(default_factory=dict)
-    drafts: dict[str, Drafted | None] = field(default_factory=dict)
 
     def holdings(self) -> dict[int, int]:
         """Bytes of memory by the object that they belong to, so that what is shared counts once."""
@@ -70,15 +67,6 @@ class Picture:
         while (encoding := self.encodings.get(predictor.name)) is None:
             LOOKS.now(partial(self._encode, predictor))
         return encoding
-
-    def drafted_by(self, predictor: Predictor) -> Drafted | None:
-        """What an encoder with drafts drafted; looked at once per checkpoint."""
-        if predictor.name not in self.drafts:
-            letterbox = self.encoded_by(predictor).letterbox
-            pixels = letterbox.apply_image(self.image)[None].to(predictor.device)
-            with inference(predictor.device):
-                self.drafts[predictor.name] = predictor.model.encoder.drafted(pixels)
-        return self.drafts[predictor.name]
 
     def approach(self, predictor: Predictor, cancelled: Event) -> Iterator[int]:
         """Have it encoded as ``encoded_by`` does; meanwhile yield how many pictures are before it.

@@ -27,6 +27,7 @@ from PIL import Image
 import pix2seq
 from pix2seq.config import ConfigError, SamplingOptions
 from pix2seq.encoding import ImageEncoding
+from pix2seq.model.drafts import Drafted
 from pix2seq.predictor import Predictor
 from pix2seq.sampling import PlainStep, SamplingStep, rules_of
 from pix2seq.transforms import Letterbox
@@ -61,22 +62,26 @@ AVAILABLE = _GPU is not None
 
 @dataclass(frozen=True, eq=False)
 class Seen:
-    """An ``ImageEncoding`` in plain values; ``memory`` is (1, N, D) float32."""
+    """An ``ImageEncoding`` in plain values; ``memory`` is (1, N, D) float32, ``drafts`` are on the
+    CPU."""
 
     memory: np.ndarray
     letterbox: Letterbox
     orig_size: tuple[int, int]
     grid: tuple[int, int]
     seconds: float
+    drafts: Drafted | None = None
 
     @classmethod
     def of(cls, encoding: ImageEncoding) -> Seen:
-        memory = encoding.memory.float().cpu().numpy()
-        return cls(memory, encoding.letterbox, encoding.orig_size, encoding.grid, encoding.seconds)
+        memory, seen = encoding.memory.float().cpu().numpy(), encoding
+        return cls(memory, seen.letterbox, seen.orig_size, seen.grid, seen.seconds, seen.drafts)
 
     def encoding(self, device: torch.device) -> ImageEncoding:
         memory = torch.from_numpy(self.memory).to(device)
-        return ImageEncoding(memory, self.letterbox, self.orig_size, self.grid, self.seconds)
+        return ImageEncoding(
+            memory, self.letterbox, self.orig_size, self.grid, self.seconds, self.drafts
+        )
 
 
 @dataclass(frozen=True, eq=False)

@@ -43,7 +43,7 @@ def decoder_looked(run: Run, question: dict) -> dict:
     answer = _map(here.cells, encoding.grid, question)
     shares, drafted = _picked(here.drafts, question), None
     if len(shares):
-        drafted = run.picture.drafted_by(run.predictor)
+        drafted = encoding.drafts
         answer["drafts"] = {
             "count": len(shares),
             "share": float(shares.sum()),

@@ -61,7 +61,9 @@ def write_samples(
     for first in range(0, len(seeds), BATCH):
         part = seeds[first : first + BATCH]
         try:
-            batch = sample_batch(model, encoding.memory, predictor.tokenizer, options, part)
+            batch = sample_batch(
+                model, encoding.memory, predictor.tokenizer, options, part, encoding.drafts
+            )
         except Stopped:
             return
         found = predictor.read_batch([encoding] * len(part), batch, options)

@@ -64,7 +64,8 @@ def ask(
     tokenizer = predictor.tokenizer
     room = tokenizer.sequence_length(tokenizer.config.max_objects - 1)
     prefix = [*sentence[:room], *box_ids]
-    options = SamplingOptions(max_objects=tokenizer.config.max_objects)
+    limit = tokenizer.config.max_objects
+    options = SamplingOptions(max_objects=limit, follow_drafts=False)  # the box is given
     steps = predictor.stream(encoding, options, prefix)
     logits = next(islice(steps, len(prefix), None)).logits
     return read_answer(logits, predictor)

@@ -83,9 +83,10 @@ class Predictor:
         """Fill in what ``options`` leave open from this checkpoint's defaults.
 
         Raises:
-            ConfigError: an option exceeds the model.
+            ConfigError: an option exceeds the model, or there are no drafts to follow.
         """
-        return (options or SamplingOptions()).resolve(self.defaults, self.tokenizer.config)
+        options, limits = options or SamplingOptions(), self.tokenizer.config
+        return options.resolve(self.defaults, limits, self.model.drafts)
 
     def encode(self, image: ImageSource) -> ImageEncoding:
         """Look at an image once.

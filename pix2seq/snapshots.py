@@ -249,9 +249,11 @@ def _picture(
 
 
 def _own(predictor: Predictor, encoding: ImageEncoding, objects: int) -> list[int]:
-    """What a model writes itself."""
+    """What a decoder writes itself."""
     limit = min(objects, predictor.tokenizer.config.max_objects)
-    options = SamplingOptions(temperature=0.0, eos="model", grammar=True, max_objects=limit)
+    options = SamplingOptions(
+        temperature=0.0, eos="model", grammar=True, follow_drafts=False, max_objects=limit
+    )
     return [step.token_id for step in predictor.stream(encoding, options)]
 
 

@@ -16,6 +16,7 @@ OPTIONS = SamplingOptions(
     max_objects=8,
     eos="model",
     grammar=True,
+    follow_drafts=False,
     num_bins=32,
     noise="paper",
     score="class",

@@ -90,6 +90,7 @@ def control_values(predictor: Predictor, **changes) -> list:
         options.max_objects,
         options.eos,
         options.grammar,
+        options.follow_drafts,
         options.noise,
         options.score,
         options.score_threshold,

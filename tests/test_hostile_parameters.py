@@ -126,6 +126,7 @@ WRONG = [
     *(("max_objects", value) for value in (TEXT, DICT, 0, 9, True)),
     *(("eos", value) for value in ("never", 1, LIST, True)),
     *(("grammar", value) for value in ("yes", 1, LIST)),
+    *(("follow_drafts", value) for value in ("yes", 1, DICT, True)),
     *(("noise", value) for value in ("loud", 0, DICT)),
     *(("score", value) for value in ("high", NAN)),
     *(("score_threshold", value) for value in (TEXT, 1.5, NAN)),

@@ -85,7 +85,7 @@ def test_an_unreadable_file_is_named_by_its_own_name(handlers, toasts, tmp_path)
 
 @pytest.mark.parametrize(
     ("position", "value", "named"),
-    [(1, 0, "top_p"), (1, 2, "top_p"), (3, 999, "num_bins"), (10, -1, "seed"), (0, "hot", "hot")],
+    [(1, 0, "top_p"), (1, 2, "top_p"), (3, 999, "num_bins"), (11, -1, "seed"), (0, "hot", "hot")],
 )
 def test_settings_that_cannot_work_become_a_toast(handlers, toasts, photo, position, value, named):
     values = chosen()
@@ -304,7 +304,7 @@ def test_a_link_sets_example_settings_and_seed(handlers):
     assert (name, checkpoint, loaded, linked) == ("chelsea", "scripted", "scripted", "run")
     values = [update["value"] for update in controls]
     assert values[0] == 0.8 and values[1] == 0.4 and values[4] == 3
-    assert values[5] == "delay" and values[10] == 7
+    assert values[5] == "delay" and values[11] == 7
 
 
 @pytest.mark.parametrize(

@@ -66,7 +66,8 @@ class Pair:
 
     @classmethod
     def of(cls, plain: Predictor, control: Predictor, seed: int = 0) -> Pair:
-        """Pair them under the settings that the control recommends.
+        """Pair them under the settings that the control recommends, but for drafts, which only one
+        of them may have: nobody follows any.
 
         Raises:
             ConfigError: their classes differ, or the control has no noise class.
@@ -81,7 +82,8 @@ class Pair:
                 f"{control.name} has no noise class; name a checkpoint trained with "
                 "noise objects as the control"
             )
-        options = control.resolve(SamplingOptions(seed=seed, score="class", score_threshold=0.0))
+        paper = SamplingOptions(seed=seed, score="class", score_threshold=0.0, follow_drafts=False)
+        options = control.resolve(paper)
         config = plain.tokenizer.config.replace(noise_id=None)
         blind = Predictor(
             plain.model,

@@ -18,6 +18,7 @@ from pix2seq.config import (
     TransformerConfig,
 )
 from pix2seq.model import Pix2Seq
+from pix2seq.model.drafts import Drafted
 from pix2seq.predictor import Predictor
 from pix2seq.sampling import SamplingStep, sample_batch, sample_stream
 from pix2seq.tokenizer import Tokenizer
@@ -25,13 +26,14 @@ from pix2seq.tokenizer import Tokenizer
 
 @dataclass(frozen=True, eq=False)
 class Subject:
-    """A network in eval mode and one image's memory (1, N, D)."""
+    """A network in eval mode, one image's memory (1, N, D) and drafts, if the encoder has any."""
 
     name: str
     model: Pix2Seq
     tokenizer: Tokenizer
     memory: Tensor
     options: SamplingOptions
+    drafts: Drafted | None = None
 
     @property
     def device(self) -> torch.device:
@@ -44,7 +46,9 @@ class Subject:
 
     def stream(self) -> Iterator[SamplingStep]:
         """The sentence that everybody gets, written to its last object."""
-        return sample_stream(self.model, self.memory, self.tokenizer, self.options)
+        return sample_stream(
+            self.model, self.memory, self.tokenizer, self.options, drafts=self.drafts
+        )
 
     def looked_at(self) -> Iterator[SamplingStep]:
         """The same, for somebody who reads every number of every step."""
@@ -65,7 +69,8 @@ class Subject:
 
     def batch(self, rows: int) -> None:
         """Several sentences about one image, to their last objects."""
-        sample_batch(self.model, self.memory, self.tokenizer, self.options, list(range(rows)))
+        seeds = list(range(rows))
+        sample_batch(self.model, self.memory, self.tokenizer, self.options, seeds, self.drafts)
 
     def read(self) -> Iterator[None]:
         """Nothing but reading what the steps of ``bare`` read, as often."""
@@ -90,9 +95,11 @@ def subject_of(predictor: Predictor) -> Subject:
     """A real checkpoint on a generated scene, made to write its longest sentence."""
     from pix2seq.data import make_scene
 
-    memory = predictor.encode(make_scene(seed=0).image).memory
+    seen = predictor.encode(make_scene(seed=0).image)
     options = predictor.resolve(SamplingOptions(eos="delay"))
-    return Subject(predictor.name, predictor.model, predictor.tokenizer, memory, options)
+    return Subject(
+        predictor.name, predictor.model, predictor.tokenizer, seen.memory, options, seen.drafts
+    )
 
 
 def official_size(device: torch.device) -> Subject:

@@ -41,7 +41,8 @@ def grow_tree(
     """Write the likeliest sentence and, where it hesitates, the others.
 
     The rules of ``options`` hold (grammar, forbidden classes, bins); temperature, top-k, top-p and
-    the seed do not: nothing is drawn. Nor does ``eos``: every path ends where the model itself says
+    the seed do not: nothing is drawn. Nor does ``follow_drafts``: what hesitates is the decoder
+    itself, and a pull would hide it. Nor does ``eos``: every path ends where the model itself says
     EOS, for the noise that is written when EOS is put off would hide what paths have in common, and
     be most of the work. Which alternatives are followed is decided token by
     token, the likeliest path first; half of the free leaves are kept for every object that is still
@@ -55,7 +56,7 @@ def grow_tree(
     Raises:
         ConfigError: a number is out of range, or the prefix is too long or goes on after EOS.
     """
-    options = predictor.resolve(options).replace(eos="model")
+    options = predictor.resolve(options).replace(eos="model", follow_drafts=False)
     _check(predictor, options, prefix, leaves, share)
     paths, told = _Growth(predictor, encoding, options, leaves, share).write(list(prefix))
     height, width = encoding.orig_size

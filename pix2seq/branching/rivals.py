@@ -33,13 +33,13 @@ def write_rivals(
     seeds: Sequence[int] = tuple(range(8)),
 ) -> list[Rival]:
     """Argmax first, then the beam's best, then one sentence per seed with the options' temperature
-    and filters. All sums are of raw probabilities, and all sentences end where the model says EOS,
-    as a tree's paths do, so that they compare.
+    and filters. All sums are of raw probabilities, and all sentences end where the model says EOS
+    and follow no drafts, as a tree's paths do, so that they compare.
 
     Raises:
         ConfigError: the beam or the samples are too many.
     """
-    options = predictor.resolve(options).replace(eos="model")
+    options = predictor.resolve(options).replace(eos="model", follow_drafts=False)
     for name, count, least in (("beam", beam, 1), ("number of samples", len(seeds), 0)):
         if not least <= count <= MOST_ROWS:
             raise ConfigError(f"the {name} is {count}; use {least} to {MOST_ROWS}")

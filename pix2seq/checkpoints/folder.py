@@ -86,7 +86,7 @@ class CheckpointConfig(Config):
                 f"there are {len(self.label_space())} categories, but only "
                 f"{self.tokenizer.num_classes} class tokens"
             )
-        self.sampling.resolve(SamplingOptions(), self.tokenizer)
+        self.sampling.resolve(SamplingOptions(), self.tokenizer, self.model.drafts)
 
     def label_space(self) -> Categories:
         """The classes by label. Raises ``ConfigError`` if they cannot be built."""

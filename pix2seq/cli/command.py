@@ -55,6 +55,11 @@ def add_sampling_arguments(parser: argparse.ArgumentParser, seed_flag: str = "--
     group.add_argument("--max-objects", type=int, metavar="N", help="objects at most")
     group.add_argument("--eos", choices=("model", "delay"), help="when to stop")
     group.add_argument("--grammar", action=argparse.BooleanOptionalAction, default=None)
+    group.add_argument(
+        "--follow-drafts",
+        action=argparse.BooleanOptionalAction,
+        help="pull coordinates towards what the encoder drafted and nothing covers yet",
+    )
     group.add_argument("--noise", choices=("paper", "drop", "show"), help="noise objects")
     group.add_argument("--score", choices=("class", "box"), help="of the class, or edges too")
     group.add_argument("--score-threshold", type=float, metavar="S", help="hide lower scores")
@@ -83,6 +88,7 @@ def options_without_labels(args: argparse.Namespace) -> SamplingOptions:
         max_objects=args.max_objects,
         eos=args.eos,
         grammar=args.grammar,
+        follow_drafts=args.follow_drafts,
         num_bins=args.num_bins,
         noise=args.noise,
         score=args.score,

@@ -259,3 +259,9 @@ class ModelConfig(Config):
             f"encoder width {self.encoder.transformer.dim} and decoder width {self.decoder.dim} "
             "differ; set a bridge",
         )
+
+    @property
+    def drafts(self) -> int:
+        """How many guesses of the encoder stand ahead of the memory's grid."""
+        pyramid = self.encoder.pyramid
+        return 0 if pyramid is None else pyramid.drafts

@@ -103,12 +103,24 @@ class SamplingOptions(Config):
             if getattr(self, name) is not None:
                 one_of(name, getattr(self, name), hint)
 
-    def resolve(self, defaults: SamplingOptions, tokenizer: TokenizerConfig) -> SamplingOptions:
+    @classmethod
+    def recorded(cls, data: dict[str, Any]) -> SamplingOptions:
+        """Resolved options as something kept them; earlier versions, which lack ``follow_drafts``,
+        followed none, whatever a checkpoint recommends today."""
+        require(isinstance(data, dict), f"options are {short(data)}; they must be settings by name")
+        return cls.from_dict({"follow_drafts": False, **data})
+
+    def resolve(
+        self, defaults: SamplingOptions, tokenizer: TokenizerConfig, drafts: int | None = None
+    ) -> SamplingOptions:
         """Fill every ``None`` from ``defaults``, then from general ones, and check the limits.
+
+        Args:
+            drafts: how many the model's encoder makes of an image, if that is known yet.
 
         Raises:
             ConfigError: ``num_bins`` or ``max_objects`` exceed what the model was trained with, a
-                forbidden label does not exist, or no class is left.
+                forbidden label does not exist, no class is left, or there are no drafts to follow.
         """
         filled = self._filled(defaults)
         if filled._unset():
@@ -132,6 +144,10 @@ class SamplingOptions(Config):
                 value <= limit,
                 f"{name} is {short(value)}, but this model has {limit}; use {limit} or less",
             )
+        require(
+            drafts != 0 or not filled.follow_drafts,
+            "follow_drafts is on, but this model's encoder drafts nothing; switch it off",
+        )
         for label in filled.forbidden_labels:
             require(
                 0 <= label < tokenizer.num_classes,

@@ -1,7 +1,8 @@
 """How often a blanked object comes back, and how often a written one is written again.
 
 Over a labelled data set: the model's own sentence about each image is taken, its objects are
-blanked out one at a time, and it goes on behind what is left; then behind the whole sentence.
+blanked out one at a time, and it goes on behind what is left; then behind the whole sentence. What
+is measured is the decoder's memory, so no drafts are followed.
 """
 
 from __future__ import annotations
@@ -98,7 +99,7 @@ def _measure(
     predictor: Predictor, sample: Sample, label_map: dict[int, int] | None, found: Repetition
 ) -> None:
     tokenizer = predictor.tokenizer
-    likeliest = SamplingOptions(temperature=0.0)
+    likeliest = SamplingOptions(temperature=0.0, follow_drafts=False)
     encoding = predictor.encode(sample.image)
     steps = predictor.stream(encoding, likeliest.replace(eos="model"))
     ids = [step.token_id for step in steps]

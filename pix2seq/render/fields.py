@@ -131,6 +131,23 @@ class RecordCandidate(Plain):
 
 
 @dataclass(frozen=True)
+class RecordPull(Plain):
+    """Where a draft of the encoder pulled a coordinate (``sampling.guide``).
+
+    Attributes:
+        centre: the token id of the draft's edge.
+        width: standard deviation of the bell around it, in bins.
+        draft: which of the drafts it is, surest first, from 0.
+        sure: that draft's probability.
+    """
+
+    centre: int
+    width: float
+    draft: int
+    sure: float
+
+
+@dataclass(frozen=True)
 class RecordToken(Plain):
     """One written token.
 
@@ -140,10 +157,12 @@ class RecordToken(Plain):
         pixel: where a coordinate lies along its axis, in pixels of the original image (padding
             clipped away); ``None`` if the token is no coordinate.
         label: the label of a real class token, else ``None``.
-        logprob, entropy, eos_prob, grammar_mass: from the raw distribution (nats, shares).
+        logprob, entropy, eos_prob, grammar_mass: from the raw distribution (nats, shares), which is
+            after the pull if there is one.
         prob, kept, kept_mass: after temperature, top-k, top-p and grammar.
         drawn: this run drew it; otherwise it stood in the prefix.
         forced: a person gave it.
+        pull: what pulled it, if the run followed the encoder's drafts.
     """
 
     index: int
@@ -163,6 +182,7 @@ class RecordToken(Plain):
     drawn: bool
     forced: bool
     candidates: tuple[RecordCandidate, ...] = ()
+    pull: RecordPull | None = None
 
     def __post_init__(self) -> None:
         super().__post_init__()

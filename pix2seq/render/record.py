@@ -26,6 +26,7 @@ from pix2seq.render.fields import (
     RecordCandidate,
     RecordDetection,
     RecordImage,
+    RecordPull,
     RecordTiming,
     RecordToken,
 )
@@ -193,7 +194,11 @@ class RunRecord(Plain):
 def _in_this_format(data: Any) -> Any:
     """A record's plain data as this version writes them. Format 1 called every token of a prefix
     forced, so that what a person gave cannot be told apart: all of it stays marked as theirs."""
-    if not isinstance(data, dict) or data.get("format", 1) != 1:
+    if not isinstance(data, dict):
+        return data
+    if isinstance(data.get("options"), dict):  # resolved when no draft could be followed
+        data = {**data, "options": {"follow_drafts": False, **data["options"]}}
+    if data.get("format", 1) != 1:
         return data
     tokens = data.get("tokens")
     if not isinstance(tokens, list) or not all(isinstance(token, dict) for token in tokens):
@@ -280,9 +285,17 @@ def record_tokens(
                     )
                     for candidate in step.candidates
                 ),
+                pull=_pull(step),
             )
         )
     return tokens
+
+
+def _pull(step: SamplingStep) -> RecordPull | None:
+    if step.pull is None:
+        return None
+    pull = step.pull
+    return RecordPull(pull.centre, _rounded(pull.width), pull.draft, _rounded(pull.sure))
 
 
 def _pixels(predictor: Predictor, encoding: ImageEncoding, ids: list[int]) -> list[list[float]]:

@@ -41,8 +41,8 @@ def as_command(record: RunRecord) -> str:
     words += ["--checkpoint", record.checkpoint]
     for name, value in _set_options(record).items():
         flag = "--" + name.replace("_", "-")
-        if name == "grammar":
-            words.append("--grammar" if value else "--no-grammar")
+        if isinstance(value, bool):
+            words.append(flag if value else f"--no-{flag[2:]}")
         elif name == "forbidden_labels":
             words += ["--forbid", ",".join(map(str, value))]
         else:

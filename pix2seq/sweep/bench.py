@@ -111,7 +111,12 @@ class Bench:
         """
         model = Stoppable(self.predictor.model, stopped)
         jobs = (
-            Job(encoding.memory, options.replace(seed=options.seed + i), key=i)
+            Job(
+                encoding.memory,
+                options.replace(seed=options.seed + i),
+                drafts=encoding.drafts,
+                key=i,
+            )
             for i, encoding in enumerate(self.encodings)
         )
         try:

@@ -24,7 +24,8 @@ COLUMNS = (
 
 
 def plan_table(predictor: Predictor, base: SamplingOptions | None = None) -> list[Setting]:
-    """Argmax and top-p, EOS policies by noise modes, grammar, scores, and bins, around ``base``."""
+    """Argmax and top-p, EOS policies by noise modes, grammar, scores, bins and, if the encoder has
+    any, drafts followed or not, around ``base``."""
     base = predictor.resolve(base)
     sampled = base.replace(temperature=base.temperature or 1.0)
     noise_modes = ("show",) if predictor.tokenizer.noise_id is None else ("paper", "drop", "show")
@@ -42,6 +43,11 @@ def plan_table(predictor: Predictor, base: SamplingOptions | None = None) -> lis
         "score": {score: base.replace(score=score) for score in ("class", "box")},
         "bins": {str(number): base.replace(num_bins=number) for number in bins},
     }
+    if predictor.model.drafts:
+        groups["drafts"] = {
+            "followed": base.replace(follow_drafts=True),
+            "not followed": base.replace(follow_drafts=False),
+        }
     return [
         Setting(name, options, group=group)
         for group, members in groups.items()

@@ -103,6 +103,9 @@ test("the sentence on the stage is told with its settings, and only a whole one 
   assert.doesNotMatch(likeliest, /seed|top-p/);
   assert.match(stageSaid({ ...written, options: { temperature: 1, eos: "model" } }), /second way/);
   assert.doesNotMatch(stageSaid({ ...written, origin: "edited" }), /way below/);
+  const followed = stageSaid({ ...written, options: { temperature: 1, eos: "delay", follow_drafts: true } });
+  assert.match(followed, /EOS put off, following the encoder's drafts/);
+  assert.doesNotMatch(followed, /way below/);
   assert.doesNotMatch(stageSaid({ ...written, options: { temperature: 0, eos: "delay" } }), /way below/);
   assert.match(stageSaid({ ...written, names: [], noise: 0 }), /: no object\. /);
 });

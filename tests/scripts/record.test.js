@@ -42,6 +42,14 @@ test("a record is read line by line", () => {
   assert.deepEqual([record.state, record.end.reason, record.end.rate], ["done", "eos", 9.5]);
 });
 
+test("a token knows which draft pulled it, and where to; without a line nobody did", () => {
+  const pulled = [...LINES.slice(0, 5), "P1 104 6.4 2 4600\n", ...LINES.slice(5)];
+  const record = read(pulled.join(""));
+  assert.deepEqual(record.tokens[1].pull, { centre: 104, width: 6.4, draft: 2, sure: 0.46 });
+  assert.ok(record.tokens.every(({ pull }, index) => index === 1 || pull === null));
+  assert.ok(read(LINES.join("")).tokens.every(({ pull }) => pull === null));
+});
+
 test("however the text is cut, the same record comes out", () => {
   const text = LINES.join("");
   const whole = read(text);

@@ -9,7 +9,7 @@ import { draftSaid, lookedSaid } from "#write/attention.js";
 import { branchNames } from "#write/branchnames.js";
 import { shelfFor } from "#write/distribution.js";
 import { levelOf, linesOf, shade } from "#write/heat.js";
-import { leftInWords } from "#write/inspector.js";
+import { leftInWords, pullSaid } from "#write/inspector.js";
 import { scaleTop, surpriseOf } from "#write/surprise.js";
 
 const frame = { x: 0, y: 0, width: 400, height: 300 };
@@ -89,6 +89,16 @@ test("a scale holds its largest value, whatever that is", () => {
 test("a row's surprise is the sum of its tokens'", () => {
   assert.equal(surpriseOf([{ logprob: -1.5 }, { logprob: -0.25 }]), 1.75);
   assert.equal(surpriseOf([]), 0);
+});
+
+test("a pull is one sentence: which draft, and where to", () => {
+  const record = { text_of: (id) => String(id - 4) };
+  const token = { slot: "xmin", forced: false, pull: { centre: 122, width: 6.2, draft: 2, sure: 0.46 } };
+  assert.equal(pullSaid(record, token), "Pulled to draft 3 (0.46): xmin 118 ± 6 bins. Raw numbers are after the pull.");
+  const narrow = { ...token, pull: { ...token.pull, width: 1 } };
+  assert.match(pullSaid(record, narrow), /± 1 bin\./);
+  assert.match(pullSaid(record, { ...token, forced: true }), /^You gave this token; draft 3 \(0\.46\) would have pulled it: xmin 118/);
+  assert.equal(pullSaid(record, { ...token, pull: null }), "");
 });
 
 test("what was left to draw from is said in words", () => {

@@ -59,6 +59,16 @@ and what did better than the other sentences' mean becomes likelier (REINFORCE: 
 the sentence, only how good it was. The command *train* with *objective reward* is that second
 lesson; the training log in the repository has what it changed.
 
+## Following the encoder's drafts
+A small decoder writes what it is sure of, and then variations of that: much of what the encoder has
+seen is never written. Some encoders put drafts, guesses of their own, into the memory. *Follow the
+encoder's drafts* has every edge after the first object pulled towards the surest draft that no
+object covers yet: a bell around the draft's edge is added to the decoder's logits, as speech
+recognisers add the words that they expect (shallow fusion). Where exactly the edge lies, what the
+object is called and whether it is one at all, the decoder says; the inspector names the draft that
+pulled. Switch it off under *More* to see the decoder alone. The tree of sentences, the three ways
+of lesson 5 and all that puts the decoder's memory on trial always show it alone.
+
 ## Your pictures
 Everything runs on the computer that serves this page. A picture is kept in memory until newer ones
 push it out, is reachable only from the tab that sent it, and goes nowhere else; uploaded files are
@@ -159,10 +169,11 @@ def _recommendation(options) -> str:
         else f"temperature {options.temperature:g}, top-p {options.top_p:g}"
     )
     end = "keep going" if options.eos == "delay" else "stop at EOS"
+    drafts = ", following the encoder's drafts" if options.follow_drafts else ""
     score = "class" if options.score == "class" else "class and edges"
     return (
-        f"{sampled}, {end}, at most {options.max_objects} objects; boxes whose {score} score "
-        f"{options.score_threshold:g} or more"
+        f"{sampled}, {end}{drafts}, at most {options.max_objects} objects; "
+        f"boxes whose {score} score {options.score_threshold:g} or more"
     )
 
 

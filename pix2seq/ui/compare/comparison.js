@@ -45,6 +45,7 @@ const SETTING_WORDS = {
   eos: (v) => (v === "delay" ? "keeps going" : "stops at EOS"),
   noise: (v) => ({ paper: "noise hidden", drop: "noise dropped", show: "noise shown" })[String(v)],
   grammar: (v) => (v ? "grammar" : "no grammar"),
+  follow_drafts: (v) => (v ? "follows drafts" : "follows no drafts"),
   score: (v) => (v === "box" ? "scored by class and edges" : "scored by class"),
   score_threshold: (v) => `score at least ${v}`,
 };

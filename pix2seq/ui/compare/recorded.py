@@ -65,7 +65,7 @@ def _load(name: str, keys: set[str], folder: Path | None) -> dict | None:
 
 def recorded_options(recording: dict) -> tuple[SamplingOptions, SamplingOptions]:
     """What both sides were written with; raises ``ConfigError``."""
-    left, right = (SamplingOptions.from_dict(recording["options"][side]) for side in "ab")
+    left, right = (SamplingOptions.recorded(recording["options"][side]) for side in "ab")
     return left, right
 
 

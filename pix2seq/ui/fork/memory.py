@@ -45,7 +45,7 @@ def trial(run: Run, question: dict) -> dict:
 
 def blanked(run: Run, question: dict) -> dict:
     """Take object ``object`` out of the sentence, and let the model go on behind the others with
-    the likeliest tokens: what it writes, and which of it is the object again."""
+    the likeliest tokens, no draft followed: what it writes, and which of it is the object again."""
     number = whole_in(question, "object")
     predictor, ids = run.predictor, said(run)
     encoding = run.picture.encoded_by(predictor)

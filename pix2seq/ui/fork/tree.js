@@ -21,7 +21,7 @@ const WORDS = /** @type {[string, string][]} */ ([
   ["mass", "the probability of all bins under one peak: they all mean the same edge"],
   ["Σ −ln p", "what a whole sentence costs in nats: the surprise of all its tokens, added up"],
   ["set", "the objects that a sentence names, whatever their order; same class, IoU above one half"],
-  ["path", "a sentence to its end, which is where the model itself says EOS, also where the settings put EOS off"],
+  ["path", "a sentence to its end, which is where the model itself says EOS, also where the settings put EOS off; the decoder alone writes it, no draft pulls"],
   ["beam", "keeps the four cheapest beginnings at every token, where argmax keeps one"],
 ]);
 

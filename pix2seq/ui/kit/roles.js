@@ -19,12 +19,20 @@
 /** @typedef {{id: number, prob: number, final: number}} Candidate before and after the settings */
 
 /**
+ * @typedef {object} Pull where a draft of the encoder pulled a coordinate
+ * @property {number} centre id of the draft's edge
+ * @property {number} width standard deviation of the bell around it, in bins
+ * @property {number} draft which of them it is, surest first, from 0
+ * @property {number} sure its probability
+ */
+
+/**
  * @typedef {object} Token probabilities in 0 to 1, `entropy` in nats
  * @property {number} index in the sentence
  * @property {number} id in the vocabulary
  * @property {Slot} slot
  * @property {number} logprob
- * @property {number} raw what the model itself gave it
+ * @property {number} raw what the model itself gave it, after the pull if there is one
  * @property {number} prob after the settings
  * @property {number} entropy
  * @property {number} kept tokens that could be drawn
@@ -32,6 +40,7 @@
  * @property {number} grammarMass
  * @property {number} eosProb
  * @property {boolean} forced given by a person
+ * @property {Pull | null} pull
  * @property {Candidate[]} candidates
  * @property {number} object
  */

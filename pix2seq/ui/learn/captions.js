@@ -32,20 +32,21 @@ export const sizesSaid = (boxes) => {
  * @property {number} noise boxes called noise
  * @property {number} tokens
  * @property {number} nats Σ −ln p
- * @property {{temperature?: number, top_p?: number, eos?: string, seed?: number}} options
+ * @property {{temperature?: number, top_p?: number, eos?: string, follow_drafts?: boolean, seed?: number}} options
  * @property {"recorded" | "edited" | "live"} origin
  */
 
 /** @param {Written} written */
 export const stageSaid = ({ names, noise, tokens, nats, options, origin }) => {
-  const { temperature = 1, top_p: topP = 1, eos, seed } = options;
+  const { temperature = 1, top_p: topP = 1, eos, follow_drafts: follows, seed } = options;
   const what = { recorded: "a recorded sentence", edited: "a sentence that was edited by hand", live: "your last sentence" }[origin];
   const settings = [
     temperature === 0 ? "always the likeliest token" : `top-p ${fixed(topP)}, temperature ${temperature}`,
     eos === "delay" ? "EOS put off" : "stopping at EOS",
+    follows ? "following the encoder's drafts" : "",
     seed === undefined || temperature === 0 ? "" : `seed ${seed}`,
   ].filter(Boolean);
-  const way = origin === "edited" ? "" : wayOf(temperature, eos);
+  const way = origin === "edited" || follows ? "" : wayOf(temperature, eos);
   const shows = names.length ? names.join(", ") : "no object";
   return (
     `On the stage of Write stands ${what} about this picture (${settings.join(", ")}): ${shows}` +

@@ -114,7 +114,7 @@ class Infer {
         "p",
         {},
         "The paper reports that sampling from the nucleus finds more than always taking the likeliest token, and that putting off EOS finds more still: ",
-        "what a model trained with noise objects writes then gets little score. Whether that holds here is measured. Same picture, same seed."
+        "what a model trained with noise objects writes then gets little score. Whether that holds here is measured. Same picture, same seed, and the decoder writes alone."
       ),
       this.onStage.node,
       this.measured,
@@ -127,7 +127,9 @@ class Infer {
         "p",
         { class: "p2s-soft p2s-small" },
         "Scores are read as in Write: the probability of the class, times how sure the four edges were where the checkpoint recommends that. ",
-        "Why is nothing found twice, and why sometimes is it? The model reads what it has written; Experiments counts the doubles, with the noise class and without."
+        "Why is nothing found twice, and why sometimes is it? The model reads what it has written; Experiments counts the doubles, with the noise class and without. ",
+        "A small decoder whose EOS is put off varies what it is sure of. In Write, where the encoder makes drafts, edges may be pulled ",
+        "towards the surest draft that nothing covers yet; About says how."
       )
     );
   }

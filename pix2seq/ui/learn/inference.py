@@ -27,7 +27,8 @@ _LIMIT = 20  # objects per pane: enough to see the difference, short enough to w
 
 
 def three_ways(subject: Subject, question: dict) -> list[tuple[str, SamplingOptions]]:
-    """Argmax, nucleus (section 2.2) and altered inference (section 2.3) with one seed."""
+    """Argmax, nucleus (section 2.2) and altered inference (section 2.3) with one seed; the paper's
+    decoder writes alone, so no drafts are followed."""
     predictor = subject.needs_model()
     limit = min(_LIMIT, predictor.tokenizer.config.max_objects)
     top_p, seed = float(question.get("top_p", 0.4)), int(question.get("seed", 0))
@@ -38,6 +39,7 @@ def three_ways(subject: Subject, question: dict) -> list[tuple[str, SamplingOpti
         seed=seed,
         max_objects=limit,
         score_threshold=0.0,
+        follow_drafts=False,
     )
     nucleus = argmax.replace(temperature=1.0, top_p=top_p)
     ways = {"argmax": argmax, "nucleus": nucleus, "altered": nucleus.replace(eos="delay")}

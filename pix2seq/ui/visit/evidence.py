@@ -92,7 +92,7 @@ def plain_trust(group: Trust) -> dict:
 
 
 def _from_plain(data: dict, threshold: float) -> Outcome:
-    options = SamplingOptions.from_dict(data["options"])
+    options = SamplingOptions.recorded(data["options"])
     return Outcome(
         setting=Setting(data["name"], options, data["noise_blind"]),
         metrics=data["metrics"],

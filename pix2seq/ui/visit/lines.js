@@ -1,7 +1,7 @@
 // One line of the record to plain values (the formats are in ui/visit/record.py).
 
 /** @import {Found} from "#kit/boxes.js" */
-/** @import {Slot, Token} from "#kit/roles.js" */
+/** @import {Pull, Slot, Token} from "#kit/roles.js" */
 
 /** @type {Slot[]} */
 const SLOT_BY_CODE = ["ymin", "xmin", "ymax", "xmax", "class", "eos"];
@@ -31,12 +31,23 @@ export function parseToken(fields, first, before) {
     grammarMass: Number(fields[8]) * PART,
     eosProb: Number(fields[9]) * PART,
     forced: fields[10] === "1",
+    pull: null,
     candidates: fields.slice(11).map((text) => {
       const [id, prob, final] = text.split(":").map(Number);
       return { id, prob: prob * PART, final: final * PART };
     }),
     object: (before ? before.object : -1) + (starts || !before ? 1 : 0),
   };
+}
+
+/**
+ * What pulled a token.
+ * @param {string[]} fields
+ * @returns {Pull}
+ */
+export function parsePull(fields) {
+  const [, centre, width, draft, sure] = fields.map(Number);
+  return { centre, width, draft, sure: sure * PART };
 }
 
 /**

@@ -3,7 +3,7 @@
 
 import { filled, inHue } from "#kit/hues.js";
 import { isVertical, SLOTS } from "#kit/roles.js";
-import { json, parseObject, parseToken } from "#visit/lines.js";
+import { json, parseObject, parsePull, parseToken } from "#visit/lines.js";
 
 /** @import {Found} from "#kit/boxes.js" */
 /** @import {Attributes} from "#kit/elements.js" */
@@ -24,6 +24,7 @@ import { json, parseObject, parseToken } from "#visit/lines.js";
  * @property {number} [max_objects]
  * @property {string} [eos]
  * @property {boolean} [grammar]
+ * @property {boolean} [follow_drafts] missing in what earlier versions wrote: they could not
  * @property {string} [score]
  * @property {number[]} [forbidden_labels]
  */
@@ -133,6 +134,11 @@ export class Record {
         const before = this.tokens[this.tokens.length - 1];
         const token = parseToken(rest.split(" "), this.vocab.slots[0], before);
         if (token) this.tokens.push(token);
+        break;
+      }
+      case "P": {
+        const token = this.tokens[this.tokens.length - 1];
+        if (token) token.pull = parsePull(rest.split(" "));
         break;
       }
       case "B": {

@@ -10,6 +10,8 @@ line   meaning
 ``S``  state: ``encoding`` (how many pictures are before), ``writing`` (the encoder's seconds)
 ``T``  a token: ``index id slot logprob prob entropy kept kept_mass grammar_mass eos_prob forced``
        and up to five candidates ``id:prob:final``; probabilities in 1/10000
+``P``  what pulled the token before, if a draft did: ``index centre width draft sure``, the id and
+       the bins of the bell, the draft from 0, surest first, and its probability in 1/10000
 ``B``  a complete object: ``object x0 y0 x1 y1 label score noise edges state``
 ``M``  marks of the object before, if it has any: ``object forced again``, whether a person gave one
        of its tokens, and the earlier object that it repeats (or -1)
@@ -30,6 +32,7 @@ from pix2seq.config import SLOTS_PER_OBJECT, SamplingOptions
 from pix2seq.predictor import ImageEncoding, Predictor
 from pix2seq.reading import Reading
 from pix2seq.sampling import SamplingStep
+from pix2seq.sampling.guide import Pull
 from pix2seq.ui.visit.runs import Picture, Run
 
 VERSION = 2
@@ -160,6 +163,10 @@ def token_line(step: SamplingStep) -> str:
     return "T" + " ".join(map(str, fields + candidates)) + "\n"
 
 
+def pull_line(index: int, pull: Pull) -> str:
+    return f"P{index} {pull.centre} {pull.width:.1f} {pull.draft} {_parts(pull.sure)}\n"
+
+
 def object_lines(reading: Reading) -> list[str]:
     """One ``B`` line per object, reported or not.
 
@@ -170,7 +177,7 @@ def object_lines(reading: Reading) -> list[str]:
 
 
 def step_lines(steps: Sequence[SamplingStep], reading: Reading) -> list[str]:
-    """Tokens, and behind the last one of each object what was read of it.
+    """Tokens, what pulled them, and behind the last one of each object what was read of it.
 
     Args:
         reading: what ``Reader.add`` made of these steps.
@@ -179,6 +186,8 @@ def step_lines(steps: Sequence[SamplingStep], reading: Reading) -> list[str]:
     lines = []
     for step in steps:
         lines.append(token_line(step))
+        if step.pull is not None:
+            lines.append(pull_line(step.index, step.pull))
         if (step.index + 1) % SLOTS_PER_OBJECT == 0:
             lines += objects.get(step.index // SLOTS_PER_OBJECT, ())
     return lines

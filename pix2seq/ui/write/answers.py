@@ -228,11 +228,12 @@ def _modes(axis: Tensor, ids: list[int]) -> list[dict]:
 
 
 def _decides(options: SamplingOptions) -> SamplingOptions:
-    """Only what decides which token is drawn at one place: filters of finished objects and the
-    sentence's length do not."""
+    """Only what decides which token is drawn at one place, given its logits: filters of finished
+    objects and the sentence's length do not, and a pull is in the logits already."""
     usual = SamplingOptions()
     return options.replace(
         max_objects=usual.max_objects,
+        follow_drafts=usual.follow_drafts,
         **{name: getattr(usual, name) for name in READING_OPTIONS},
     )
 

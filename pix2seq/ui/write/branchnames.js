@@ -13,10 +13,11 @@ const WORDS = [
   ["max_objects", (value) => `${value} objects at most`],
   ["eos", (value) => (value === "delay" ? "keep going" : "stop at EOS")],
   ["grammar", (value) => (value === false ? "no grammar" : "grammar")],
+  ["follow_drafts", (value) => (value ? "follows drafts" : "follows no drafts")],
 ];
 
-/** @param {unknown} value */
-const key = (value) => JSON.stringify(value ?? null);
+/** @type {(options: Options | undefined, name: keyof Options) => string} */
+const key = (options, name) => JSON.stringify((name === "follow_drafts" ? Boolean(options?.[name]) : options?.[name]) ?? null);
 
 /**
  * What a person calls forbidden classes.
@@ -31,7 +32,7 @@ const never = (record) =>
  */
 function differences(record, others) {
   const mine = record.header.options || {};
-  const differ = (/** @type {keyof Options} */ name) => others.some((other) => key((other.header.options || {})[name]) !== key(mine[name]));
+  const differ = (/** @type {keyof Options} */ name) => others.some((other) => key(other.header.options, name) !== key(mine, name));
   const words = WORDS.filter(([name]) => differ(name)).map(([name, word]) => word(mine[name]));
   if (differ("forbidden_labels")) words.push(...(never(record).length ? never(record) : ["all classes"]));
   if (others.some((other) => other.header.checkpoint !== record.header.checkpoint)) words.unshift(record.header.checkpoint ?? "");

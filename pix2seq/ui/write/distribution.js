@@ -8,7 +8,7 @@ import { isVertical } from "#kit/roles.js";
 import { placeText, UNIT } from "#kit/units.js";
 import { otherModes } from "#write/alternatives.js";
 
-/** @import {Slot} from "#kit/roles.js" */
+/** @import {Pull, Slot} from "#kit/roles.js" */
 /** @import {Record} from "#visit/record.js" */
 /** @import {Mode} from "#write/alternatives.js" */
 /** @import {Explained} from "#write/inspector.js" */
@@ -30,6 +30,12 @@ const STEPS = { ArrowLeft: -1, ArrowDown: -1, ArrowRight: 1, ArrowUp: 1, PageDow
  */
 const spreadOf = (answer) =>
   answer.axis && answer.first !== null ? { ...answer, axis: answer.axis, first: answer.first } : null;
+
+/**
+ * Where a draft pulled: a mark that hangs from the top of the plot and points at the bin.
+ * @type {(x: number) => string}
+ */
+const markAt = (x) => `M${x - 6} 0h12l-6 10z`;
 
 export class Distribution {
   /** @param {Stage} stage */
@@ -57,19 +63,23 @@ export class Distribution {
     this.plot.addEventListener("blur", () => this.point(null));
   }
 
-  /** @param {Explained | {axis: null}} answer */
-  show(answer) {
+  /**
+   * @param {Explained | {axis: null}} answer
+   * @param {Pull | null} pull where a draft pulled the token
+   */
+  show(answer, pull) {
     this.answer = spreadOf(answer);
     clear(this.plot);
     this.node.hidden = !this.answer;
     this.width = this.plot.clientWidth || this.width;
     set(this.plot, { viewBox: `0 0 ${this.width} ${HEIGHT + AXIS}`, height: HEIGHT + AXIS });
     if (!this.answer) return;
-    const { slot, axis } = this.answer;
+    const { slot, axis, first } = this.answer;
     const [raw, , tempered, final] = axis;
     const peak = Math.max(...raw, ...final, 1e-9);
     const chosen = this.written();
     const x = (/** @type {number} */ bin) => ((bin + 0.5) / raw.length) * this.width;
+    const pulledTo = pull && x(pull.centre - first);
     set(this.plot, {
       "data-slot": slot,
       "aria-label": `Distribution of ${slot} over ${raw.length} bins; ${chosen === null ? "none" : `bin ${chosen}`} was written. Arrow keys look at others, Enter writes on from one`,
@@ -79,17 +89,19 @@ export class Distribution {
       svg("path", { class: "cut", d: areaPath(raw, this.width, HEIGHT, peak) }),
       svg("path", { class: "tempered", d: areaPath(tempered, this.width, HEIGHT, peak) }),
       svg("path", { class: "kept", d: areaPath(final, this.width, HEIGHT, peak) }),
-      chosen === null ? "" : svg("line", { class: "chosen", x1: x(chosen), x2: x(chosen), y1: 0, y2: HEIGHT })
+      chosen === null ? "" : svg("line", { class: "chosen", x1: x(chosen), x2: x(chosen), y1: 0, y2: HEIGHT }),
+      pulledTo === null ? "" : svg("path", { class: "pull", d: markAt(pulledTo) })
     );
-    this.plot.append(this.axes(this.answer, raw.length, peak), this.pointer);
+    const free = pulledTo !== null && pulledTo < 70 ? pulledTo + 9 : 2; // right of the mark
+    this.plot.append(this.axes(this.answer, raw.length, peak, free), this.pointer);
     this.point(null);
   }
 
   /**
-   * What the plot counts: places along the photo, and the probability of the highest bin.
-   * @type {(answer: Spread, bins: number, peak: number) => SVGGElement}
+   * What the plot counts: places along the photo, and the probability of the highest bin, at `free`.
+   * @type {(answer: Spread, bins: number, peak: number, free: number) => SVGGElement}
    */
-  axes(answer, bins, peak) {
+  axes(answer, bins, peak, free) {
     const { record, units } = this.stage;
     const ticks = [0, 0.25, 0.5, 0.75, 1].map((share) => {
       const bin = Math.round(share * (bins - 1));
@@ -107,7 +119,7 @@ export class Distribution {
       ...ticks.flat(),
       svg("line", { class: "tick", x1: 0, x2: this.width, y1: HEIGHT, y2: HEIGHT }),
       svg("text", { x: this.width / 2, y: HEIGHT + 31, "text-anchor": "middle" }, `${answer.slot}, ${UNIT[units]}`),
-      svg("text", { x: 2, y: 12 }, `p ${peak.toFixed(2)}`)
+      svg("text", { x: free, y: 12 }, `p ${peak.toFixed(2)}`)
     );
   }
 

@@ -21,7 +21,8 @@ from pix2seq.render import (
     stage_svg,
     writing_gif,
 )
-from pix2seq.ui.kit.controls import SETTINGS, Setting
+from pix2seq.ui.kit.controls import SETTINGS
+from pix2seq.ui.kit.setting import Setting
 from pix2seq.ui.visit.runs import Run
 
 _LONGEST_GIF = 250  # tokens; a longer sentence would make a file nobody can open
@@ -132,6 +133,8 @@ def options_of_link(
                 f"the link says {setting.link}={text!r}, which is not a number"
             ) from None
         within = setting.within(changes[setting.field], predictor.tokenizer.config)
+        if setting.of_drafts and not predictor.model.drafts:
+            within = False
         if setting.type is list:
             known = predictor.categories.named_labels()
             within = tuple(label for label in changes[setting.field] if label in known)
@@ -142,6 +145,8 @@ def options_of_link(
 
 
 def _moved(setting: Setting, said: object, used: object) -> str:
+    if isinstance(said, bool):
+        return f"{setting.label.lower()} in the link: this checkpoint's encoder drafts nothing"
     if isinstance(said, tuple):
         missing = ", ".join(str(label) for label in said if label not in used)
         return f"forbidden class {missing} in the link: this checkpoint has none of that number"

@@ -4,7 +4,7 @@
 import { nameOf } from "#kit/naming.js";
 import { probability } from "#kit/numbers.js";
 
-const SETTINGS = ["temperature", "top_p", "top_k", "num_bins", "max_objects", "eos", "noise", "score_threshold", "seed"];
+const SETTINGS = ["temperature", "top_p", "top_k", "num_bins", "max_objects", "eos", "follow_drafts", "noise", "score_threshold", "seed"];
 
 /** @type {(stage: any, address: string) => string} */
 export const findingOf = (stage, address) => {

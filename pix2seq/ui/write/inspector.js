@@ -2,7 +2,7 @@
 // it might have written. Numbers come from the server's `explain`; moving a slider asks again.
 
 import { clear, h } from "#kit/elements.js";
-import { nats, probability } from "#kit/numbers.js";
+import { nats, plural, probability } from "#kit/numbers.js";
 import { spark } from "#kit/plots.js";
 import { isCoordinate } from "#kit/roles.js";
 import { placeText } from "#kit/units.js";
@@ -28,6 +28,17 @@ export const leftInWords = (counts, forced) => {
   if (forced) return `You gave this token; of ${all}, ${left} could have been drawn.`;
   if (left === 1) return `Of ${all} tokens one was left: no seed would have written another, and temperature changes nothing here.`;
   return `Of ${all} tokens ${left} were left to draw from.`;
+};
+
+/**
+ * Which draft of the encoder pulled a token, and where to; empty where none did.
+ * @type {(record: Record, token: Token) => string}
+ */
+export const pullSaid = (record, { pull, slot, forced }) => {
+  if (!pull) return "";
+  const draft = `draft ${pull.draft + 1} (${probability(pull.sure)})`;
+  const place = `${slot} ${record.text_of(pull.centre)} ± ${plural(Math.round(pull.width), "bin")}`;
+  return forced ? `You gave this token; ${draft} would have pulled it: ${place}.` : `Pulled to ${draft}: ${place}. Raw numbers are after the pull.`;
 };
 
 const STAGES = ["raw", "grammar, bins", "temperature", "top-k, top-p"];
@@ -68,11 +79,13 @@ export class Inspector {
     this.pipeline = h("table", { class: "p2s-table p2s-pipeline", "data-pipeline": "" });
     this.alternatives = new Alternatives(stage);
     this.left = h("p", { "data-left": "" });
+    this.pull = h("p", { class: "p2s-small p2s-pull", "data-pull": "" });
     const why = h(
       "div",
       {},
       this.numbers,
       this.left,
+      this.pull,
       this.distribution.node,
       this.note,
       this.attention.node,
@@ -214,7 +227,8 @@ export class Inspector {
    */
   fallback(record, token, message) {
     this.answer = null;
-    this.distribution.show({ axis: null });
+    this.pull.textContent = pullSaid(record, token);
+    this.distribution.show({ axis: null }, null);
     clear(this.pipeline);
     this.left.textContent = "";
     this.measures(token, token.raw, null, token.entropy);
@@ -232,7 +246,7 @@ export class Inspector {
   measures(token, raw, rank, entropy) {
     /** @type {[name: string, value: string | number, title: string][]} */
     const items = [
-      ["probability", token.forced ? `${raw.toFixed(4)}, yours` : raw.toFixed(4), "What the model itself gave this token"],
+      ["probability", token.forced ? `${raw.toFixed(4)}, yours` : raw.toFixed(4), `What the model itself gave this token${token.pull ? ", after the draft's pull" : ""}`],
       ["rank", rank === null ? "–" : rank, "1: no token was likelier"],
       ["surprise", nats(-Math.log(raw)), "−ln of the probability: the rarer, the more surprising"],
       ["entropy", nats(entropy), "How undecided the model was between all tokens"],
@@ -250,7 +264,8 @@ export class Inspector {
       .filter(Boolean)
       .join(" ");
     this.left.textContent = leftInWords(answer.counts, token.forced);
-    this.distribution.show(answer);
+    this.pull.textContent = pullSaid(record, token);
+    this.distribution.show(answer, token.pull);
     this.showPipeline(answer);
     this.alternatives.show(record, token, answer);
   }

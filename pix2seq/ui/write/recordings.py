@@ -80,7 +80,7 @@ def recorded_run(picture: Picture, predictor: Predictor, folder: Path | None = N
     if recording is None or recording["checkpoint"] != predictor.name:
         return None
     try:
-        options = predictor.resolve(SamplingOptions.from_dict(recording["options"]))
+        options = predictor.resolve(SamplingOptions.recorded(recording["options"]))
     except (ConfigError, TypeError):
         return None
     return Run(picture, predictor, options, recorded_ids=tuple(recording["ids"]))

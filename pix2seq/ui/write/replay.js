@@ -6,7 +6,7 @@ import { isCoordinate, isVertical, SLOTS } from "#kit/roles.js";
 import { Record } from "#visit/record.js";
 
 /** @import {Frame} from "#kit/photo.js" */
-/** @import {Slot, Vocabulary} from "#kit/roles.js" */
+/** @import {Pull, Slot, Vocabulary} from "#kit/roles.js" */
 /** @import {Options} from "#visit/record.js" */
 
 const LARGEST = 32 * 1024 * 1024;
@@ -37,6 +37,7 @@ const LARGEST = 32 * 1024 * 1024;
  * @property {number} eos_prob
  * @property {boolean} forced
  * @property {SavedCandidate[]} [candidates]
+ * @property {Pull | null} [pull]
  */
 
 /**
@@ -56,6 +57,13 @@ const LARGEST = 32 * 1024 * 1024;
 /** @type {(value: unknown, fallback?: number) => number} */
 const number = (value, fallback = 0) => (typeof value === "number" && Number.isFinite(value) ? value : fallback);
 const words = (/** @type {unknown} */ value) => String(value ?? "").slice(0, 80);
+
+/** @type {(value: unknown) => Pull | null} */
+const pulled = (value) => {
+  if (typeof value !== "object" || value === null) return null;
+  const { centre, width, draft, sure } = /** @type {{[name: string]: unknown}} */ (value);
+  return { centre: number(centre), width: number(width), draft: number(draft), sure: number(sure) };
+};
 
 /**
  * The vocabulary, as far as the record's own tokens tell it.
@@ -182,6 +190,7 @@ export const recordFromFile = (text) => {
     grammarMass: number(token.grammar_mass, 1),
     eosProb: number(token.eos_prob),
     forced: token.forced === true,
+    pull: pulled(token.pull),
     object: Math.floor(index / record.vocab.slots.length),
     candidates: (Array.isArray(token.candidates) ? token.candidates : []).slice(0, 5).map((c) => ({
       id: number(c.id),

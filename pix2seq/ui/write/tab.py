@@ -77,6 +77,7 @@ def build_write_tab(context: AppContext) -> None:
                         resolved_defaults(predictor),
                         predictor.tokenizer.config,
                         class_choices(predictor),
+                        predictor.model.drafts,
                     )
         opening = handlers.opening_record()
         context.stage = build_stage(opening, Answers(context).functions())

@@ -126,7 +126,7 @@ WRONG = [
     *(("max_objects", value) for value in (TEXT, DICT, 0, 9, True)),
     *(("eos", value) for value in ("never", 1, LIST, True)),
     *(("grammar", value) for value in ("yes", 1, LIST)),
-    *(("follow_drafts", value) for value in ("yes", 1, DICT, True)),
+    *(("follow_drafts", value) for value in ("yes", 1, DICT)),
     *(("noise", value) for value in ("loud", 0, DICT)),
     *(("score", value) for value in ("high", NAN)),
     *(("score_threshold", value) for value in (TEXT, 1.5, NAN)),
@@ -159,6 +159,7 @@ def test_a_program_with_the_client_reads_the_same_line(server, tmp_path, monkeyp
             ("temperature is 'hot'; it must be a number", {"temperature": "hot"}),
             ("eos is 3; use one of 'model', 'delay'", {"eos": 3}),
             ("checkpoint 'nowhere' is not here; the menu has scripted", {"checkpoint": "nowhere"}),
+            ("follow_drafts is on, but this model's encoder", {"follow_drafts": True}),
             ("forbidden label 80 is not one of the 80 classes", {"forbid": [80]}),
             ("forbidden class is 'cat'; it must be a whole number", {"forbid": ["cat"]}),
         ):

@@ -62,7 +62,7 @@ def write_samples(
         part = seeds[first : first + BATCH]
         try:
             batch = sample_batch(
-                model, encoding.memory, predictor.tokenizer, options, part, encoding.drafts
+                model, encoding.memory, predictor.tokenizer, options, part, encoding.distinct
             )
         except Stopped:
             return

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from torch import Tensor
 
 from pix2seq.config import SamplingOptions
-from pix2seq.model.drafts import Drafted
+from pix2seq.model.drafts import Drafted, Look
 from pix2seq.sampling import SamplingStep
 from pix2seq.transforms import Letterbox
 
@@ -24,6 +25,7 @@ class ImageEncoding:
             have a class token before them, or drafts).
         seconds: what encoding took, resizing included.
         drafts: what the encoder's drafts in the memory say, of this one image, if it has any.
+        distinct: the same without doubles, for sentences that follow them.
     """
 
     memory: Tensor
@@ -32,6 +34,24 @@ class ImageEncoding:
     grid: tuple[int, int]
     seconds: float
     drafts: Drafted | None = None
+    distinct: Drafted | None = None
+
+
+def encodings_of(
+    seen: Look, letterboxes: Sequence[Letterbox], grid: tuple[int, int], seconds: float
+) -> list[ImageEncoding]:
+    """One look at several images, image by image; ``seconds`` is each one's share."""
+    count = len(letterboxes)
+    drafts, distinct = (
+        [None] * count if said is None else said.cpu().each(count)
+        for said in (seen.drafts, seen.distinct)
+    )
+    return [
+        ImageEncoding(memory, box, box.orig_size, grid, seconds, some, apart)
+        for memory, box, some, apart in zip(
+            seen.memory.split(1), letterboxes, drafts, distinct, strict=True
+        )
+    ]
 
 
 @dataclass(frozen=True, eq=False)

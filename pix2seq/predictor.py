@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -22,7 +23,7 @@ from pix2seq.checkpoints import CheckpointInfo, Progress
 from pix2seq.config import SLOTS_PER_OBJECT, ConfigError, PreprocessConfig, SamplingOptions
 from pix2seq.detections import Detections
 from pix2seq.device import at_most, inference
-from pix2seq.encoding import ImageEncoding, Looked, Written
+from pix2seq.encoding import ImageEncoding, Looked, Written, encodings_of
 from pix2seq.hub import repo_of
 from pix2seq.hub.fetch import fetch, folder_of
 from pix2seq.hub.publish import publish
@@ -112,7 +113,7 @@ class Predictor:
             prefix: ids that the sentence begins with.
             forced: which of their positions hold a token that a person gave.
         """
-        options, drafts = self.resolve(options), encoding.drafts
+        options, drafts = self.resolve(options), encoding.distinct
         return self._shared.stream(Job(encoding.memory, options, prefix, forced, drafts))
 
     def reading(
@@ -196,7 +197,7 @@ class Predictor:
         def jobs() -> Iterator[Job]:
             for index, encoding in enumerate(encodings):
                 resolved = self.resolve(options_for(index))
-                key, drafts = (index, encoding), encoding.drafts
+                key, drafts = (index, encoding), encoding.distinct
                 yield Job(encoding.memory, resolved, drafts=drafts, key=key)
 
         for row in write_many(self.model, self.tokenizer, jobs(), max_rows):
@@ -244,19 +245,14 @@ class Predictor:
         if self._shared.writing and self.model.writes_on_one_core:
             threads = max(threads - 1, 1)
         with at_most(threads), inference(self.device):
-            memory, drafted = self.model.see(batch)
-        memory = memory.float().clone()  # out of inference mode: autograd would refuse it elsewhere
+            seen = self.model.see(batch)
+        memory = seen.memory.float().clone()  # out of inference mode: autograd would refuse it
         if self.device.type == "cuda":
             torch.cuda.synchronize(self.device)
         seconds = (time.perf_counter() - start) / len(frames)
         grid = self.model.memory_grid(*self.preprocess.image_size)
-        drafts = [None] * len(frames) if drafted is None else drafted.cpu().each(len(frames))
-        return [
-            ImageEncoding(
-                memory[i : i + 1], frame.letterbox, frame.letterbox.orig_size, grid, seconds, some
-            )
-            for i, (frame, some) in enumerate(zip(frames, drafts, strict=True))
-        ]
+        letterboxes = [frame.letterbox for frame in frames]
+        return encodings_of(replace(seen, memory=memory), letterboxes, grid, seconds)
 
     def read_batch(
         self, encodings: Sequence[ImageEncoding], batch: SampledBatch, options: SamplingOptions

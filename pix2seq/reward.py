@@ -13,11 +13,14 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 import torch
+import torch.nn.functional as F
 from torch import Tensor
 
 from pix2seq.boxes import box_iou, lies_in
 from pix2seq.config import SLOTS_PER_OBJECT
 from pix2seq.model import Pix2Seq
+from pix2seq.model.drafts import Drafted
+from pix2seq.sampling.guide import Guide
 from pix2seq.tokenizer import Tokenizer
 
 THRESHOLDS = (0.5, 0.6, 0.7, 0.8, 0.9)
@@ -51,29 +54,56 @@ class WordRules:
 
 @torch.no_grad()
 def sample_sentences(
-    model: Pix2Seq, memory: Tensor, samples: int, objects: int, tokenizer: Tokenizer
-) -> Tensor:
+    model: Pix2Seq,
+    memory: Tensor,
+    samples: int,
+    objects: int,
+    tokenizer: Tokenizer,
+    drafted: Drafted | None = None,
+) -> tuple[Tensor, Tensor | None]:
     """Sentences as the model would write them at temperature 1, whatever EOS says.
 
     Args:
         memory: (B, N, D).
         samples: sentences per image.
         objects: objects per sentence.
+        drafted: what the encoder drafted of the images, for sentences that follow it.
 
     Returns:
-        (B * samples, objects * 5) token ids, prompt excluded.
+        (B * samples, objects * 5) token ids, prompt excluded, and the nats that the drafts took
+        from each coordinate of each place, (B * samples, objects * 5, bins), on the CPU.
     """
     rules = WordRules(tokenizer)
     ids = torch.full((len(memory) * samples, 1), tokenizer.bos_id, device=memory.device)
-    written = []
+    written: list[Tensor] = []
+    guides = _guides(drafted, len(memory), samples, tokenizer)
+    coords = slice(tokenizer.coord_ids.start, tokenizer.coord_ids.stop)
+    taken = torch.zeros(len(ids), objects * SLOTS_PER_OBJECT, tokenizer.num_bins)
     with torch.autocast(memory.device.type, enabled=False):
         cache = model.new_cache(memory.float().repeat_interleave(samples, 0))
         for index in range(objects * SLOTS_PER_OBJECT):
             logits = model.decode(ids, cache=cache)[:, -1]
             forbidden = rules.forbidden[index % SLOTS_PER_OBJECT].to(logits.device)
+            so_far = torch.cat(written, 1).tolist() if guides and written else [[]] * len(ids)
+            for row, guide in enumerate(guides):
+                if (pull := guide.pull(so_far[row])) is not None:
+                    taken[row, index] = torch.from_numpy(pull.bell(tokenizer))
+            if guides:
+                logits = logits.clone()
+                logits[:, coords] -= taken[:, index].to(logits)
             ids = logits.masked_fill(forbidden, -torch.inf).softmax(-1).multinomial(1)
             written.append(ids)
-    return torch.cat(written, 1)
+    return torch.cat(written, 1), taken if guides else None
+
+
+def _guides(
+    drafted: Drafted | None, images: int, samples: int, tokenizer: Tokenizer
+) -> list[Guide]:
+    """One per sentence, if sentences follow drafts."""
+    if drafted is None:
+        return []
+    drafted = drafted.cpu()
+    return [Guide(one, tokenizer) for one in drafted.each(images) for _ in range(samples)]
 
 
 def object_rewards(
@@ -150,16 +180,28 @@ def advantages(earned: Tensor) -> Tensor:
     return (earned - earned.mean(1, keepdim=True)) * samples / (samples - 1)
 
 
-def reinforce(logits: Tensor, sentences: Tensor, gains: Tensor, tokenizer: Tokenizer) -> Tensor:
+def reinforce(
+    logits: Tensor,
+    sentences: Tensor,
+    gains: Tensor,
+    tokenizer: Tokenizer,
+    taken: Tensor | None = None,
+) -> Tensor:
     """The loss whose gradient makes objects likelier by what they gained, and keeps the grammar.
 
     Args:
         logits: (B * S, N * 5, V) of the sentences' tokens.
         sentences: (B * S, N * 5).
         gains: (B, S, N) from ``advantages``.
+        taken: (B * S, N * 5, bins) from ``sample_sentences``, where drafts were followed.
     """
     rules = WordRules(tokenizer)
-    chosen = rules.logprobs(logits).gather(-1, sentences[..., None])[..., 0]
+    drawn_from = logits
+    if taken is not None:
+        coords = tokenizer.coord_ids
+        after = tokenizer.vocab_size - coords.stop
+        drawn_from = logits - F.pad(taken, (coords.start, after)).to(logits)
+    chosen = rules.logprobs(drawn_from).gather(-1, sentences[..., None])[..., 0]
     per_object = chosen.unflatten(1, (-1, SLOTS_PER_OBJECT)).sum(-1)
     return rules.slips(logits).mean() - (gains.to(chosen).flatten(0, 1) * per_object).mean()
 
@@ -171,24 +213,45 @@ class Rewarding:
         samples: sentences per image.
         objects: objects per sentence.
         discount: see ``returns``.
+        follow_drafts: whether sentences follow the encoder's drafts, as they will when they are
+            read.
     """
 
-    def __init__(self, tokenizer: Tokenizer, samples: int, objects: int, discount: float) -> None:
+    def __init__(
+        self,
+        tokenizer: Tokenizer,
+        samples: int,
+        objects: int,
+        discount: float,
+        follow_drafts: bool = False,
+    ) -> None:
         self.tokenizer = tokenizer
         self.samples = samples
         self.objects = objects
         self.discount = discount
+        self.follow_drafts = follow_drafts
 
     def __call__(
-        self, model: Pix2Seq, memory: Tensor, batch: Mapping[str, Tensor]
+        self,
+        model: Pix2Seq,
+        memory: Tensor,
+        batch: Mapping[str, Tensor],
+        drafted: Drafted | None = None,
     ) -> tuple[Tensor, Tensor]:
         """The loss, and what a sentence earned on average of what it could earn, both ()."""
         words = self.tokenizer
-        sentences = sample_sentences(model, memory.detach(), self.samples, self.objects, words)
+        sentences, taken = sample_sentences(
+            model,
+            memory.detach(),
+            self.samples,
+            self.objects,
+            words,
+            drafted if self.follow_drafts else None,
+        )
         rewards = rewards_of(sentences, batch["boxes_norm"], batch["labels"], words)
         prompt = sentences.new_full((len(sentences), 1), words.bos_id)
         logits = model.decode(torch.cat([prompt, sentences[:, :-1]], 1), memory)
         gains = advantages(returns(rewards, self.discount))
-        loss = reinforce(logits, sentences, gains, words)
+        loss = reinforce(logits, sentences, gains, words, taken)
         known = (batch["labels"] >= 0).sum(1).clamp(min=1).cpu()
         return loss, (rewards.sum(2) / known[:, None]).mean().to(loss)

@@ -70,7 +70,8 @@ class TeacherForcing(nn.Module):
     ) -> tuple[Tensor, Tensor, Tensor, Tensor]:
         """(B, 3, H, W) and the rest of a batch -> logits (B * S, L, V), the dense loss (), the loss
         of sampled sentences () and their mean reward ()."""
-        memory = self.model.encode_image(pixels)
+        seen = self.model.see(pixels)
+        memory = seen.memory
         logits = self.model.decode(batch["input_ids"], memory)
         nothing = logits.new_zeros(())
         dense, sampled = nothing, (nothing, nothing)
@@ -78,7 +79,7 @@ class TeacherForcing(nn.Module):
             table = self.model.decoder.output_table()
             dense = self.dense(memory, table, batch["cell_ids"], self.losses_of)
         if self.rewarding is not None:
-            sampled = self.rewarding(self.model, memory, batch)
+            sampled = self.rewarding(self.model, memory, batch, seen.distinct)
         return logits, dense, *sampled
 
 
@@ -172,7 +173,8 @@ def run(config: TrainConfig, out: str | Path, resume: bool = False) -> Path:
     rewarding = None
     if config.objective == "reward":
         objects = config.objects_per_sequence or tokenizer.config.max_objects
-        rewarding = Rewarding(tokenizer, config.samples, objects, config.discount)
+        follow = bool(config.sampling.follow_drafts)
+        rewarding = Rewarding(tokenizer, config.samples, objects, config.discount, follow)
     network = TeacherForcing(model, losses_of, dense, rewarding)
     encoder = model.encoder
     on_timm = isinstance(encoder, FeatureEncoder | PyramidEncoder)

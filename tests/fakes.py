@@ -24,6 +24,7 @@ from pix2seq.config import (
     TransformerConfig,
 )
 from pix2seq.model import KVCache, Pix2Seq
+from pix2seq.model.drafts import Look
 from pix2seq.tokenizer import Tokenizer
 
 TINY_TOKENIZER = TokenizerConfig.compact(num_bins=32, num_classes=80, max_objects=8)
@@ -143,6 +144,9 @@ class ScriptedModel(nn.Module):
         self.images_encoded += pixels.shape[0]
         rows, columns = self._grid
         return torch.zeros(pixels.shape[0], rows * columns, self.dim, device=self.device)
+
+    def see(self, pixels: Tensor) -> Look:
+        return Look(self.encode_image(pixels))
 
     def new_cache(self, memory: Tensor, batch_size: int | None = None) -> KVCache:
         which = [memory[i : i + 1, None, :1, :1] for i in range(memory.shape[0])]

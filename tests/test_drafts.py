@@ -121,13 +121,15 @@ def test_what_drafts_say_is_what_their_places_guessed():
     model = drafting_model()
     pixels = torch.randn(1, 3, *SIZE)
     with torch.no_grad():
-        places, said = model.encoder.look(pixels), model.encoder.drafted(pixels)
+        places, seen = model.encoder.look(pixels), model.see(pixels)
+        torch.testing.assert_close(seen.memory, model.encode_image(pixels))
+    said = seen.drafts
     picked = surest(places.class_logits, places.boxes, 6, 128)[0]
     assert said.classes[0].tolist() == places.class_logits[0, picked].argmax(-1).tolist()
     torch.testing.assert_close(said.sure[0], places.class_logits[0, picked].amax(-1).sigmoid())
     torch.testing.assert_close(said.boxes[0] * 64, places.boxes[0, picked].clamp(0, 64))
     model.encoder.drafts = None
-    assert model.drafts == 0 and model.encoder.drafted(pixels) is None
+    assert model.drafts == 0 and model.see(pixels).drafts is None
 
 
 def test_a_model_with_drafts_starts_from_one_without(tokenizer, tmp_path):

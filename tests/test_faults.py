@@ -62,7 +62,7 @@ def test_a_device_without_memory_says_what_to_lower(monkeypatch, error):
     def fail(*_, **__):
         raise error
 
-    monkeypatch.setattr(predictor.model, "encode_image", fail)
+    monkeypatch.setattr(predictor.model, "see", fail)
     run = written_run(predictor)
     assert run.lines[-1].startswith("Eerror ") and "use --device cpu" in run.lines[-1]
     monkeypatch.undo()

@@ -164,7 +164,7 @@ def test_a_run_of_the_page_writes_one_line_however_it_ends(told):
 
 def test_a_run_that_cannot_be_written_is_refused(told, monkeypatch):
     run = a_run()
-    monkeypatch.setattr(run.predictor.model, "encode_image", _no_memory)
+    monkeypatch.setattr(run.predictor.model, "see", _no_memory)
     list(write(run))
     [line] = told()
     assert (line["event"], line["ended"]) == ("run", "refused")

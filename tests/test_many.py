@@ -96,7 +96,7 @@ class TestDetectMany:
         def broken(pixels):
             raise RuntimeError("broken")
 
-        monkeypatch.setattr(predictor.model, "encode_image", broken)
+        monkeypatch.setattr(predictor.model, "see", broken)
         with pytest.raises(RuntimeError, match="broken"):
             list(predictor.detect_many(photos[:2], OPTIONS, workers=0))
 
@@ -181,10 +181,10 @@ class TestReadAhead:
 
 def test_looking_leaves_a_core_to_those_who_write(predictor, threads, monkeypatch):
     seen = []
-    look = predictor.model.encode_image
+    look = predictor.model.see
     monkeypatch.setattr(
         predictor.model,
-        "encode_image",
+        "see",
         lambda p: (seen.append(torch.get_num_threads()), look(p))[1],
     )
     threads(3)

@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from pix2seq import reporter, train
 from pix2seq.cli import main
 from pix2seq.config import ConfigError, DistillConfig, PyramidConfig
+from pix2seq.model.drafts import Drafted
 from pix2seq.reward import (
     WordRules,
     advantages,
@@ -101,7 +102,8 @@ def test_sampled_sentences_keep_the_grammar_and_never_end(tokenizer):
     torch.manual_seed(0)
     model = fakes.tiny_model()
     memory = model.encode_image(torch.randn(2, 3, 64, 64)).detach()
-    sentences = sample_sentences(model, memory, 3, 4, tokenizer)
+    sentences, taken = sample_sentences(model, memory, 3, 4, tokenizer)
+    assert taken is None
     assert sentences.shape == (6, 20)
     for index in range(20):
         assert tokenizer.allowed(index)[sentences[:, index]].all()
@@ -113,13 +115,37 @@ def test_a_sentence_is_sampled_as_often_as_the_loss_says_it_is_likely(tokenizer)
     torch.manual_seed(0)
     model = fakes.tiny_model(spread=6.0)
     memory = model.encode_image(torch.randn(1, 3, 64, 64)).detach()
-    drawn = sample_sentences(model, memory, 400, 1, tokenizer)
+    drawn, _ = sample_sentences(model, memory, 400, 1, tokenizer)
     ids = torch.tensor([[tokenizer.bos_id] + [0] * 4])
     with torch.no_grad():
         first = WordRules(tokenizer).logprobs(model.decode(ids, memory))[0, 0].exp()
     seen = torch.bincount(drawn[:, 0], minlength=len(first)) / 400
     assert (seen - first).abs().max() < 0.08
     assert first[tokenizer.eos_id] == 0
+
+
+def test_sampled_sentences_follow_drafts_and_the_loss_knows_what_these_took(tokenizer):
+    torch.manual_seed(0)
+    model = fakes.tiny_model(spread=6.0)
+    memory = model.encode_image(torch.randn(1, 3, 64, 64)).detach()
+    box = torch.tensor([[[0.2, 0.4, 0.6, 0.8]]])
+    drafted = Drafted(box, torch.tensor([[0.9]]), torch.tensor([[3]]))
+    drawn, taken = sample_sentences(model, memory, 300, 2, tokenizer, drafted)
+    assert taken.shape == (300, 10, tokenizer.num_bins)
+    assert taken[:, :5].eq(0).all() and taken[:, 9].eq(0).all()  # the first object, and a class
+    edge = tokenizer.quantize(torch.tensor(0.4))  # of ymin
+    followed = taken[:, 5, edge] == 0
+    assert followed.sum() > 200  # all but those whose first object lies on the draft
+    pulled = taken[:, 5].sum(1) > 0
+    lost = taken[pulled, 5].gather(1, drawn[pulled, 5, None] - tokenizer.coord_ids.start)
+    assert lost.max() < taken.max() and lost.mean() < taken[pulled, 5].mean() / 2
+
+    prompt = drawn.new_full((300, 1), tokenizer.bos_id)
+    logits = model.decode(torch.cat([prompt, drawn[:, :-1]], 1), memory.repeat(300, 1, 1)).detach()
+    gains = torch.ones(300, 1, 2)
+    blind = reinforce(logits, drawn, gains, tokenizer)
+    knowing = reinforce(logits, drawn, gains, tokenizer, taken)
+    assert knowing < blind  # what was drawn is likelier where the pull is counted in
 
 
 def test_what_is_gained_sums_to_nothing_about_each_image():

@@ -23,6 +23,7 @@ from pix2seq.model.places import Places, home_tokens, relative_edges
 from pix2seq.model.positions import line_codes
 
 EDGE_CODE = 48  # numbers per guessed edge
+_DISTINCT = 512  # candidates, among which enough differ
 _DOUBLE = 0.5  # the overlap from which on two guesses are one
 _YXYX = [1, 0, 3, 2]  # edges in the order of a sentence
 
@@ -41,18 +42,16 @@ class Drafted:
     sure: Tensor
     classes: Tensor
 
+    @classmethod
+    def cat(cls, parts: Sequence[Drafted]) -> Drafted:
+        """Of all images that the parts are about."""
+        fields = [(part.boxes, part.sure, part.classes) for part in parts]
+        return cls(*map(torch.cat, zip(*fields, strict=True)))
+
     def cpu(self) -> Drafted:
         """The same where sentences are sampled."""
         # A copy leaves inference mode, whose tensors autograd would refuse elsewhere.
         return Drafted(*(x.clone().cpu() for x in (self.boxes, self.sure, self.classes)))
-
-    @classmethod
-    def cat(cls, parts: Sequence[Drafted | None]) -> Drafted | None:
-        """Of all images that the parts are about; ``None`` if a part is."""
-        if any(part is None for part in parts):
-            return None
-        fields = [(part.boxes, part.sure, part.classes) for part in parts]
-        return cls(*map(torch.cat, zip(*fields, strict=True)))
 
     def each(self, count: int) -> list[Drafted]:
         """What they say of each of ``count`` images, one of which may stand for all."""
@@ -60,6 +59,31 @@ class Drafted:
             return [self] * count
         parts = (self.boxes.split(1), self.sure.split(1), self.classes.split(1))
         return [Drafted(*one) for one in zip(*parts, strict=True)]
+
+
+@dataclass(frozen=True, eq=False)
+class Look:
+    """What one look at B images gave.
+
+    Attributes:
+        memory: (B, N, D), what a decoder reads.
+        drafts: what the drafts in the memory say, if the encoder has any.
+        distinct: the same without doubles, which a sentence may follow (``sampling.guide``). Where
+            the memory's drafts have none, they are these.
+    """
+
+    memory: Tensor
+    drafts: Drafted | None = None
+    distinct: Drafted | None = None
+
+    @classmethod
+    def cat(cls, parts: Sequence[Look]) -> Look:
+        """Of all images that the parts are about, by one model."""
+        memory = torch.cat([part.memory for part in parts])
+        if parts[0].drafts is None or parts[0].distinct is None:
+            return cls(memory)
+        drafts = Drafted.cat([part.drafts for part in parts])
+        return cls(memory, drafts, Drafted.cat([part.distinct for part in parts]))
 
 
 def told_edges(edges: Tensor, sure: Tensor) -> Tensor:
@@ -148,16 +172,25 @@ class Drafts(nn.Module):
             linear.weight.copy_(words * (linear.weight.std() / words.std()))
 
     @torch.no_grad()
-    def say(self, places: Places, size: tuple[int, int]) -> Drafted:
+    def say(self, places: Places, size: tuple[int, int], candidates: int | None = None) -> Drafted:
         """What the drafts of these places say.
 
         Args:
             size: (height, width) of the input in pixels.
+            candidates: how many of the surest guesses they are chosen among, if not as many as
+                those in the memory.
         """
-        picked = surest(places.class_logits, places.boxes, self.count, self.candidates)
+        among = candidates or self.candidates
+        picked = surest(places.class_logits, places.boxes, self.count, among)
         logits, classes = places.class_logits.take_along_dim(picked[..., None], 1).max(-1)
         boxes = relative_edges(places.boxes.take_along_dim(picked[..., None], 1), size)
         return Drafted(boxes, logits.sigmoid(), classes)
+
+    def say_distinct(self, places: Places, size: tuple[int, int]) -> Drafted:
+        """The same of as many guesses that differ, whatever the memory's drafts are chosen among:
+        a decoder may have learned with doubles, a sentence that follows them may not repeat
+        itself."""
+        return self.say(places, size, max(self.candidates, _DISTINCT))
 
     def forward(
         self,

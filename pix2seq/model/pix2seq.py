@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import torch
 from torch import Tensor, nn
 
@@ -9,7 +11,7 @@ from pix2seq.config import ModelConfig
 from pix2seq.model.bridge import build_bridge
 from pix2seq.model.cache import Glances, KVCache
 from pix2seq.model.decoder import Decoder
-from pix2seq.model.drafts import Drafted
+from pix2seq.model.drafts import Look
 from pix2seq.model.encoders import build_encoder
 from pix2seq.model.native import NativeDecoder, prepared
 from pix2seq.model.packed import PackedDecoder, takes_one_thread
@@ -59,25 +61,24 @@ class Pix2Seq(nn.Module):
         Returns:
             ``memory`` (B, N, D): the tokens of drafts, if the model has any, then the grid's.
         """
-        return self.see(pixels)[0]
+        return self.see(pixels).memory
 
-    def see(self, pixels: Tensor) -> tuple[Tensor, Drafted | None]:
+    def see(self, pixels: Tensor) -> Look:
         """The same, and what the drafts in the memory say, if the model has any."""
         if pixels.device.type == "cpu" and not torch.is_grad_enabled():
             # The maps of one image fit a CPU's caches, those of eight do not: one by one is twice
             # as fast, and no image's rounding depends on its neighbours. Channels last is how
             # oneDNN convolves; given it, nothing is turned back and forth between layers.
             if len(pixels) > 1:
-                memories, drafted = zip(*map(self.see, pixels.split(1)), strict=True)
-                return torch.cat(memories), Drafted.cat(drafted)
+                return Look.cat([self.see(one) for one in pixels.split(1)])
             pixels = pixels.contiguous(memory_format=torch.channels_last)
         if isinstance(self.encoder, PyramidEncoder):
-            tokens, drafted = self.encoder.see(pixels)
+            seen = self.encoder.see(pixels)
         else:
-            tokens, drafted = self.encoder(pixels), None  # (B, N, D of the encoder)
-        if self.bridge is not None:
-            tokens = self.bridge(tokens, self.memory_grid(*pixels.shape[-2:]))
-        return tokens, drafted
+            seen = Look(self.encoder(pixels))  # (B, N, D of the encoder)
+        if self.bridge is None:
+            return seen
+        return replace(seen, memory=self.bridge(seen.memory, self.memory_grid(*pixels.shape[-2:])))
 
     def memory_grid(self, height: int, width: int) -> tuple[int, int]:
         """Rows and columns of the cells that end the memory of an (H, W) input (a class token and

@@ -20,7 +20,7 @@ from torch import Tensor, nn
 from pix2seq.config import ConfigError, EncoderConfig
 from pix2seq.model.backbones import create_backbone
 from pix2seq.model.depthwise import DepthwiseConv, depthwise
-from pix2seq.model.drafts import EDGE_CODE, Drafted, Drafts, told_edges
+from pix2seq.model.drafts import EDGE_CODE, Drafts, Look, told_edges
 from pix2seq.model.fused import alone, pad_same
 from pix2seq.model.layers import TransformerEncoder
 from pix2seq.model.places import (
@@ -225,11 +225,13 @@ class PyramidEncoder(nn.Module):
     def forward(self, pixels: Tensor) -> Tensor:
         return self.remember(self.look(pixels), tuple(pixels.shape[-2:]))
 
-    def see(self, pixels: Tensor) -> tuple[Tensor, Drafted | None]:
-        """The memory of these pixels and what the drafts in it say; ``None`` without any."""
+    def see(self, pixels: Tensor) -> Look:
+        """The memory of these pixels and what there is in it to follow."""
         places, size = self.look(pixels), tuple(pixels.shape[-2:])
-        said = None if self.drafts is None else self.drafts.say(places, size)
-        return self.remember(places, size), said
+        memory = self.remember(places, size)
+        if self.drafts is None:
+            return Look(memory)
+        return Look(memory, self.drafts.say(places, size), self.drafts.say_distinct(places, size))
 
     def attention_weights(self, pixels: Tensor, rows: slice = slice(None)) -> Tensor:
         """The transformer layers' self-attention, (B, layers, H, rows, N)."""

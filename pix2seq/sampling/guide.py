@@ -48,18 +48,20 @@ class Pull:
     draft: int
     sure: float
 
+    def bell(self, tokenizer: Tokenizer) -> np.ndarray:
+        """(num_bins,) float32, what each coordinate loses, in nats."""
+        ids = tokenizer.coord_ids
+        away = (np.arange(ids.start, ids.stop, dtype=np.float32) - self.centre) / self.width
+        return np.minimum(0.5 * away * away, _FARTHEST)
+
     def pulled(self, logits: Tensor, tokenizer: Tokenizer) -> Tensor:
         """Logits (V,) after the pull, a copy: the shares of coordinates change among themselves,
         all that is no coordinate keeps its probability."""
         ids = tokenizer.coord_ids
         changed = logits.cpu().numpy().copy()
         coords = changed[ids.start : ids.stop]
-        away = (np.arange(ids.start, ids.stop, dtype=np.float32) - self.centre) / self.width
-        bell = np.minimum(0.5 * away * away, _FARTHEST)
-        top = coords.max()
-        weights = np.exp(coords - top)
-        # Both sums have the same top, so one of them may vanish where the other does not.
-        left = max(float((weights * np.exp(-bell)).sum()), 1e-30)
+        weights, bell = np.exp(coords - coords.max()), self.bell(tokenizer)
+        left = float((weights * np.exp(-bell)).sum())  # e^-20 at least, of a sum that is 1 or more
         coords -= bell
         coords += np.log(float(weights.sum()) / left)
         return torch.from_numpy(changed).to(logits.device)

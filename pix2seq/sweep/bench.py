@@ -114,7 +114,7 @@ class Bench:
             Job(
                 encoding.memory,
                 options.replace(seed=options.seed + i),
-                drafts=encoding.drafts,
+                drafts=encoding.distinct,
                 key=i,
             )
             for i, encoding in enumerate(self.encodings)

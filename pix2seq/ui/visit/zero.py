@@ -14,6 +14,7 @@ Without the package, or anywhere but on ZeroGPU, nothing of this is used.
 
 from __future__ import annotations
 
+import dataclasses
 import os
 import time
 from collections.abc import Callable, Collection, Iterator, Sequence
@@ -62,8 +63,7 @@ AVAILABLE = _GPU is not None
 
 @dataclass(frozen=True, eq=False)
 class Seen:
-    """An ``ImageEncoding`` in plain values; ``memory`` is (1, N, D) float32, ``drafts`` are on the
-    CPU."""
+    """An ``ImageEncoding`` off its device; ``memory`` is (1, N, D) float32."""
 
     memory: np.ndarray
     letterbox: Letterbox
@@ -71,17 +71,17 @@ class Seen:
     grid: tuple[int, int]
     seconds: float
     drafts: Drafted | None = None
+    distinct: Drafted | None = None
 
     @classmethod
     def of(cls, encoding: ImageEncoding) -> Seen:
-        memory, seen = encoding.memory.float().cpu().numpy(), encoding
-        return cls(memory, seen.letterbox, seen.orig_size, seen.grid, seen.seconds, seen.drafts)
+        fields = {f.name: getattr(encoding, f.name) for f in dataclasses.fields(cls)}
+        return cls(**fields | {"memory": encoding.memory.float().cpu().numpy()})
 
     def encoding(self, device: torch.device) -> ImageEncoding:
         memory = torch.from_numpy(self.memory).to(device)
-        return ImageEncoding(
-            memory, self.letterbox, self.orig_size, self.grid, self.seconds, self.drafts
-        )
+        fields = {f.name: getattr(self, f.name) for f in dataclasses.fields(self)}
+        return ImageEncoding(**fields | {"memory": memory})
 
 
 @dataclass(frozen=True, eq=False)

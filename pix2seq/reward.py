@@ -75,7 +75,7 @@ def sample_sentences(
     """
     rules = WordRules(tokenizer)
     ids = torch.full((len(memory) * samples, 1), tokenizer.bos_id, device=memory.device)
-    written: list[Tensor] = []
+    written = []
     guides = _guides(drafted, len(memory), samples, tokenizer)
     coords = slice(tokenizer.coord_ids.start, tokenizer.coord_ids.stop)
     taken = torch.zeros(len(ids), objects * SLOTS_PER_OBJECT, tokenizer.num_bins)
@@ -84,15 +84,16 @@ def sample_sentences(
         for index in range(objects * SLOTS_PER_OBJECT):
             logits = model.decode(ids, cache=cache)[:, -1]
             forbidden = rules.forbidden[index % SLOTS_PER_OBJECT].to(logits.device)
-            so_far = torch.cat(written, 1).tolist() if guides and written else [[]] * len(ids)
             for row, guide in enumerate(guides):
-                if (pull := guide.pull(so_far[row])) is not None:
+                if (pull := guide.pull()) is not None:
                     taken[row, index] = torch.from_numpy(pull.bell(tokenizer))
             if guides:
                 logits = logits.clone()
                 logits[:, coords] -= taken[:, index].to(logits)
             ids = logits.masked_fill(forbidden, -torch.inf).softmax(-1).multinomial(1)
             written.append(ids)
+            for guide, token_id in zip(guides, ids[:, 0].tolist() if guides else [], strict=True):
+                guide.read(token_id)
     return torch.cat(written, 1), taken if guides else None
 
 

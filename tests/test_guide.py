@@ -37,8 +37,13 @@ def words_of(box) -> list[int]:
 
 
 def pulls_of(ids, tokenizer=WORDS, of=None) -> list[Pull | None]:
+    """What pulls each of these tokens, and the one behind them."""
     guide = Guide(of or drafted(), tokenizer)
-    return [guide.pull(ids[:length]) for length in range(len(ids) + 1)]
+    pulls = [guide.pull()]
+    for token_id in ids:
+        guide.read(token_id)
+        pulls.append(guide.pull())
+    return pulls
 
 
 # ---- what pulls -----------------------------------------------------------------------------
@@ -100,12 +105,16 @@ def test_an_edge_is_read_in_the_vocabularys_own_order():
 
 
 @given(st.lists(st.integers(0, WORDS.vocab_size - 1), max_size=40))
-def test_whatever_is_written_a_pull_depends_on_it_alone(ids):
-    pulls = pulls_of(ids)
-    for length in range(len(ids) + 1):
-        assert pulls[length] == Guide(drafted(), WORDS).pull(ids[:length])
-        if pulls[length] is not None:
-            assert pulls[length].centre in WORDS.coord_ids and pulls[length].width >= 1
+def test_whatever_is_written_pulls_are_at_coordinates_and_to_a_draft_that_is_left(ids):
+    done = set()
+    for index, pull in enumerate(pulls_of(ids)):
+        if pull is None:
+            continue
+        assert index >= 5 and WORDS.slot(index) != "class"
+        assert pull.centre == words_of(BOXES[pull.draft])[index % 5] and pull.width >= 1
+        assert pull.draft not in done
+        if index % 5 == 3 and index < len(ids) and abs(ids[index] - pull.centre) <= pull.width:
+            done.add(pull.draft)  # followed to its end
 
 
 # ---- what a pull does -----------------------------------------------------------------------

@@ -228,7 +228,7 @@ class Batch:
         """Pull a row's logits (V,), in place, as its guide says."""
         if row.guide is None:
             return None
-        pull = row.guide.pull([step.token_id for step in row.steps])
+        pull = row.guide.pull()
         if pull is not None:
             logits.copy_(pull.pulled(logits, self.tokenizer))
         return pull
@@ -296,6 +296,8 @@ class Batch:
         )
         row.steps.append(step)
         row.last_id = token_id
+        if row.guide is not None:
+            row.guide.read(token_id)
         if at_eos or len(row.steps) == row.length:
             row.finished = True
             self.leave(row)

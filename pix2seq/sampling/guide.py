@@ -11,7 +11,6 @@ What a pull is follows from what is written, whoever wrote it, so a person's tok
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -61,14 +60,13 @@ class Pull:
         changed = logits.cpu().numpy().copy()
         coords = changed[ids.start : ids.stop]
         weights, bell = np.exp(coords - coords.max()), self.bell(tokenizer)
-        left = float((weights * np.exp(-bell)).sum())  # e^-20 at least, of a sum that is 1 or more
-        coords -= bell
-        coords += np.log(float(weights.sum()) / left)
+        left = (weights * np.exp(-bell)).sum()  # e^-20 at least, of a sum that is 1 or more
+        coords -= bell - np.log(weights.sum() / left)
         return torch.from_numpy(changed).to(logits.device)
 
 
 class Guide:
-    """Says what pulls the tokens of one sentence, front to back.
+    """Reads one sentence and says what pulls its next token.
 
     Args:
         drafted: what the encoder drafted of its one image.
@@ -85,41 +83,35 @@ class Guide:
         sides = np.abs(self._edges[:, 2:] - self._edges[:, :2])
         self._widths = np.maximum(WIDTH * np.tile(sides, 2), 1.0)  # (K, 4) in bins
         self._left = np.ones(len(self._boxes), dtype=bool)
-        self._read = 0  # objects
+        self._near = self._left.copy()  # of these, which the open object has not left
+        self._open: list[int] = []  # its tokens
+        self._objects = 0
 
-    def pull(self, ids: Sequence[int]) -> Pull | None:
-        """What pulls the token after ``ids``, the sentence so far without its prompt; ``None``
-        where nothing does: in the first object, at a class, where every draft is written, and
-        where an object has left all drafts.
+    def read(self, token_id: int) -> None:
+        """Take in the sentence's next token."""
+        place = len(self._open)
+        self._open.append(token_id)
+        if place < SLOTS_PER_OBJECT - 1:
+            away = np.abs(self._edges[:, place] - token_id)
+            self._near &= away <= _REACH * self._widths[:, place]
+            return
+        box, _ = self._tokenizer.decode(torch.tensor(self._open))
+        covered = (box_iou(self._boxes, box)[:, 0] > COVERED).numpy()
+        if self._objects >= _OWN and self._near.any():
+            covered[self._near.argmax()] = True  # the draft that it was pulled to
+        self._left &= ~covered
+        self._near = self._left.copy()
+        self._open.clear()
+        self._objects += 1
 
-        A guide reads forward: ``ids`` go on from those of the call before.
-        """
-        place = len(ids) % SLOTS_PER_OBJECT
-        whole = len(ids) - place
-        while self._read * SLOTS_PER_OBJECT < whole:
-            start = self._read * SLOTS_PER_OBJECT
-            self._cover(ids[start : start + SLOTS_PER_OBJECT])
-            self._read += 1
-        if self._read < _OWN or place == SLOTS_PER_OBJECT - 1:
+    def pull(self) -> Pull | None:
+        """What pulls the next token; ``None`` where nothing does: in the first object, at a class,
+        where every draft is written, and where an object has left all drafts."""
+        place = len(self._open)
+        if self._objects < _OWN or place == SLOTS_PER_OBJECT - 1:
             return None
-        left = self._left & self._near(ids[whole:])
-        if not left.any():
+        draft = int(self._near.argmax())  # surest first
+        if not self._near[draft]:
             return None
-        draft = int(left.argmax())  # surest first
         centre, width = self._edges[draft, place], self._widths[draft, place]
         return Pull(int(centre), float(width), draft, self._sure[draft])
-
-    def _cover(self, written: Sequence[int]) -> None:
-        """Cross off the drafts that an object covers, and the one that it was pulled to."""
-        box, _ = self._tokenizer.decode(torch.tensor(list(written)))
-        covered = (box_iou(self._boxes, box)[:, 0] > COVERED).numpy()
-        if self._read >= _OWN:
-            pulled = self._left & self._near(written[:-1])
-            covered[pulled.argmax()] |= pulled.any()
-        self._left &= ~covered
-
-    def _near(self, edges: Sequence[int]) -> np.ndarray:
-        """(K,) bool: the drafts that these first edges of an object have not left."""
-        place = len(edges)
-        away = np.abs(self._edges[:, :place] - np.asarray(edges, dtype=np.int64))
-        return (away <= _REACH * self._widths[:, :place]).all(1)

@@ -39,7 +39,7 @@ PICTURES = {
 }
 """Each pair's picture. Both sides show the same only in the last pair, whose point that is."""
 
-SAMPLED = "terrace"
+SAMPLED = "taxis"
 SAMPLES = 8
 """The picture of *Many samples*, and how many: what its slider says when the page opens."""
 

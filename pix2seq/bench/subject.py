@@ -98,7 +98,7 @@ def subject_of(predictor: Predictor) -> Subject:
     seen = predictor.encode(make_scene(seed=0).image)
     options = predictor.resolve(SamplingOptions(eos="delay"))
     return Subject(
-        predictor.name, predictor.model, predictor.tokenizer, seen.memory, options, seen.drafts
+        predictor.name, predictor.model, predictor.tokenizer, seen.memory, options, seen.distinct
     )
 
 

@@ -229,7 +229,11 @@ class Batch:
         if row.guide is None:
             return None
         pull = row.guide.pull()
-        if pull is not None:
+        if pull is None:
+            return None
+        if logits.is_cpu:
+            pull.apply(logits.numpy(), self.tokenizer)
+        else:
             logits.copy_(pull.pulled(logits, self.tokenizer))
         return pull
 

@@ -11,13 +11,14 @@ What a pull is follows from what is written, whoever wrote it, so a person's tok
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 
 import numpy as np
 import torch
 from torch import Tensor
 
-from pix2seq.boxes import box_iou
+from pix2seq.boxes import swap_xy
 from pix2seq.config import SLOTS_PER_OBJECT
 from pix2seq.model.drafts import Drafted
 from pix2seq.tokenizer import Tokenizer
@@ -50,18 +51,27 @@ class Pull:
     def bell(self, tokenizer: Tokenizer) -> np.ndarray:
         """(num_bins,) float32, what each coordinate loses, in nats."""
         ids = tokenizer.coord_ids
-        away = (np.arange(ids.start, ids.stop, dtype=np.float32) - self.centre) / self.width
-        return np.minimum(0.5 * away * away, _FARTHEST)
+        away = np.arange(ids.start - self.centre, ids.stop - self.centre, dtype=np.float32)
+        away *= 1 / self.width
+        away *= away
+        away *= 0.5
+        return np.minimum(away, _FARTHEST, out=away)
 
-    def pulled(self, logits: Tensor, tokenizer: Tokenizer) -> Tensor:
-        """Logits (V,) after the pull, a copy: the shares of coordinates change among themselves,
+    def apply(self, logits: np.ndarray, tokenizer: Tokenizer) -> None:
+        """Pull logits (V,), float32, in place: the shares of coordinates change among themselves,
         all that is no coordinate keeps its probability."""
         ids = tokenizer.coord_ids
+        coords = logits[ids.start : ids.stop]
+        bell = self.bell(tokenizer)
+        weights = np.exp(coords - coords.max())
+        left = weights @ np.exp(-bell)  # e^-20 at least, of a sum that is 1 or more
+        bell -= math.log(weights.sum() / left)
+        coords -= bell
+
+    def pulled(self, logits: Tensor, tokenizer: Tokenizer) -> Tensor:
+        """The same of a tensor (V,) on any device, a copy."""
         changed = logits.cpu().numpy().copy()
-        coords = changed[ids.start : ids.stop]
-        weights, bell = np.exp(coords - coords.max()), self.bell(tokenizer)
-        left = (weights * np.exp(-bell)).sum()  # e^-20 at least, of a sum that is 1 or more
-        coords -= bell - np.log(weights.sum() / left)
+        self.apply(changed, tokenizer)
         return torch.from_numpy(changed).to(logits.device)
 
 
@@ -75,14 +85,16 @@ class Guide:
 
     def __init__(self, drafted: Drafted, tokenizer: Tokenizer) -> None:
         self._tokenizer = tokenizer
-        self._boxes = drafted.boxes[0].cpu().float()  # (K, 4) xyxy
-        labels = drafted.classes[0].new_zeros(len(self._boxes)).cpu()
-        words = tokenizer.encode(self._boxes, labels).view(-1, SLOTS_PER_OBJECT)
-        self._edges = words[:, :-1].numpy()  # (K, 4) token ids, in the order of a sentence
-        self._sure = drafted.sure[0].cpu().tolist()
-        sides = np.abs(self._edges[:, 2:] - self._edges[:, :2])
-        self._widths = np.maximum(WIDTH * np.tile(sides, 2), 1.0)  # (K, 4) in bins
-        self._left = np.ones(len(self._boxes), dtype=bool)
+        boxes = drafted.boxes[0].cpu().float()  # (K, 4) xyxy
+        words = tokenizer.encode(boxes, torch.zeros(len(boxes), dtype=torch.long))
+        self._edges = words.view(-1, SLOTS_PER_OBJECT)[:, :-1].T.numpy().copy()  # (4, K) ids
+        sides = self._edges[2:] - self._edges[:2]
+        self._widths = np.maximum(WIDTH * np.tile(sides, (2, 1)), 1.0)  # (4, K) in bins
+        exact = (swap_xy(boxes) if tokenizer.slots[0] == "ymin" else boxes).T.numpy()
+        self._low, self._high = exact[:2], exact[2:]
+        self._areas = (self._high - self._low).prod(0)
+        self._sure = drafted.sure[0].tolist()
+        self._left = np.ones(len(boxes), dtype=bool)
         self._near = self._left.copy()  # of these, which the open object has not left
         self._open: list[int] = []  # its tokens
         self._objects = 0
@@ -92,17 +104,24 @@ class Guide:
         place = len(self._open)
         self._open.append(token_id)
         if place < SLOTS_PER_OBJECT - 1:
-            away = np.abs(self._edges[:, place] - token_id)
-            self._near &= away <= _REACH * self._widths[:, place]
+            away = np.abs(self._edges[place] - token_id)
+            self._near &= away <= _REACH * self._widths[place]
             return
-        box, _ = self._tokenizer.decode(torch.tensor(self._open))
-        covered = (box_iou(self._boxes, box)[:, 0] > COVERED).numpy()
         if self._objects >= _OWN and self._near.any():
-            covered[self._near.argmax()] = True  # the draft that it was pulled to
-        self._left &= ~covered
+            self._left[self._near.argmax()] = False  # the draft that it was pulled to
+        edges = self._tokenizer.coord_values(torch.tensor(self._open[:-1])).numpy()
+        self._left &= ~self._covered(edges[:, None])
         self._near = self._left.copy()
         self._open.clear()
         self._objects += 1
+
+    def _covered(self, written: np.ndarray) -> np.ndarray:
+        """(K,) bool: the drafts that a box (4, 1), edges in a sentence's order, covers."""
+        low, high = written[:2], written[2:]
+        shared = np.minimum(high, self._high) - np.maximum(low, self._low)
+        shared = shared.clip(0).prod(0)
+        area = (high - low).clip(0).prod(0)
+        return shared > COVERED * (area + self._areas - shared)
 
     def pull(self) -> Pull | None:
         """What pulls the next token; ``None`` where nothing does: in the first object, at a class,
@@ -113,5 +132,5 @@ class Guide:
         draft = int(self._near.argmax())  # surest first
         if not self._near[draft]:
             return None
-        centre, width = self._edges[draft, place], self._widths[draft, place]
+        centre, width = self._edges[place, draft], self._widths[place, draft]
         return Pull(int(centre), float(width), draft, self._sure[draft])

@@ -8,6 +8,7 @@ machine suffers.
 
 from __future__ import annotations
 
+import json
 import os
 import resource
 import sys
@@ -35,7 +36,10 @@ TIMES = float(os.environ.get("PIX2SEQ_FUZZ_TIMES", "1"))
 
 MOST_SECONDS = 8.0
 """Of the processor, for one case: 5 on a quiet core, and half as many again for one that shares its
-caches with other work (the largest pictures take 3 and 5)."""
+caches with other work (the largest pictures take 3 and 5). A machine that is slow today may take as
+long as ``MOST_WORK`` times what it needs for a piece of work that does not change."""
+
+MOST_WORK = 120
 
 MOST_MEMORY = 2 << 30
 """Bytes that one case may ask for."""
@@ -160,6 +164,18 @@ def memory_limit(more: int = MOST_MEMORY) -> Iterator[None]:
         resource.setrlimit(resource.RLIMIT_AS, (soft, hard))
 
 
+def _piece_of_work() -> float:
+    """Seconds of the processor that 100,000 small objects of JSON take, at best of three: 0.13 on a
+    host at a third of its pace, where the largest cases take 8 to 10."""
+    text = json.dumps([{"id": number, "bbox": [1, 2, 5, 6]} for number in range(100_000)])
+    taken = []
+    for _ in range(3):
+        started = time.process_time()
+        json.loads(text)
+        taken.append(time.process_time() - started)
+    return min(taken)
+
+
 def attempt(action: Callable[[], Any], *folders: Path | str) -> Any:
     """Run one case.
 
@@ -181,7 +197,9 @@ def attempt(action: Callable[[], Any], *folders: Path | str) -> Any:
             outcome = refusal
     seconds = time.process_time() - started
     COUNTED["slowest"] = max(COUNTED["slowest"], seconds)
-    assert seconds < MOST_SECONDS, f"took {seconds:.1f} s"
+    if seconds >= MOST_SECONDS:  # the machine's pace is asked for only then
+        allowed = max(MOST_SECONDS, MOST_WORK * _piece_of_work())
+        assert seconds < allowed, f"took {seconds:.1f} s, {allowed:.1f} s are allowed"
     if isinstance(outcome, ConfigError | gr.Error):
         one_line(str(outcome))
     return outcome

@@ -19,6 +19,7 @@ from pix2seq.config import Config, ConfigError
 from pix2seq.config.base import type_hints
 from pix2seq.detections import object_marks
 from pix2seq.images import load_image, open_picture
+from pix2seq.sampling.guide import Pull
 
 LONGEST_TEXT = 200
 _LARGEST_SIDE = 4096
@@ -131,20 +132,8 @@ class RecordCandidate(Plain):
 
 
 @dataclass(frozen=True)
-class RecordPull(Plain):
-    """Where a draft of the encoder pulled a coordinate (``sampling.guide``).
-
-    Attributes:
-        centre: the token id of the draft's edge.
-        width: standard deviation of the bell around it, in bins.
-        draft: which of the drafts it is, surest first, from 0.
-        sure: that draft's probability.
-    """
-
-    centre: int
-    width: float
-    draft: int
-    sure: float
+class RecordPull(Plain, Pull):
+    """Where a draft of the encoder pulled a coordinate."""
 
 
 @dataclass(frozen=True)

@@ -247,7 +247,7 @@ class Rewarding:
             self.samples,
             self.objects,
             words,
-            drafted if self.follow_drafts else None,
+            drafted,
         )
         rewards = rewards_of(sentences, batch["boxes_norm"], batch["labels"], words)
         prompt = sentences.new_full((len(sentences), 1), words.bos_id)

@@ -32,6 +32,7 @@ from pix2seq.device import pick_device
 from pix2seq.finetune import initialise
 from pix2seq.hub.fetch import folder_of
 from pix2seq.model import Pix2Seq
+from pix2seq.model.drafts import Look
 from pix2seq.model.encoders import FeatureEncoder
 from pix2seq.model.pretrained import load_backbone
 from pix2seq.model.pyramid import PyramidEncoder
@@ -70,7 +71,8 @@ class TeacherForcing(nn.Module):
     ) -> tuple[Tensor, Tensor, Tensor, Tensor]:
         """(B, 3, H, W) and the rest of a batch -> logits (B * S, L, V), the dense loss (), the loss
         of sampled sentences () and their mean reward ()."""
-        seen = self.model.see(pixels)
+        follows = self.rewarding is not None and self.rewarding.follow_drafts
+        seen = self.model.see(pixels) if follows else Look(self.model.encode_image(pixels))
         memory = seen.memory
         logits = self.model.decode(batch["input_ids"], memory)
         nothing = logits.new_zeros(())

@@ -186,11 +186,16 @@ class Drafts(nn.Module):
         boxes = relative_edges(places.boxes.take_along_dim(picked[..., None], 1), size)
         return Drafted(boxes, logits.sigmoid(), classes)
 
-    def say_distinct(self, places: Places, size: tuple[int, int]) -> Drafted:
-        """The same of as many guesses that differ, whatever the memory's drafts are chosen among:
-        a decoder may have learned with doubles, a sentence that follows them may not repeat
-        itself."""
-        return self.say(places, size, max(self.candidates, _DISTINCT))
+    def say_distinct(self, said: Drafted, places: Places, size: tuple[int, int]) -> Drafted:
+        """What as many guesses that differ say, whatever the memory's drafts are chosen among: a
+        decoder may have learned with doubles, a sentence that follows them may not repeat itself.
+
+        Args:
+            said: from ``say``, the answer where the drafts are chosen among enough.
+        """
+        if self.candidates >= _DISTINCT:
+            return said
+        return self.say(places, size, _DISTINCT)
 
     def forward(
         self,

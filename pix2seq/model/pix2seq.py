@@ -61,18 +61,21 @@ class Pix2Seq(nn.Module):
         Returns:
             ``memory`` (B, N, D): the tokens of drafts, if the model has any, then the grid's.
         """
-        return self.see(pixels).memory
+        return self._look(pixels, tells=False).memory
 
     def see(self, pixels: Tensor) -> Look:
         """The same, and what the drafts in the memory say, if the model has any."""
+        return self._look(pixels, tells=True)
+
+    def _look(self, pixels: Tensor, tells: bool) -> Look:
         if pixels.device.type == "cpu" and not torch.is_grad_enabled():
             # The maps of one image fit a CPU's caches, those of eight do not: one by one is twice
             # as fast, and no image's rounding depends on its neighbours. Channels last is how
             # oneDNN convolves; given it, nothing is turned back and forth between layers.
             if len(pixels) > 1:
-                return Look.cat([self.see(one) for one in pixels.split(1)])
+                return Look.cat([self._look(one, tells) for one in pixels.split(1)])
             pixels = pixels.contiguous(memory_format=torch.channels_last)
-        if isinstance(self.encoder, PyramidEncoder):
+        if tells and isinstance(self.encoder, PyramidEncoder):
             seen = self.encoder.see(pixels)
         else:
             seen = Look(self.encoder(pixels))  # (B, N, D of the encoder)

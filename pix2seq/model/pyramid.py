@@ -231,7 +231,8 @@ class PyramidEncoder(nn.Module):
         memory = self.remember(places, size)
         if self.drafts is None:
             return Look(memory)
-        return Look(memory, self.drafts.say(places, size), self.drafts.say_distinct(places, size))
+        said = self.drafts.say(places, size)
+        return Look(memory, said, self.drafts.say_distinct(said, places, size))
 
     def attention_weights(self, pixels: Tensor, rows: slice = slice(None)) -> Tensor:
         """The transformer layers' self-attention, (B, layers, H, rows, N)."""

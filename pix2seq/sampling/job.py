@@ -45,11 +45,8 @@ def checked_job(
         ConfigError: an option exceeds the model, the prefix is too long, holds an unknown id or
             goes on after EOS, a forced position is not in it, or there are no drafts to follow.
     """
-    options = job.options.resolve(_GENERAL, tokenizer.config)
-    if options.follow_drafts and job.drafts is None:
-        raise ConfigError(
-            "follow_drafts is on, but this model's encoder drafts nothing; switch it off"
-        )
+    drafts = 0 if job.drafts is None else job.drafts.boxes.shape[1]
+    options = job.options.resolve(_GENERAL, tokenizer.config, drafts)
     prefix = _checked_prefix(job.prefix, tokenizer, options)
     return options, prefix, _checked_forced(job.forced, prefix)
 

@@ -123,7 +123,7 @@ def test_a_process_that_is_killed_is_gone_on_from_too(spaces, predictor, monkeyp
                 os.kill(os.getpid(), 9)
             yield message
 
-    on_gpu = spaces.GPU(dies, duration=1)
+    on_gpu = spaces.GPU(dies, duration=60)
     monkeypatch.setattr(zero, "write_on_gpu", on_gpu)
     run = new_run(predictor)
     assert written(run) == whole

@@ -1,7 +1,8 @@
 """A stand-in for Hugging Face's package ``spaces`` on ZeroGPU, for tests.
 
 A decorated generator function really runs in a forked child process; its arguments and everything
-that it yields are pickled; the child goes on without waiting for whoever consumes, stops after its
+that it yields are pickled, and what was yielded is sent before the child goes on, so a child that
+dies has told it. It does not wait for whoever consumes (beyond what a pipe holds), stops after its
 next yield when the consumer leaves, and is killed when its time is over. As there, what the child
 does to its globals is lost.
 """
@@ -12,7 +13,6 @@ import json
 import multiprocessing
 import os
 import pickle
-import queue
 import time
 from collections.abc import Callable
 
@@ -46,19 +46,23 @@ def GPU(task: Callable | None = None, *, duration=60):
             raise GPUError(refusals.pop(0))
         seconds = duration(*args) if callable(duration) else duration
         sent = pickle.dumps(args)
-        results, stop = _FORK.Queue(), _FORK.Event()
-        child = _FORK.Process(target=_run, args=(task, sent, results, stop), daemon=True)
+        results, told = _FORK.Pipe(duplex=False)
+        stop = _FORK.Event()
+        child = _FORK.Process(target=_run, args=(task, sent, results, told, stop), daemon=True)
         child.start()
+        told.close()  # only the child's end is left, so its death is the end of what is told
         note = {"pid": child.pid, "seconds": seconds, "in": len(sent), "out": 0, "yields": 0}
         note |= {"stopped": False, "killed": False, "largest": 0}
         calls.append(note)
         ends = time.monotonic() + seconds
         try:
             while True:
-                try:
-                    kind, body = results.get(timeout=max(ends - time.monotonic(), 0.01))
-                except queue.Empty:
+                if not results.poll(max(ends - time.monotonic(), 0)):
                     note["killed"] = True
+                    raise GPUError("GPU task aborted")
+                try:
+                    kind, body = results.recv()
+                except EOFError:
                     raise GPUError("GPU task aborted") from None
                 if kind == "end":
                     return
@@ -73,6 +77,7 @@ def GPU(task: Callable | None = None, *, duration=60):
             raise
         finally:
             stop.set()
+            results.close()
             child.join(5 if not note["killed"] else 0)
             if child.is_alive():
                 child.kill()
@@ -85,15 +90,15 @@ def GPU(task: Callable | None = None, *, duration=60):
     return lent
 
 
-def _run(task, sent, results, stop) -> None:
-    # The feeder thread must not keep a child alive whose parent has stopped reading.
+def _run(task, sent, results, told, stop) -> None:
+    results.close()
     try:
         for value in task(*pickle.loads(sent)):
-            results.put(("value", pickle.dumps(value)))
+            told.send(("value", pickle.dumps(value)))
             if stop.is_set():
                 break
-        results.put(("end", b""))
+        told.send(("end", b""))
+    except BrokenPipeError:  # nobody reads any more
+        return
     except Exception as error:
-        results.put(("error", type(error).__name__))
-    if stop.is_set():
-        results.cancel_join_thread()
+        told.send(("error", type(error).__name__))

@@ -11,7 +11,6 @@ What a pull is follows from what is written, whoever wrote it, so a person's tok
 
 from __future__ import annotations
 
-import math
 from dataclasses import dataclass
 
 import numpy as np
@@ -21,15 +20,12 @@ from torch import Tensor
 from pix2seq.boxes import swap_xy
 from pix2seq.config import SLOTS_PER_OBJECT
 from pix2seq.model.drafts import Drafted
+from pix2seq.sampling import edges
 from pix2seq.tokenizer import Tokenizer
 
 WIDTH = 0.1
 """The bell's standard deviation, as a share of the draft's side."""
-COVERED = 0.5
-"""A draft that overlaps a written box more (IoU) is written already."""
 _OWN = 1  # objects that a sentence begins with by itself
-_REACH = 3.0  # standard deviations; an edge that lies farther off is no longer the draft's
-_FARTHEST = 20.0  # nats; what lies far from the edge stays possible, hardly
 
 
 @dataclass(frozen=True)
@@ -51,22 +47,13 @@ class Pull:
     def bell(self, tokenizer: Tokenizer) -> np.ndarray:
         """(num_bins,) float32, what each coordinate loses, in nats."""
         ids = tokenizer.coord_ids
-        away = np.arange(ids.start - self.centre, ids.stop - self.centre, dtype=np.float32)
-        away *= 1 / self.width
-        away *= away
-        away *= 0.5
-        return np.minimum(away, _FARTHEST, out=away)
+        return edges.bell(len(ids), self.centre - ids.start, self.width).astype(np.float32)
 
     def apply(self, logits: np.ndarray, tokenizer: Tokenizer) -> None:
         """Pull logits (V,), float32, in place: the shares of coordinates change among themselves,
         all that is no coordinate keeps its probability."""
         ids = tokenizer.coord_ids
-        coords = logits[ids.start : ids.stop]
-        bell = self.bell(tokenizer)
-        weights = np.exp(coords - coords.max())
-        left = weights @ np.exp(-bell)  # e^-20 at least, of a sum that is 1 or more
-        bell -= math.log(weights.sum() / left)
-        coords -= bell
+        edges.arithmetic().pull_to(logits, ids.start, ids.stop, self.centre, self.width)
 
     def pulled(self, logits: Tensor, tokenizer: Tokenizer) -> Tensor:
         """The same of a tensor (V,) on any device, a copy."""
@@ -84,18 +71,21 @@ class Guide:
     """
 
     def __init__(self, drafted: Drafted, tokenizer: Tokenizer) -> None:
-        self._tokenizer = tokenizer
         boxes = drafted.boxes[0].cpu().float()  # (K, 4) xyxy
         words = tokenizer.encode(boxes, torch.zeros(len(boxes), dtype=torch.long))
         self._edges = words.view(-1, SLOTS_PER_OBJECT)[:, :-1].T.numpy().copy()  # (4, K) ids
         sides = self._edges[2:] - self._edges[:2]
         self._widths = np.maximum(WIDTH * np.tile(sides, (2, 1)), 1.0)  # (4, K) in bins
-        exact = (swap_xy(boxes) if tokenizer.slots[0] == "ymin" else boxes).T.numpy()
+        exact = swap_xy(boxes) if tokenizer.slots[0] == "ymin" else boxes
+        exact = exact.T.double().numpy().copy()
         self._low, self._high = exact[:2], exact[2:]
         self._areas = (self._high - self._low).prod(0)
         self._sure = drafted.sure[0].tolist()
+        self._values = tokenizer.coord_values(torch.arange(tokenizer.vocab_size)).double().numpy()
+        self._do = edges.arithmetic()
         self._left = np.ones(len(boxes), dtype=bool)
         self._near = self._left.copy()  # of these, which the open object has not left
+        self._surest = 0  # of these, -1 if there is none
         self._open: list[int] = []  # its tokens
         self._objects = 0
 
@@ -104,33 +94,23 @@ class Guide:
         place = len(self._open)
         self._open.append(token_id)
         if place < SLOTS_PER_OBJECT - 1:
-            away = np.abs(self._edges[place] - token_id)
-            self._near &= away <= _REACH * self._widths[place]
+            self._surest = self._do.keep_near(
+                self._near, self._edges[place], self._widths[place], token_id
+            )
             return
-        if self._objects >= _OWN and self._near.any():
-            self._left[self._near.argmax()] = False  # the draft that it was pulled to
-        edges = self._tokenizer.coord_values(torch.tensor(self._open[:-1])).numpy()
-        self._left &= ~self._covered(edges[:, None])
-        self._near = self._left.copy()
+        pulled = self._surest if self._objects >= _OWN else -1
+        box = self._values[self._open[:-1]]
+        self._surest = self._do.take_out(
+            self._left, self._near, pulled, self._low, self._high, self._areas, box
+        )
         self._open.clear()
         self._objects += 1
-
-    def _covered(self, written: np.ndarray) -> np.ndarray:
-        """(K,) bool: the drafts that a box (4, 1), edges in a sentence's order, covers."""
-        low, high = written[:2], written[2:]
-        shared = np.minimum(high, self._high) - np.maximum(low, self._low)
-        shared = shared.clip(0).prod(0)
-        area = (high - low).clip(0).prod(0)
-        return shared > COVERED * (area + self._areas - shared)
 
     def pull(self) -> Pull | None:
         """What pulls the next token; ``None`` where nothing does: in the first object, at a class,
         where every draft is written, and where an object has left all drafts."""
-        place = len(self._open)
-        if self._objects < _OWN or place == SLOTS_PER_OBJECT - 1:
-            return None
-        draft = int(self._near.argmax())  # surest first
-        if not self._near[draft]:
+        place, draft = len(self._open), self._surest
+        if self._objects < _OWN or place == SLOTS_PER_OBJECT - 1 or draft < 0:
             return None
         centre, width = self._edges[place, draft], self._widths[place, draft]
         return Pull(int(centre), float(width), draft, self._sure[draft])

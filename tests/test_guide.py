@@ -16,7 +16,7 @@ from pix2seq.categories import COCO_80
 from pix2seq.config import ConfigError, SamplingOptions, TokenizerConfig
 from pix2seq.examples import FOLDER as EXAMPLES
 from pix2seq.model.drafts import Drafted
-from pix2seq.sampling import Job, SharedBatch, sample_batch, sample_stream
+from pix2seq.sampling import Job, SharedBatch, edges, sample_batch, sample_stream
 from pix2seq.sampling.guide import Guide, Pull
 from pix2seq.tokenizer import Tokenizer
 from tests import fakes
@@ -237,3 +237,48 @@ def test_following_finds_what_the_encoder_has_drafted(mini):
     assert off < 1.5
     written = [one.steps for one in mini.write_many([encoding] * 3, options)]
     assert all([s.token_id for s in some] == [s.token_id for s in steps] for some in written)
+
+
+# ---- arithmetic -----------------------------------------------------------------------------
+
+
+needs_compiler = pytest.mark.skipif(
+    edges.arithmetic() == edges.Arithmetic(), reason="Numba is missing or not wanted"
+)
+
+
+@needs_compiler
+@given(st.data())
+def test_compiled_arithmetic_takes_out_and_pulls_what_numpy_does(data):
+    """Masks to the last bit, for what is near is near or not; logits to float32's last digits."""
+    count = data.draw(st.integers(1, 40))
+    rng = np.random.default_rng(data.draw(st.integers(0, 2**32)))
+    plain, compiled = edges.Arithmetic(), edges.arithmetic()
+
+    logits = (rng.normal(size=64) * data.draw(st.floats(0, 30))).astype(np.float32)
+    theirs = logits.copy()
+    pulled = (8, 40, data.draw(st.integers(8, 39)), data.draw(st.floats(1, 12)))
+    plain.pull_to(logits, *pulled)
+    compiled.pull_to(theirs, *pulled)
+    np.testing.assert_allclose(theirs, logits, rtol=1e-5, atol=2e-5)
+
+    near, words = rng.random(count) < 0.7, rng.integers(8, 40, count)
+    other, widths, token = near.copy(), rng.integers(1, 30, count) / 10, int(rng.integers(8, 40))
+    assert plain.keep_near(near, words, widths, token) == compiled.keep_near(
+        other, words, widths, token
+    )
+    np.testing.assert_array_equal(near, other)
+
+    low = rng.integers(0, 8, (2, count)) / 10
+    high = low + rng.integers(0, 5, (2, count)) / 10
+    box, areas = rng.integers(0, 10, 4) / 10, (high - low).prod(0)
+    left = rng.random(count) < 0.8
+    one, two = (left.copy(), near), (left.copy(), other)
+    followed = data.draw(st.integers(-1, count - 1))
+    told = [
+        do.take_out(*masks, followed, low, high, areas, box)
+        for do, masks in ((plain, one), (compiled, two))
+    ]
+    assert told[0] == told[1] == (int(one[0].argmax()) if one[0].any() else -1)
+    np.testing.assert_array_equal(one[0], two[0])
+    np.testing.assert_array_equal(one[1], two[1])

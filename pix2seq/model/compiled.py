@@ -39,6 +39,13 @@ def compiled(order: set[str]) -> Callable[[Callable], Any]:
     return compiled
 
 
+def called_by_compiled(function: Callable) -> None:
+    """Let compiled functions call this one, which stays what it is for all others."""
+    from numba.extending import register_jitable
+
+    register_jitable(function)
+
+
 def works(name: str, run: Callable[[], object]) -> bool:
     """Whether ``run``, which calls compiled functions for the first time, comes to its end."""
     started = time.perf_counter()

@@ -91,10 +91,8 @@ def arithmetic() -> Arithmetic:
 @cache
 def _compiled() -> Arithmetic | None:
     """All of them, compiled or read from what was kept; ``None`` if that does not work."""
-    from numba.extending import register_jitable
-
-    for inner in (bell, surest):
-        register_jitable(inner)
+    compiled.called_by_compiled(bell)
+    compiled.called_by_compiled(surest)
     compile_one = compiled.compiled(set())  # every comparison comes out as NumPy's does
     made = Arithmetic(*map(compile_one, (pull_to, keep_near, take_out)))
 

@@ -24,7 +24,7 @@ import threading
 import time
 import traceback
 import uuid
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -121,14 +121,16 @@ class Page:
         return {"data": data, "fn_index": known["id"], "session_hash": session, **more}
 
 
-async def browse(who: int, url: str, until: float, tally: Tally, dice: random.Random) -> None:
+async def browse(
+    who: int, url: str, over: Callable[[], bool], tally: Tally, dice: random.Random
+) -> None:
     """One visitor with a browser, over and over, until the time is over."""
     written: dict[int, str] = {}
     async with httpx.AsyncClient(base_url=url, timeout=120) as web:
         page = Page((await web.get("/config")).json())
         buffer = io.BytesIO()
         marker(who).save(buffer, "PNG")
-        while time.monotonic() < until:
+        while not over():
             session = uuid.uuid4().hex[:11]
             here = asyncio.create_task(stay(web, session))
             try:
@@ -228,12 +230,14 @@ def _grown(text: str, data: list) -> str:
     return text
 
 
-def call(who: int, url: str, until: float, tally: Tally, dice: random.Random, file: Path) -> None:
+def call(
+    who: int, url: str, over: Callable[[], bool], tally: Tally, dice: random.Random, file: Path
+) -> None:
     """One visitor with a program."""
     marker(who).save(file)
     with closing(Client(url, verbose=False)) as client:
         written: dict[int, list] = {}
-        while time.monotonic() < until:
+        while not over():
             seed, began = dice.choice((1, 2)), time.monotonic()
             try:
                 if dice.random() < 0.7:
@@ -261,13 +265,23 @@ def _asked_at(error: BaseException) -> str:
     return f"({Path(theirs[-1].filename).name}:{theirs[-1].lineno})" if theirs else ""
 
 
-def crowd(url: str, visitors: int, seconds: float, folder: Path) -> Tally:
-    """Send so many visitors for so long, half of them with browsers."""
+def crowd(
+    url: str,
+    visitors: int,
+    seconds: float,
+    folder: Path,
+    enough: Callable[[Tally], bool] = lambda tally: True,
+) -> Tally:
+    """Send so many visitors, half of them with browsers, for so long and until there is enough."""
     tally, until = Tally(), time.monotonic() + seconds
+
+    def over() -> bool:
+        return time.monotonic() >= until and enough(tally)
+
     programs = [
         threading.Thread(
             target=call,
-            args=(who, url, until, tally, random.Random(SEED + who), folder / f"{who}.png"),
+            args=(who, url, over, tally, random.Random(SEED + who), folder / f"{who}.png"),
         )
         for who in range(visitors // 2)
     ]
@@ -277,7 +291,7 @@ def crowd(url: str, visitors: int, seconds: float, folder: Path) -> Tally:
     async def browsers() -> None:
         numbers = range(visitors // 2, visitors)
         await asyncio.gather(
-            *(browse(who, url, until, tally, random.Random(SEED + who)) for who in numbers)
+            *(browse(who, url, over, tally, random.Random(SEED + who)) for who in numbers)
         )
 
     asyncio.run(browsers())

@@ -16,6 +16,7 @@ from pix2seq.branching import SentenceTree
 from pix2seq.cli import build_parser, main
 from pix2seq.config import SamplingOptions
 from tests import fakes
+from tests.patience import PATIENCE
 from tests.served import SENTENCE, load, served_app
 
 
@@ -85,7 +86,7 @@ def test_the_stream_is_the_same_for_who_reads_the_wire(client, url, photo, monke
 
 def _events(url: str, name: str, path: str) -> Iterator[tuple[str, object]]:
     """What a program without Gradio's client reads of a call with default settings."""
-    with httpx.Client(base_url=f"{url}/gradio_api", timeout=60) as web:
+    with httpx.Client(base_url=f"{url}/gradio_api", timeout=PATIENCE) as web:
         told = web.get("/info").json()["named_endpoints"][f"/{name}"]["parameters"]
         with open(path, "rb") as file:
             [path] = web.post("/upload", files={"files": file}).json()

@@ -153,7 +153,6 @@ def test_a_function_that_cannot_be_compiled_is_said_in_one_line(start, monkeypat
 
 
 @pytest.mark.slow
-@pytest.mark.timeout(400)
 def test_a_command_says_it_in_one_line_and_once(tmp_path, tiny_checkpoint):
     """As somebody sees it whose disk is full."""
     fakes.draw_picture().save(tmp_path / "photo.png")
@@ -180,7 +179,6 @@ def test_a_command_says_it_in_one_line_and_once(tmp_path, tiny_checkpoint):
 
 
 @pytest.mark.slow
-@pytest.mark.timeout(600)
 def test_the_start_that_compiles_writes_what_all_later_ones_write(tmp_path):
     """To the last bit: a run that was killed on its first day goes on as it began."""
     program = """

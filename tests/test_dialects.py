@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import time
 
 import pytest
 from hypothesis import given
@@ -26,6 +27,7 @@ from pix2seq.dialects import (
 )
 from pix2seq.tokenizer import Tokenizer
 from tests.fakes import OFFICIAL_LAYOUT, VOC_LAYOUT
+from tests.patience import allowed
 
 SQUARE = PreprocessConfig(image_size=(512, 512))
 COMPACT = Tokenizer(TokenizerConfig.compact(256, 80, 16), COCO_80)
@@ -361,9 +363,11 @@ def test_nothing_that_is_pasted_makes_it_fail(dialect, text):
     "piece",
     ["{", '{"a":', "<", "<loc0001>", "<|box_start|>(", "1 ", "<object>", "(1,", "<phrase>", "[["],
 )
-@pytest.mark.timeout(20)
 def test_a_long_paste_is_cut_and_read_in_time(dialect, piece):
+    started = time.process_time()
     reading = dialect.read(piece * (300_000 // len(piece)), (480, 640))
+    taken = time.process_time() - started
+    assert taken < 5 or taken < allowed(5, work=40)
     assert "the first 100000 were read" in reading.faults[-1]
     assert len(reading.faults) <= 52  # fifty, how many more, and that the text was cut
 

@@ -22,7 +22,7 @@ from pix2seq.data import CocoDetection
 from tests import fakes
 from tests.test_architecture import ROOT
 
-pytestmark = [pytest.mark.slow, pytest.mark.timeout(400)]
+pytestmark = pytest.mark.slow
 
 
 def run(*words: str | Path) -> str:

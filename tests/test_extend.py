@@ -13,7 +13,7 @@ import pytest
 
 from tests.test_architecture import ROOT
 
-pytestmark = [pytest.mark.slow, pytest.mark.timeout(600)]
+pytestmark = pytest.mark.slow
 
 EXTEND = (ROOT / "docs" / "extend.md").read_text()
 HOW_TOS = dict(re.findall(r"^## (.*?)\n(.*?)(?=^## |\Z)", EXTEND, re.MULTILINE | re.DOTALL))

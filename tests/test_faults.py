@@ -30,11 +30,9 @@ from pix2seq.ui.visit.runs import Picture, Run
 from pix2seq.ui.visit.writer import write
 from tests import fakes
 from tests.crowd import API, Page, marker
+from tests.patience import PATIENCE, allowed, end, until
 from tests.served import scripted_predictor
 from tests.test_train import config
-
-PATIENCE = 5.0 * max(1.0, os.getloadavg()[0] / (os.cpu_count() or 1))
-"""Seconds that a process may take to end: five, and more on a machine whose cores are shared."""
 
 
 def written_run(predictor) -> Run:
@@ -154,7 +152,7 @@ def test_a_clock_that_jumps_changes_nothing(monkeypatch):
     jumps = iter([1e9, 5.0, 2e9, -7.0] * 1000)
     monkeypatch.setattr(time, "time", lambda: next(jumps))
     run = written_run(scripted_predictor())
-    assert 0 < run.seconds < 60
+    assert 0 < run.seconds < 600
     assert 0 <= json.loads(run.lines[-1][4:])["rate"] < 1e6
     source = Path(__file__).parent.parent / "pix2seq"
     clocks = [path for path in source.rglob("*.py") if "time.time()" in path.read_text()]
@@ -172,33 +170,15 @@ def started(*words: str, folder: Path) -> subprocess.Popen:
     )
 
 
-def ended(process: subprocess.Popen) -> tuple[int, str, float]:
-    """Send SIGTERM; the exit code, what was said, and the seconds that it took."""
-    began = time.monotonic()
-    process.send_signal(signal.SIGTERM)
-    try:
-        _, said = process.communicate(timeout=20)
-    finally:
-        process.kill()
-    return process.returncode, said.decode(), time.monotonic() - began
-
-
-def until(condition, patience: float = 90.0) -> None:
-    limit = time.monotonic() + patience
-    while not condition():
-        assert time.monotonic() < limit, "it did not begin"
-        time.sleep(0.05)
-
-
 @pytest.mark.slow
 def test_a_training_run_ends_with_a_line_and_goes_on(tmp_path):
     settings = config(steps=100_000, save_every=2)
     (tmp_path / "recipe.json").write_text(settings.to_json())
     process = started("train", "--config", "recipe.json", "--out", "run", folder=tmp_path)
     until(lambda: len(list((tmp_path / "run" / "state").glob("step-*"))) > 1)
-    code, said, seconds = ended(process)
+    code, said, seconds = end(process)
     assert code == 143 and "pix2seq: ended by SIGTERM; whatever is written is whole" in said
-    assert seconds < PATIENCE and "Traceback" not in said
+    assert seconds < allowed(5, work=40) and "Traceback" not in said
     assert list((tmp_path / "run" / "state").glob("step-*/manifest.json"))
 
 
@@ -210,9 +190,9 @@ def test_detecting_many_pictures_ends_with_a_line(tmp_path, tiny_checkpoint):
     words = ("detect", "photos", "--jsonl", "found.jsonl", "--checkpoint", str(tiny_checkpoint))
     process = started(*words, "--batch-size", "8", "--eos", "delay", folder=tmp_path)
     until(lambda: any(one.stat().st_size for one in tmp_path.glob("*found.jsonl*")))
-    code, said, seconds = ended(process)
+    code, said, seconds = end(process)
     assert code == 143 and "ended by SIGTERM" in said, said
-    assert seconds < PATIENCE and "Traceback" not in said
+    assert seconds < allowed(5, work=40) and "Traceback" not in said
 
 
 @pytest.mark.slow
@@ -224,12 +204,12 @@ def test_eight_sentences_that_are_being_written_end_with_a_line(tmp_path):
 
     def there() -> bool:
         try:
-            return httpx.get(f"{url}/healthz", timeout=5).status_code == 200
+            return httpx.get(f"{url}/healthz", timeout=60).status_code == 200
         except httpx.HTTPError:
             return False
 
     def watch(number: int) -> None:
-        with httpx.Client(base_url=url, timeout=60) as web:
+        with httpx.Client(base_url=url, timeout=PATIENCE) as web:
             page = Page(web.get("/config").json())
             marker(number).save(tmp_path / f"{number}.png")
             files = {"files": ("a.png", (tmp_path / f"{number}.png").read_bytes())}
@@ -255,12 +235,12 @@ def test_eight_sentences_that_are_being_written_end_with_a_line(tmp_path):
         for tab in tabs:
             tab.start()
         until(lambda: len(begun) == 8)
-        code, said, seconds = ended(process)
+        code, said, seconds = end(process)
         for tab in tabs:
-            tab.join(5)
+            tab.join(PATIENCE)
     finally:
         process.kill()
-    assert code == 0 and seconds < PATIENCE and "Traceback" not in said, (
+    assert code == 0 and seconds < allowed(5, work=40) and "Traceback" not in said, (
         code,
         seconds,
         said[-900:],

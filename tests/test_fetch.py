@@ -29,6 +29,7 @@ from pix2seq.config import ConfigError
 from pix2seq.convert import fetch as fetch_checkpoint
 from pix2seq.convert import read_google, read_shariatnia
 from tests.bucket import Bucket, serve
+from tests.patience import PATIENCE
 
 FIXTURES = Path(__file__).parent / "fixtures"
 NAME = "google-coco-vit-b-640"
@@ -173,7 +174,7 @@ def test_two_processes_do_not_collide(bucket):
     while bucket.requests.total() == 0 and other.poll() is None:
         time.sleep(0.01)
     assert load().name == NAME  # waits for the other to finish
-    out, err = other.communicate(timeout=60)
+    out, err = other.communicate(timeout=PATIENCE)
     assert out.strip() == NAME, err
     assert bucket.requests[DATA] == 1
 

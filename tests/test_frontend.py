@@ -11,6 +11,7 @@ import httpx
 import pytest
 
 from pix2seq.ui.page.frontend import Frontend
+from tests.patience import PATIENCE
 from tests.served import served_app
 
 ASSETS = Path(gradio.__file__).parent / "templates/frontend/assets"
@@ -19,7 +20,7 @@ LARGEST = max(ASSETS.glob("index-*.js"), key=lambda path: path.stat().st_size)
 
 @pytest.fixture(scope="module")
 def web():
-    with served_app() as url, httpx.Client(base_url=url, timeout=20) as client:
+    with served_app() as url, httpx.Client(base_url=url, timeout=PATIENCE) as client:
         yield client
 
 

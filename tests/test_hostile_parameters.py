@@ -25,6 +25,7 @@ from hypothesis import strategies as st
 from tests import fakes
 from tests.hostile.guard import COUNTED, hostile, one_line, scratch, watched
 from tests.hostile.values import broken, nasty
+from tests.patience import PATIENCE
 from tests.served import served_app
 
 API = "/gradio_api"
@@ -108,7 +109,7 @@ def _error(output: object) -> str:
 
 @pytest.fixture(scope="module")
 def server() -> Iterator[Server]:
-    with served_app() as url, httpx.Client(base_url=url, timeout=30) as web:
+    with served_app() as url, httpx.Client(base_url=url, timeout=PATIENCE) as web:
         web.get("/")  # what is read once, is read now
         yield Server(url, web)
 

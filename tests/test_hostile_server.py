@@ -17,6 +17,7 @@ from tests import fakes
 from tests.hostile import files
 from tests.hostile.guard import COUNTED, hostile, scratch, watched
 from tests.hostile.values import broken
+from tests.patience import PATIENCE
 from tests.served import control_values, scripted_predictor, served_app
 
 API = "/gradio_api"
@@ -57,7 +58,7 @@ def canary() -> Iterator[Canary]:
 
 @pytest.fixture(scope="module")
 def client(url) -> Iterator[httpx.Client]:
-    with httpx.Client(base_url=url, timeout=20) as one:
+    with httpx.Client(base_url=url, timeout=PATIENCE) as one:
         yield one
 
 
@@ -228,7 +229,7 @@ def test_nobody_fills_the_queue_alone(url, tmp_path):
     """A tab that presses Run without end is told so; another one goes on."""
     fakes.draw_picture().save(tmp_path / "a.png")
     limit = Limits().per_visitor
-    with httpx.Client(base_url=url, timeout=20) as one:
+    with httpx.Client(base_url=url, timeout=PATIENCE) as one:
         info = one.get("/config").json()["dependencies"]
         [detect] = [fn["id"] for fn in info if fn["api_name"] == "detect_stream"]
         content = (tmp_path / "a.png").read_bytes()

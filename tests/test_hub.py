@@ -19,6 +19,7 @@ from pix2seq.cli import main
 from pix2seq.config import ConfigError
 from pix2seq.hub import Repo, repo_of
 from tests.hub import Hub, serve
+from tests.patience import PATIENCE
 from tests.test_architecture import ROOT
 
 REPO = "someone/my-detector"
@@ -232,7 +233,11 @@ def test_a_fresh_process_finds_the_hub_by_its_variable(hub, files, tmp_path):
     code = f"import pix2seq; print(pix2seq.load({REPO!r}, 'cpu').name)"
     surroundings = {**os.environ, "PYTHONPATH": str(ROOT), "HF_ENDPOINT": hub.url}
     done = subprocess.run(
-        [sys.executable, "-c", code], env=surroundings, capture_output=True, text=True, timeout=100
+        [sys.executable, "-c", code],
+        env=surroundings,
+        capture_output=True,
+        text=True,
+        timeout=PATIENCE,
     )
     assert done.stdout.strip() == REPO, done.stderr
 

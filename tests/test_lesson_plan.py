@@ -30,7 +30,6 @@ def test_the_plan_has_links_and_all_of_them_are_scenes():
 
 
 @pytest.mark.browser
-@pytest.mark.timeout(600)
 def test_every_link_of_the_plan_opens_what_it_names(chromium, replay):
     with browser_page(chromium, replay) as page:
         for link in LINKS:

@@ -42,7 +42,6 @@ def test_without_a_recording_the_page_says_how_to_make_one(tmp_path):
 
 
 @pytest.mark.browser
-@pytest.mark.timeout(600)
 def test_the_slider_moves_through_the_training_and_asks_nothing(chromium):
     with running_app() as url, browser_page(chromium, url) as page:
         open_tab(page, "Learn")

@@ -8,6 +8,7 @@ import sys
 import pytest
 
 from pix2seq.postponed import postponed
+from tests.patience import PATIENCE
 
 
 @pytest.fixture
@@ -67,6 +68,6 @@ assert isinstance(table, caching.pd.DataFrame)
 
 def test_the_page_is_made_without_pandas_and_gradio_has_it_when_it_asks():
     done = subprocess.run(
-        [sys.executable, "-c", _START], capture_output=True, text=True, timeout=300
+        [sys.executable, "-c", _START], capture_output=True, text=True, timeout=PATIENCE
     )
     assert done.returncode == 0, done.stderr

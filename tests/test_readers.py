@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import os
 import pickle
 import signal
@@ -9,7 +10,7 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
@@ -22,6 +23,7 @@ from pix2seq.config import ConfigError, PreprocessConfig
 from pix2seq.many import Frame, Readers, Span, process, read_frame
 from pix2seq.many.process import ReadingProcess
 from tests import fakes
+from tests.patience import PATIENCE, until
 from tests.test_architecture import ROOT
 
 FRAME = fakes.TINY_PREPROCESS
@@ -45,7 +47,7 @@ def endless(tmp_path) -> Span:
 
 @pytest.fixture
 def readers() -> Iterator[Readers]:
-    with Readers(workers=1, timeout=120) as one:
+    with Readers(workers=1, timeout=PATIENCE) as one:
         yield one
 
 
@@ -70,11 +72,9 @@ def pictures() -> Iterator[tuple[str, Image.Image, dict]]:
     yield "large.bmp", noise(2200, 2100), {}  # more than one band, here and there
 
 
-def wait_until(what: Callable[[], object], seconds: float = 60) -> None:
-    until = time.monotonic() + seconds
-    while not what():
-        assert time.monotonic() < until, "it did not come"
-        time.sleep(0.01)
+def is_reading(one: ReadingProcess) -> bool:
+    """Whether it has been asked for a picture, and has not answered."""
+    return one.started and one._deadline < math.inf
 
 
 class TestPixels:
@@ -113,7 +113,7 @@ class TestStart:
 
     def test_one_process_reads_until_pictures_have_to_wait(self, photo, endless):
         """Two of them, begun at once, cost a run on one core what two starts cost."""
-        with Readers(workers=2, timeout=120) as readers:
+        with Readers(workers=2, timeout=PATIENCE) as readers:
             readers.start()
             readers.start()
             assert len(readers._all) == 1
@@ -122,12 +122,12 @@ class TestStart:
             assert len(readers._all) == 1
             stuck = threading.Thread(target=readers, args=(endless, FRAME))
             stuck.start()
-            wait_until(lambda: not readers._free)
+            until(lambda: not readers._free)
             asked = time.perf_counter()
             assert isinstance(readers(photo, FRAME), Frame)
             assert time.perf_counter() - asked > readers._start_cost - readers._waited > 0
             assert len(readers._all) == 2
-        stuck.join(60)
+        stuck.join(PATIENCE)
         assert not stuck.is_alive()
 
     def test_modules_where_a_run_starts_are_not_imported(self, readers, photo, monkeypatch):
@@ -151,18 +151,18 @@ class TestStart:
     ):
         """Or a limit on processes would end a run that can go on."""
         found = []
-        with Readers(workers=2, timeout=120) as readers:
+        with Readers(workers=2, timeout=PATIENCE) as readers:
             assert isinstance(readers(photo, FRAME), Frame)
             monkeypatch.setattr(sys, "executable", program)
             stuck = threading.Thread(target=readers, args=(endless, FRAME))
             stuck.start()
-            wait_until(lambda: not readers._free)
+            until(lambda: not readers._free)
             waits = threading.Thread(target=lambda: found.append(readers(photo, FRAME)))
             waits.start()
-            wait_until(lambda: readers._most == 1)
+            until(lambda: readers._most == 1)
             os.close(os.open(endless.path, os.O_WRONLY))  # it ends after all
-            stuck.join(60)
-            waits.join(60)
+            stuck.join(PATIENCE)
+            waits.join(PATIENCE)
         assert isinstance(found[0], Frame)
 
 
@@ -172,7 +172,7 @@ class TestWhatGoesWrong:
         readers.timeout = 0.5
         late = readers(endless, FRAME)
         assert "longer than 0.5 s" in late.reason and "shrink it" in late.reason
-        readers.timeout = 120
+        readers.timeout = PATIENCE
         assert isinstance(readers(photo, FRAME), Frame)
 
     def test_time_for_ever_is_no_time_that_an_alarm_refuses(self, readers, photo):
@@ -183,7 +183,12 @@ class TestWhatGoesWrong:
         """Told once: the next process would crash as well."""
         assert isinstance(readers(photo, FRAME), Frame)
         [one] = readers._all
-        threading.Timer(0.3, one._process.send_signal, [signal.SIGSEGV]).start()
+
+        def crash() -> None:
+            until(lambda: is_reading(one), "the question")
+            one._process.send_signal(signal.SIGSEGV)
+
+        threading.Thread(target=crash).start()
         assert readers(endless, FRAME).reason.startswith("crashed its decoder (SIGSEGV); save")
         assert isinstance(readers(photo, FRAME), Frame)
 
@@ -196,7 +201,9 @@ class TestWhatGoesWrong:
         place = Span(endless.path, 0, photo.stat().st_size)
 
         def kill_and_mend() -> None:
-            time.sleep(0.3)
+            until(lambda: is_reading(one), "the question")
+            one._process.send_signal(signal.SIGSTOP)  # it must not see what is mended for the next
+            until(lambda: psutil.Process(one._process.pid).status() == psutil.STATUS_STOPPED)
             os.unlink(place.path)
             os.link(photo, place.path)
             one._process.kill()
@@ -204,7 +211,7 @@ class TestWhatGoesWrong:
         killer = threading.Thread(target=kill_and_mend)
         killer.start()
         again = readers(place, FRAME)
-        killer.join(60)
+        killer.join(PATIENCE)
         assert not one.alive
         assert torch.equal(again.pixels, read_frame(photo, FRAME).pixels)
 
@@ -215,8 +222,7 @@ class TestWhatGoesWrong:
             killed = set()
             while len(killed) < 3:
                 for one in list(readers._all):
-                    if one.started and one not in killed:
-                        time.sleep(0.2)
+                    if is_reading(one) and one not in killed:
                         one._process.kill()
                         killed.add(one)
                 time.sleep(0.01)
@@ -224,15 +230,15 @@ class TestWhatGoesWrong:
         killer = threading.Thread(target=kill_all)
         killer.start()
         dead = readers(endless, FRAME)
-        killer.join(60)
+        killer.join(PATIENCE)
         assert "killed 3 times (SIGKILL)" in dead.reason and "runs out of memory" in dead.reason
         assert isinstance(readers(photo, FRAME), Frame)
 
     def test_processes_that_died_while_idle_cost_nothing(self, photo, endless):
-        with Readers(workers=3, timeout=120) as readers:
+        with Readers(workers=3, timeout=PATIENCE) as readers:
             readers._free += [readers._new() for _ in range(3)]
             for one in readers._free:
-                one.wait_for_start(120)
+                one.wait_for_start(PATIENCE)
                 one._process.kill()
                 one._process.wait()
             assert isinstance(readers(photo, FRAME), Frame)
@@ -240,7 +246,7 @@ class TestWhatGoesWrong:
     def test_a_run_that_stood_still_does_not_blame_its_pictures(self, photo, monkeypatch):
         """Ctrl+Z, and ``fg`` an hour later."""
         one = ReadingProcess()
-        one.wait_for_start(120)
+        one.wait_for_start(PATIENCE)
         one._deadline = time.monotonic() - 3600
         one.look_at_the_clock(3700.0)
         assert one.alive and not one.timed_out
@@ -279,12 +285,12 @@ class TestTheFarEnd:
 
     def test_it_ends_with_its_parent(self, worker):
         worker.stdin.close()
-        assert worker.wait(timeout=60) == 0
+        assert worker.wait(timeout=PATIENCE) == 0
 
     def test_it_ends_itself_where_nobody_is_left_who_would(self, worker, endless):
         """Its parent was killed while a picture did not end."""
         self.ask(worker, endless, -4.5)  # and five seconds of grace
-        assert worker.wait(timeout=60) == -signal.SIGALRM
+        assert worker.wait(timeout=PATIENCE) == -signal.SIGALRM
 
     def test_ctrl_c_is_not_its_business(self, worker, photo):
         worker.send_signal(signal.SIGINT)
@@ -297,7 +303,6 @@ class TestTheFarEnd:
 
 
 @pytest.mark.slow
-@pytest.mark.timeout(600)
 class TestWholeRuns:
     """As people start them, to the end of every process."""
 
@@ -339,7 +344,7 @@ print([name for name, _ in p.detect_many(pictures, workers=2, timeout=300)])
         name, children = done.stdout.decode().split("\n")[:2]
         assert name == "photo.png" and children, done.stderr
         assert done.stderr.replace(b">>> ", b"").strip() == b""
-        wait_until(lambda: not any(psutil.pid_exists(int(pid)) for pid in children.split()))
+        until(lambda: not any(psutil.pid_exists(int(pid)) for pid in children.split()))
 
     @pytest.mark.parametrize("sign", ["SIGINT", "SIGKILL"])
     def test_no_process_outlives_its_run(self, tmp_path, photo, tiny_checkpoint, sign):
@@ -355,12 +360,12 @@ print([name for name, _ in p.detect_many(pictures, workers=2, timeout=300)])
             start_new_session=True,
         )
         journal = tmp_path / "a.jsonl"
-        wait_until(lambda: journal.exists() and journal.stat().st_size, 300)
+        until(lambda: journal.exists() and journal.stat().st_size, "the journal")
         children = psutil.Process(run.pid).children(recursive=True)
         assert children
         os.killpg(run.pid, getattr(signal, sign))  # as a terminal does
-        _, said = run.communicate(timeout=60)
-        _, alive = psutil.wait_procs(children, timeout=60)
+        _, said = run.communicate(timeout=PATIENCE)
+        _, alive = psutil.wait_procs(children, timeout=PATIENCE)
         assert alive == []
         assert b"Traceback" not in said
         if sign == "SIGINT":

@@ -6,6 +6,7 @@ import pytest
 
 from pix2seq.config import ConfigError
 from pix2seq.ui.visit.shelf import ModelShelf
+from tests.patience import PATIENCE
 
 
 class Loads:
@@ -20,7 +21,7 @@ class Loads:
         self.names.append(name)
         if name == "slow":
             self.started.set()
-            assert self.may_end.wait(10)
+            assert self.may_end.wait(PATIENCE)
         if name == "broken":
             raise ConfigError("it is broken")
         return f"predictor {name}"
@@ -44,12 +45,12 @@ def test_loaded_checkpoints_stay_in_use_while_another_is_loading():
     waiting = [Thread(target=lambda: answers.append(shelf.get("slow"))) for _ in range(2)]
     for thread in waiting:
         thread.start()
-    assert loads.started.wait(10)
+    assert loads.started.wait(PATIENCE)
     assert shelf.get("a") == "predictor a"
     assert answers == []
     loads.may_end.set()
     for thread in waiting:
-        thread.join(10)
+        thread.join(PATIENCE)
     assert answers == ["predictor slow"] * 2
     assert loads.names == ["a", "slow"]
 

@@ -260,7 +260,7 @@ class TestTars:
         assert list(reasons("s.tar", "photos")) == ["s.tar"]
         assert "cannot be read" in reasons("missing.tar")["missing.tar"]
 
-    @pytest.mark.timeout(60)
+    @pytest.mark.timeout(200)
     def test_a_pipe_is_no_shard(self):
         """Whoever opens one waits for a writer who may never come."""
         os.mkfifo("photos/pipe.tar")

@@ -28,8 +28,9 @@ from pix2seq.checkpoints import CheckpointConfig, locate
 from pix2seq.cli import main
 from tests import fakes
 from tests.browser import browser_page, finished, outside
+from tests.patience import PATIENCE, allowed
 
-pytestmark = [pytest.mark.slow, pytest.mark.browser, pytest.mark.timeout(900)]
+pytestmark = [pytest.mark.slow, pytest.mark.browser]
 
 GIGABYTES = ("torch", "torchvision")
 """Not installed again: linked from the environment that runs the tests, with what they need."""
@@ -149,16 +150,16 @@ def running(space, python, tmp_path_factory) -> Iterator[Running]:
         try:
             while True:
                 try:
-                    urllib.request.urlopen(f"{url}/healthz", timeout=10)
+                    urllib.request.urlopen(f"{url}/healthz", timeout=60)
                     break
                 except (urllib.error.URLError, TimeoutError):
                     assert app.poll() is None, log.read_text()
-                    assert time.monotonic() - started < 400, log.read_text()
+                    assert time.monotonic() - started < 2 * PATIENCE, log.read_text()
                     time.sleep(0.1)
             used = psutil.Process(app.pid).cpu_times()
             yield Running(url, log, time.monotonic() - started, used.user + used.system)
             app.send_signal(signal.SIGTERM)
-            assert app.wait(20) == 0
+            assert app.wait(PATIENCE) == 0
         finally:
             app.kill()
             app.wait()
@@ -176,14 +177,14 @@ def test_it_says_that_it_is_well_and_which_code_it_is(running, record_property):
     ready = await_event(running, "ready")
     assert ready["version"].startswith(said["version"])
     record_property("cold_start_seconds", round(running.seconds, 1))
-    assert running.work < 60
+    assert running.work < allowed(60, work=460)
 
 
 def await_event(running: Running, name: str, **facts: object) -> dict:
     """The line of the log about this: it is written when the work has ended, which the page may
     show before."""
-    until = time.monotonic() + 60
-    while time.monotonic() < until:
+    limit = time.monotonic() + PATIENCE
+    while time.monotonic() < limit:
         for one in events(running):
             if one["event"] == name and facts.items() <= one.items():
                 return one

@@ -6,10 +6,10 @@ import json
 import os
 import subprocess
 import sys
-import time
 
 import pytest
 
+from tests.patience import allowed, of_children
 from tests.test_architecture import ROOT
 
 NOTEBOOK = json.loads((ROOT / "examples" / "tour.ipynb").read_text(encoding="utf-8"))
@@ -27,17 +27,16 @@ def test_it_is_a_notebook_that_colab_opens():
 
 
 @pytest.mark.slow
-@pytest.mark.timeout(400)
 def test_every_cell_runs_in_order_within_five_minutes(tmp_path):
     script = tmp_path / "tour.py"
     script.write_text("\n\n".join(CELLS), encoding="utf-8")
     environment = {**os.environ, "PYTHONPATH": str(ROOT), "MPLBACKEND": "Agg"}
-    started = time.monotonic()
+    before = of_children()
     done = subprocess.run(
         [sys.executable, script], cwd=tmp_path, env=environment, capture_output=True, text=True
     )
     assert done.returncode == 0, done.stderr[-3000:]
-    assert time.monotonic() - started < 300
+    assert of_children() - before < allowed(300, work=2300)  # of the processor
     said = done.stdout
     assert said.count("ymin") >= 6 and " becomes " in said
     before, after = (

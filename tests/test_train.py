@@ -17,6 +17,7 @@ from pix2seq import checkpoints, reporter, states, train
 from pix2seq.config import AugmentConfig, ConfigError, DataConfig, TrainConfig
 from pix2seq.objective import SoftenedLosses, soft_coordinate_targets
 from tests import fakes
+from tests.patience import PATIENCE
 
 
 def config(**changes) -> TrainConfig:
@@ -264,7 +265,7 @@ def run_in_two_processes(settings: TrainConfig, tmp_path: Path) -> None:
         env=os.environ | {"OMP_NUM_THREADS": "1"},
         capture_output=True,
         text=True,
-        timeout=100,
+        timeout=PATIENCE,
         check=False,
     )
     assert done.returncode == 0, done.stderr[-2000:]

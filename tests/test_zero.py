@@ -20,6 +20,7 @@ from pix2seq.ui.visit import sources, zero
 from pix2seq.ui.visit.runs import Picture, Run
 from pix2seq.ui.visit.writer import write
 from tests import fakes
+from tests.patience import PATIENCE
 from tests.test_architecture import ROOT
 
 STANDIN = Path(__file__).with_name("standin")
@@ -210,7 +211,7 @@ predictor = demo.context.shelf.get(CHECKPOINT)
 run = Run(picture, predictor, predictor.resolve())
 done = []
 thread = threading.Thread(target=lambda: done.extend(write(run)))
-thread.start(); thread.join(60)
+thread.start(); thread.join(200)
 print(len(run.steps), run.lines[-1])
 demo.close()
 """.replace("CHECKPOINT", repr(str(tiny_checkpoint)))
@@ -223,7 +224,11 @@ demo.close()
         "GRADIO_ANALYTICS_ENABLED": "False",
     }
     done = subprocess.run(
-        [sys.executable, "-c", code], env=environment, capture_output=True, text=True, timeout=110
+        [sys.executable, "-c", code],
+        env=environment,
+        capture_output=True,
+        text=True,
+        timeout=PATIENCE,
     )
     assert done.returncode == 0, done.stderr[-3000:]
     assert " Efull" in done.stdout or " Eeos" in done.stdout

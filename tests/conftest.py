@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import os
+import sys
 import tempfile
+from collections import defaultdict
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -23,6 +25,21 @@ torch.set_num_threads(1)  # tiny tensors: threads only cost, and tests may run b
 # A loaded machine must not fail a property; examples are derandomised so that a red run repeats.
 settings.register_profile("house", deadline=None, derandomize=True, max_examples=50)
 settings.load_profile("house")
+
+
+WEIGHTS = {"slow": 20.0, "browser": 10.0}
+"""Seconds that a test with such a mark takes, about; others a tenth of one."""
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """The longest files first: one that is begun at the end leaves the other process idle."""
+    lasts: dict[Path, float] = defaultdict(float)
+    for item in items:
+        lasts[item.path] += sum(
+            seconds for mark, seconds in WEIGHTS.items() if item.get_closest_marker(mark)
+        )
+        lasts[item.path] += 0.1
+    items.sort(key=lambda item: -lasts[item.path])  # keeps the order within a file
 
 
 @pytest.fixture
@@ -93,6 +110,13 @@ def chromium() -> str:
     if os.environ.get("CI", "").lower() in ("1", "true"):
         pytest.fail(reason)
     pytest.skip(reason)
+
+
+@pytest.fixture(scope="module", autouse=True)
+def _a_browser_ends_with_its_file() -> Iterator[None]:
+    yield
+    if "tests.browser" in sys.modules:
+        sys.modules["tests.browser"].close_browser()
 
 
 @pytest.fixture(scope="module")

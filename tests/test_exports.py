@@ -117,6 +117,12 @@ def test_the_coco_results_are_the_named_boxes_above_the_score(run):
     assert [one["score"] for one in results] == pytest.approx([w[2] for w in wanted], abs=1e-4)
 
 
+def _near(points: set[tuple[int, int]]) -> set[tuple[int, int]]:
+    """What is three pixels or less from one of the points, in both directions."""
+    wide = {(x + dx, y) for x, y in points for dx in range(-3, 4)}
+    return {(x, y + dy) for x, y in wide for dy in range(-3, 4)}
+
+
 def boxes_drawn(run: Run, picture: Image.Image, width: int) -> set[int]:
     """Objects whose sides differ from the bare photo, at places where no other object's are."""
     saved = run_record(run)
@@ -138,19 +144,13 @@ def boxes_drawn(run: Run, picture: Image.Image, width: int) -> set[int]:
         lines[item.number] = points
     taken = {n: rect for n, (rect, _) in stage.tags(lambda text: 6.6 * len(text)).items()}
     drawn = set()
+    near = {number: _near(points) for number, points in lines.items()}
     for number, points in lines.items():
-        others = {
-            (x + dx, y + dy)
-            for n, those in lines.items()
-            if n != number
-            for x, y in those
-            for dx in range(-3, 4)
-            for dy in range(-3, 4)
-        }
         own = [
             (x, y)
-            for x, y in points - others
-            if not any(
+            for x, y in points
+            if not any((x, y) in those for n, those in near.items() if n != number)
+            and not any(
                 r.x - 4 <= x <= r.x + 1.5 * r.width and r.y - 4 <= y <= r.y + r.height + 4
                 for r in taken.values()
             )
@@ -164,13 +164,21 @@ def boxes_drawn(run: Run, picture: Image.Image, width: int) -> set[int]:
     return drawn
 
 
-@pytest.mark.parametrize("kind", ["png", "gif"])
-def test_pictures_draw_the_pages_boxes_and_no_hidden_one(run, kind):
-    picture = Image.open(io.BytesIO(content(run, kind)))
-    width = picture.width
-    if kind == "gif":
-        picture.seek(picture.n_frames - 1)
-    assert boxes_drawn(run, picture, width) == set(on_the_page(run))
+def test_pictures_draw_the_pages_boxes_and_no_hidden_one(run):
+    picture = Image.open(io.BytesIO(content(run, "png")))
+    assert boxes_drawn(run, picture, picture.width) == set(on_the_page(run))
+
+
+@pytest.mark.parametrize(
+    ("mode", "edit"),
+    list(zip(("paper", "drop", "show", "paper", "drop"), EDITS, strict=True)),
+)
+def test_a_film_ends_with_the_pages_boxes_and_no_hidden_one(mode, edit):
+    """Every edit once and every mode: its frames are painted as the pictures are."""
+    run = written(mode, EDITS[edit])
+    film = Image.open(io.BytesIO(content(run, "gif")))
+    film.seek(film.n_frames - 1)
+    assert boxes_drawn(run, film, film.width) == set(on_the_page(run))
 
 
 def test_other_reading_options_change_page_and_files_alike(run):

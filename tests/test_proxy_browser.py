@@ -116,7 +116,7 @@ def proxy() -> Iterator[Proxy]:
         yield proxy
     finally:
         server.should_exit = True
-        thread.join(10)
+        thread.join(PATIENCE / 1000)
         demo.close()
 
 

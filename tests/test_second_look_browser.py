@@ -8,6 +8,7 @@ import pytest
 
 from tests import fakes
 from tests.browser import (
+    at_rest,
     browser_page,
     choose_speed,
     finished,
@@ -17,7 +18,7 @@ from tests.browser import (
     write_sentence,
 )
 
-pytestmark = [pytest.mark.browser, pytest.mark.timeout(600)]
+pytestmark = pytest.mark.browser
 
 
 @pytest.fixture(scope="module")
@@ -138,12 +139,12 @@ def test_no_line_crosses_a_name_in_many_samples(page, width):
     open_tab(page, "Compare")
     page.get_by_role("tab", name="Many samples").click()
     page.wait_for_selector(".p2s-echo-label")
-    page.wait_for_timeout(500)
+    at_rest(page)
     page.locator("[data-samples] .p2s-photo").scroll_into_view_if_needed()
     assert page.locator(".p2s-echo-label").count() == page.locator("[data-cluster]").count()
     assert page.evaluate(CROSSED, ".p2s-echo-label") == []
     page.set_viewport_size({"width": 1440, "height": 900})
-    page.wait_for_timeout(500)
+    at_rest(page)
     open_tab(page, "Write")
 
 
@@ -157,7 +158,7 @@ def test_names_of_drafts_lie_on_no_name(page):
     page.wait_for_selector("[data-inspect][data-slot]")
     page.click("[data-attention]")
     page.wait_for_selector(".p2s-draft-name")
-    page.wait_for_timeout(300)
+    at_rest(page)
     assert page.evaluate(MET, ".p2s-draft-name, .p2s-box.focus .p2s-box-label:not(.short)") == []
     page.click("[data-attention]")
     page.evaluate("P2S.stage().select(null)")
@@ -210,7 +211,7 @@ def test_equal_sentences_leave_no_hole_under_the_verdict(page):
     page.wait_for_selector("[data-compare] .p2s-photo-image[src^='data:image/']")
     page.check("#compare-preset input[value=write]")
     page.wait_for_selector("[data-compare][data-recorded=write]")
-    page.wait_for_timeout(800)  # its settings arrive
+    at_rest(page)  # its settings arrive
     page.click("#compare-run")
     page.wait_for_selector("[data-compare][data-verdict='true']:not([data-recorded])")
     page.wait_for_selector(".p2s-verdict-title:has-text('the same sentence')")
@@ -222,7 +223,7 @@ def test_equal_sentences_leave_no_hole_under_the_verdict(page):
 @pytest.mark.parametrize("width", [390, 320])
 def test_checkpoints_are_cards_on_a_phone(page, width):
     page.set_viewport_size({"width": width, "height": 844})
-    page.wait_for_timeout(800)
+    at_rest(page)
     open_tab(page, "About the model")
     page.wait_for_selector("[data-checkpoint]")
     cells = page.locator("[data-checkpoint] td").evaluate_all(

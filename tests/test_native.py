@@ -167,7 +167,7 @@ def test_a_token_that_the_last_bits_decide_is_drawn_from_pytorchs_logits(monkeyp
         return [row.steps for row in sentences]
 
     assert any(step.arithmetic == "compiled" for sentence in written() for step in sentence)
-    monkeypatch.setattr("pix2seq.sampling.batch.MARGIN", 1e6)
+    monkeypatch.setattr(native, "MARGIN", 1e6)
     ours = written()
     assert {step.arithmetic for sentence in ours for step in sentence} == {"PyTorch"}
     monkeypatch.setenv(NATIVE_VARIABLE, "0")
@@ -179,7 +179,7 @@ def test_a_token_that_the_last_bits_decide_is_drawn_from_pytorchs_logits(monkeyp
 
 def test_a_sentence_under_weights_that_change_is_not_read_again_with_others(monkeypatch):
     model, tokenizer = fakes.tiny_model(), fakes.tiny_tokenizer()
-    monkeypatch.setattr("pix2seq.sampling.batch.MARGIN", 1e6)
+    monkeypatch.setattr(native, "MARGIN", 1e6)
     batch = Batch(model, tokenizer)
     row = batch.join(Job(memories(model, 1), SamplingOptions(max_objects=2, eos="delay", seed=1)))
     with torch.no_grad():

@@ -16,9 +16,10 @@ logits differ by no more than ``native.MARGIN``.
 
 from __future__ import annotations
 
-from collections import OrderedDict, deque
+from collections import deque
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
+from functools import lru_cache
 from typing import Protocol
 
 import numpy as np
@@ -27,8 +28,8 @@ from torch import Tensor
 
 from pix2seq.config import ConfigError, SamplingOptions
 from pix2seq.device import inference
+from pix2seq.model import native
 from pix2seq.model.cache import Cross, KVCache
-from pix2seq.model.native import MARGIN
 from pix2seq.sampling.filters import FilterChain, build_chain, uniforms
 from pix2seq.sampling.guide import Guide, Pull
 from pix2seq.sampling.job import Job, checked_job
@@ -37,7 +38,7 @@ from pix2seq.sampling.steps import Arithmetic, SamplingStep, StepRules
 from pix2seq.tokenizer import Tokenizer
 
 _CPU = torch.device("cpu")
-_MOST_RULES = 32  # different options whose rules are kept
+_MOST_RULES = 32  # different options whose rules are kept, for any sentence that begins
 _DAMAGED = "the model's logits are not numbers; its weights must be damaged"
 
 
@@ -95,7 +96,6 @@ class Batch:
     def __init__(self, model: Writer, tokenizer: Tokenizer) -> None:
         self.model = model
         self.tokenizer = tokenizer
-        self._rules: OrderedDict[tuple, tuple[FilterChain, StepRules]] = OrderedDict()
         self._reading: list[Row] = []  # tokens of a prefix are still being yielded
         self._writing: list[Row] = []  # one row of the shared cache each
         self._cache: KVCache | None = None
@@ -113,7 +113,9 @@ class Batch:
         """
         options, prefix, forced = checked_job(job, self.tokenizer)
         length = self.tokenizer.sequence_length(options.max_objects)
-        chain, rules = self._rules_of(options, job.memory.device)
+        # Rows with the same options, whatever their seed, share their rules.
+        alike = options.replace(seed=0)
+        chain, rules = _rules(self.tokenizer, alike, job.memory.device, native.is_wanted())
         cache = self._new_cache(job.memory)
         row = Row(
             job,
@@ -177,21 +179,6 @@ class Batch:
 
     # ---- inside -----------------------------------------------------------------------------
 
-    def _rules_of(
-        self, options: SamplingOptions, device: torch.device
-    ) -> tuple[FilterChain, StepRules]:
-        """Rows with the same options, whatever their seed, share their rules."""
-        key = options.replace(seed=0), device
-        if key not in self._rules:
-            # Rules need float64, which MPS does not have; on CUDA they stay beside the network.
-            told = build_chain(self.tokenizer, options, _CPU)
-            beside = device.type == "cuda"
-            chain = build_chain(self.tokenizer, options, device) if beside else told
-            self._rules[key] = chain, StepRules(self.tokenizer, told)
-            if len(self._rules) > _MOST_RULES:
-                self._rules.popitem(last=False)
-        return self._rules[key]
-
     def _new_cache(self, memory: Tensor) -> KVCache:
         for row in (*self._writing, *self._reading):
             if row.job.memory is memory:
@@ -232,7 +219,7 @@ class Batch:
         if pull is None:
             return None
         if logits.is_cpu:
-            pull.apply(logits.numpy(), self.tokenizer)
+            row.guide.apply(pull, logits.numpy())
         else:
             logits.copy_(pull.pulled(logits, self.tokenizer))
         return pull
@@ -250,7 +237,7 @@ class Batch:
             if index < len(row.prefix):
                 tokens[i] = row.prefix[index]
             elif row.compiled is not None:
-                margin = MARGIN if row.arithmetic == "compiled" else 0.0
+                margin = native.MARGIN if row.arithmetic == "compiled" else 0.0
                 tokens[i], settled = row.compiled.pick(told[i], index, row.numbers[index], margin)
                 if tokens[i] < 0:
                     raise ConfigError(_DAMAGED)
@@ -306,6 +293,18 @@ class Batch:
             row.finished = True
             self.leave(row)
         return row, step
+
+
+@lru_cache(maxsize=_MOST_RULES)
+def _rules(
+    tokenizer: Tokenizer, options: SamplingOptions, device: torch.device, compiled: bool
+) -> tuple[FilterChain, StepRules]:
+    """What draws a token, and what tells about it; ``compiled`` says whether code that is compiled
+    may, which ``StepRules.compiled`` finds out by itself."""
+    # Rules need float64, which MPS does not have; on CUDA they stay beside the network.
+    told = build_chain(tokenizer, options, _CPU)
+    chain = build_chain(tokenizer, options, device) if device.type == "cuda" else told
+    return chain, StepRules(tokenizer, told)
 
 
 def write_many(

@@ -49,16 +49,10 @@ class Pull:
         ids = tokenizer.coord_ids
         return edges.bell(len(ids), self.centre - ids.start, self.width).astype(np.float32)
 
-    def apply(self, logits: np.ndarray, tokenizer: Tokenizer) -> None:
-        """Pull logits (V,), float32, in place: the shares of coordinates change among themselves,
-        all that is no coordinate keeps its probability."""
-        ids = tokenizer.coord_ids
-        edges.arithmetic().pull_to(logits, ids.start, ids.stop, self.centre, self.width)
-
     def pulled(self, logits: Tensor, tokenizer: Tokenizer) -> Tensor:
-        """The same of a tensor (V,) on any device, a copy."""
-        changed = logits.cpu().numpy().copy()
-        self.apply(changed, tokenizer)
+        """Pull logits (V,) on any device; a copy, see ``Guide.apply``."""
+        changed, ids = logits.cpu().numpy().copy(), tokenizer.coord_ids
+        edges.arithmetic().pull_to(changed, ids.start, ids.stop, self.centre, self.width)
         return torch.from_numpy(changed).to(logits.device)
 
 
@@ -82,7 +76,7 @@ class Guide:
         self._areas = (self._high - self._low).prod(0)
         self._sure = drafted.sure[0].tolist()
         self._values = tokenizer.coord_values(torch.arange(tokenizer.vocab_size)).double().numpy()
-        self._do = edges.arithmetic()
+        self._do, self._coords = edges.arithmetic(), tokenizer.coord_ids
         self._left = np.ones(len(boxes), dtype=bool)
         self._near = self._left.copy()  # of these, which the open object has not left
         self._surest = 0  # of these, -1 if there is none
@@ -114,3 +108,9 @@ class Guide:
             return None
         centre, width = self._edges[place, draft], self._widths[place, draft]
         return Pull(int(centre), float(width), draft, self._sure[draft])
+
+    def apply(self, pull: Pull, logits: np.ndarray) -> None:
+        """Pull logits (V,), float32, in place: the shares of coordinates change among themselves,
+        all that is no coordinate keeps its probability."""
+        ids = self._coords
+        self._do.pull_to(logits, ids.start, ids.stop, pull.centre, pull.width)

@@ -8,9 +8,9 @@ import pytest
 from playwright.sync_api import Page
 
 from tests.axe import serious_problems
-from tests.browser import at_rest, browser_page, open_tab
+from tests.browser import browser_page, open_tab
 
-pytestmark = pytest.mark.browser
+pytestmark = [pytest.mark.browser, pytest.mark.timeout(600)]
 
 PANELS = ("tree", "memory", "bet", "way", "dialects")
 LESSONS = ("quantize", "sentence", "augment", "objective", "infer", "training")
@@ -22,7 +22,7 @@ def places(page: Page) -> Iterator[str]:
     yield "Write"
     for panel in PANELS:
         page.click(f"[data-fork-tab={panel}]")
-        at_rest(page)  # its answer arrives
+        page.wait_for_timeout(1200)  # its answer arrives
         yield panel
     page.keyboard.press("Escape")
     open_tab(page, "Compare")
@@ -41,7 +41,7 @@ def places(page: Page) -> Iterator[str]:
     page.wait_for_function("P2S.lesson && P2S.lesson.state.picture")
     for lesson in LESSONS:
         page.click(f"[data-lesson={lesson}]")
-        at_rest(page)
+        page.wait_for_timeout(1200)
         yield lesson
     open_tab(page, "About the model")
     page.wait_for_selector("[data-checkpoint]")
@@ -58,7 +58,7 @@ def test_axe_finds_nothing_serious_anywhere(chromium, mini_app, colours, width):
         page.evaluate("(dark) => document.body.classList.toggle('dark', dark)", colours == "dark")
         for place in places(page):
             page.mouse.move(0, 0)
-            at_rest(page)  # colours fade
+            page.wait_for_timeout(600)  # colours fade
             if problems := serious_problems(page):
                 found[place] = problems
     assert found == {}

@@ -8,9 +8,9 @@ import re
 
 import pytest
 
-from tests.browser import at_rest, browser_page
+from tests.browser import browser_page
 
-pytestmark = pytest.mark.browser
+pytestmark = [pytest.mark.browser, pytest.mark.timeout(600)]
 
 LESSONS = ("quantize", "sentence", "augment", "objective", "infer", "training")
 
@@ -108,7 +108,7 @@ BROKEN = """() => [...document.querySelectorAll("#learn td[data-word]")].filter(
 def test_tables_are_whole_and_words_unbroken(phone, lesson):
     open_lesson(phone, lesson)
     phone.evaluate("P2S.lesson.frame.looked()")
-    at_rest(phone)
+    phone.wait_for_timeout(800)
     assert phone.evaluate(CUT) == []
     assert phone.evaluate(BROKEN) == []
     assert phone.evaluate("document.documentElement.scrollWidth") <= 390

@@ -5,11 +5,11 @@ from __future__ import annotations
 import pytest
 
 from tests.axe import serious_problems
-from tests.browser import at_rest, browser_page
+from tests.browser import browser_page
 from tests.story import STORY, fork, names, tokens
 
 # A machine that trains at the same time takes its time.
-pytestmark = pytest.mark.browser
+pytestmark = [pytest.mark.browser, pytest.mark.timeout(600)]
 
 
 PANELS = ("tree", "memory", "bet", "way", "dialects")
@@ -216,7 +216,7 @@ def test_no_panel_has_a_text_below_12_px_or_more_width_than_the_window(chromium,
     with browser_page(chromium, f"{mini_app}?ex={STORY}", width, 844) as page:
         for name in PANELS:
             open_panel(page, name)
-            at_rest(page)  # what it asks for has come
+            page.wait_for_timeout(1500)  # what it asks for has come
             assert page.evaluate(GLYPHS, 12) == [], name
             assert page.evaluate(PLACES)["sideways"] <= 0, name
             assert page.locator(".fork-body .fork-card summary").is_visible(), "its words"
@@ -233,7 +233,7 @@ def test_on_a_beamer_every_panel_is_read_beside_the_stage_and_keys_go_where_the_
             page.keyboard.press(str(number))
             page.wait_for_function("name => P2S.dock().shown?.name === name", arg=name)
             assert page.evaluate("document.activeElement.dataset.forkTab") == name
-            at_rest(page)
+            page.wait_for_timeout(1500)
             assert page.evaluate(GLYPHS, 18) == [], name
             places = page.evaluate(PLACES)
             assert places["photo"] > 250, "the stage is still there"
@@ -286,7 +286,7 @@ def test_escape_closes_the_panel_and_once_more_leaves_presenter_mode(chromium, r
 def test_the_order_of_every_path_can_be_read(chromium, replay, query):
     with browser_page(chromium, f"{replay}?ex={STORY}&panel=tree{query}") as page:
         page.wait_for_selector(".fork-names")
-        at_rest(page)
+        page.wait_for_timeout(500)
         cut = page.locator(".fork-names").evaluate_all(
             "all => all.filter((one) => one.scrollWidth > one.clientWidth).length"
         )

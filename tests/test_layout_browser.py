@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import pytest
 
-from tests.browser import at_rest, browser_page, open_tab
+from tests.browser import browser_page, open_tab
 
-pytestmark = pytest.mark.browser
+pytestmark = [pytest.mark.browser, pytest.mark.timeout(600)]
 
 WIDE, BEAMER, PHONE = (1440, 900), (1024, 768), (390, 844)
 
@@ -103,7 +103,7 @@ def test_an_open_panel_shows_its_figure_before_anybody_scrolls(page, size, panel
     show(page, size)
     page.click(f"[data-fork-tab={panel}]")
     page.wait_for_selector(f"{figure} :is(path, line, circle)", state="attached")
-    at_rest(page)
+    page.wait_for_timeout(400)
     assert page.evaluate(ON_VIEW, figure) > 0.8
     page.click(f"[data-fork-tab={panel}]")
 
@@ -168,7 +168,7 @@ def test_the_tour_lights_what_it_speaks_of(page, size):
     ):
         page.evaluate(show_step, index)
         page.wait_for_selector(f"[data-tour-step={step}][data-ready=true]")
-        at_rest(page)
+        page.wait_for_timeout(300)
         lit = page.evaluate(
             """(part) => {
               const spot = document.querySelector(".tour-spot").getBoundingClientRect();
@@ -233,7 +233,7 @@ def test_type_in_the_lessons_figures_is_no_smaller_than_12_px(page, size):
     ):
         page.click(f"[data-lesson={lesson}]")
         page.wait_for_selector(figure, state="attached")
-        at_rest(page)
+        page.wait_for_timeout(300)
         assert page.evaluate(LITTLE) == [], lesson
 
 
@@ -242,7 +242,7 @@ def test_the_names_in_a_lessons_picture_lie_on_their_ground(page):
     page.evaluate("P2S.tourTools.tab('learn')")
     page.click("[data-lesson=infer]")
     page.wait_for_selector(".learn-tag")
-    at_rest(page)
+    page.wait_for_timeout(1500)
     outside = page.locator(".learn-tag").evaluate_all(
         """all => all.filter((name) => {
           const [ground, text] = ["rect", "text"].map((part) => name.querySelector(part).getBBox());

@@ -14,10 +14,10 @@ from pix2seq.transforms import Letterbox
 from pix2seq.ui.learn import quantisation
 from tests import fakes
 from tests.axe import serious_problems
-from tests.browser import at_rest, browser_page, running_app, storyteller
+from tests.browser import browser_page, running_app, storyteller
 
 # A machine that trains at the same time takes its time.
-pytestmark = pytest.mark.browser
+pytestmark = [pytest.mark.browser, pytest.mark.timeout(600)]
 
 
 @pytest.fixture(scope="module")
@@ -189,7 +189,7 @@ def test_a_line_is_dragged_then_looked_at_and_scored_by_its_distance(chromium, u
         open_learn(page)
         page.wait_for_selector(".learn-guess svg[role=slider]")
         page.wait_for_function("document.querySelector('.learn-guess img').complete")
-        at_rest(page)  # the page above it has its height
+        page.wait_for_timeout(300)  # the page above it has its height
         line = page.locator(".learn-guess svg")
         at = line.bounding_box()
         page.mouse.move(at["x"] + 0.5 * at["width"], at["y"] + 9)
@@ -348,7 +348,7 @@ def test_axe_finds_no_serious_problem(chromium, url, colours):
         for name in ("quantize", "sentence", "augment", "objective", "infer", "training"):
             open_lesson(page, name)
             page.mouse.move(0, 0)
-            at_rest(page)  # answers arrive, colours fade
+            page.wait_for_timeout(800)  # answers arrive, colours fade
             problems += [f"{name}: {line}" for line in serious_problems(page)]
         assert problems == []
 
@@ -371,7 +371,7 @@ def test_class_names_are_text_and_nothing_else(chromium):
         )
         for name in ("quantize", "sentence", "augment", "objective"):
             open_lesson(page, name)
-            at_rest(page)
+            page.wait_for_timeout(400)
             assert page.evaluate("window.pwned") is None
         open_lesson(page, "sentence")
         shown = page.locator(".learn-sentence [data-slot=class]").all_inner_texts()

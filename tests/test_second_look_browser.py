@@ -8,7 +8,6 @@ import pytest
 
 from tests import fakes
 from tests.browser import (
-    at_rest,
     browser_page,
     choose_speed,
     finished,
@@ -18,7 +17,7 @@ from tests.browser import (
     write_sentence,
 )
 
-pytestmark = pytest.mark.browser
+pytestmark = [pytest.mark.browser, pytest.mark.timeout(600)]
 
 
 @pytest.fixture(scope="module")
@@ -139,12 +138,12 @@ def test_no_line_crosses_a_name_in_many_samples(page, width):
     open_tab(page, "Compare")
     page.get_by_role("tab", name="Many samples").click()
     page.wait_for_selector(".p2s-echo-label")
-    at_rest(page)
+    page.wait_for_timeout(500)
     page.locator("[data-samples] .p2s-photo").scroll_into_view_if_needed()
     assert page.locator(".p2s-echo-label").count() == page.locator("[data-cluster]").count()
     assert page.evaluate(CROSSED, ".p2s-echo-label") == []
     page.set_viewport_size({"width": 1440, "height": 900})
-    at_rest(page)
+    page.wait_for_timeout(500)
     open_tab(page, "Write")
 
 
@@ -158,7 +157,7 @@ def test_names_of_drafts_lie_on_no_name(page):
     page.wait_for_selector("[data-inspect][data-slot]")
     page.click("[data-attention]")
     page.wait_for_selector(".p2s-draft-name")
-    at_rest(page)
+    page.wait_for_timeout(300)
     assert page.evaluate(MET, ".p2s-draft-name, .p2s-box.focus .p2s-box-label:not(.short)") == []
     page.click("[data-attention]")
     page.evaluate("P2S.stage().select(null)")
@@ -211,7 +210,7 @@ def test_equal_sentences_leave_no_hole_under_the_verdict(page):
     page.wait_for_selector("[data-compare] .p2s-photo-image[src^='data:image/']")
     page.check("#compare-preset input[value=write]")
     page.wait_for_selector("[data-compare][data-recorded=write]")
-    at_rest(page)  # its settings arrive
+    page.wait_for_timeout(800)  # its settings arrive
     page.click("#compare-run")
     page.wait_for_selector("[data-compare][data-verdict='true']:not([data-recorded])")
     page.wait_for_selector(".p2s-verdict-title:has-text('the same sentence')")
@@ -223,7 +222,7 @@ def test_equal_sentences_leave_no_hole_under_the_verdict(page):
 @pytest.mark.parametrize("width", [390, 320])
 def test_checkpoints_are_cards_on_a_phone(page, width):
     page.set_viewport_size({"width": width, "height": 844})
-    at_rest(page)
+    page.wait_for_timeout(800)
     open_tab(page, "About the model")
     page.wait_for_selector("[data-checkpoint]")
     cells = page.locator("[data-checkpoint] td").evaluate_all(

@@ -4,24 +4,12 @@ from __future__ import annotations
 
 import os
 import re
-import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
-from weakref import WeakKeyDictionary
 
 import torch
-from playwright.sync_api import (
-    Browser,
-    ConsoleMessage,
-    Page,
-    Playwright,
-    Request,
-    Route,
-    TimeoutError,
-    expect,
-    sync_playwright,
-)
+from playwright.sync_api import ConsoleMessage, Page, Route, TimeoutError, expect, sync_playwright
 
 from pix2seq.checkpoints import CheckpointInfo
 from pix2seq.predictor import Predictor
@@ -97,58 +85,6 @@ WATCH_SHIFTS = """() => {
 """Collects what moves without anybody having pressed anything (as Web Vitals' CLS counts it)."""
 
 
-_CALM = """() => new Promise((resolve) => {
-    const began = performance.now();
-    let [since, frames] = [began, 0];
-    const anew = () => { [since, frames] = [performance.now(), 0]; };
-    const watch = new MutationObserver(anew);
-    watch.observe(document, {
-        subtree: true, childList: true, attributes: true, characterData: true,
-    });
-    const ends = (one) => one.effect.getComputedTiming().endTime < Infinity;
-    const moves = (one) => one.playState === "running" && ends(one);
-    const look = () => {
-        const now = performance.now();
-        const calm = frames > 9 && now - since > 250;
-        if (calm || now - began > 3000) {
-            watch.disconnect();
-            resolve(calm);
-            return;
-        }
-        frames += 1;
-        const loads = [...document.images].some((one) => !one.complete && one.loading !== "lazy");
-        if (loads || document.getAnimations().some(moves)) anew();
-        requestAnimationFrame(look);
-    };
-    requestAnimationFrame(look);
-})"""
-"""Whether, within three seconds, nothing changed for ten frames and a quarter of a second."""
-
-_asked: WeakKeyDictionary[Page, set[Request]] = WeakKeyDictionary()
-"""What each page has asked for and not been given to its end."""
-
-
-def _count_requests(page: Page) -> None:
-    under_way = _asked[page] = set()
-
-    def asks(request: Request) -> None:
-        if "/heartbeat/" not in request.url and request.url.startswith("http"):
-            under_way.add(request)
-
-    page.on("request", asks)
-    page.on("requestfinished", lambda request: under_way.discard(request))
-    page.on("requestfailed", lambda request: under_way.discard(request))
-
-
-def at_rest(page: Page) -> None:
-    """Wait until all answers have come, what they change is on view, and colours have faded."""
-    limit = time.monotonic() + patience.PATIENCE
-    while _asked[page] or not page.evaluate(_CALM) or _asked[page]:
-        waits_for = [request.url for request in _asked[page]]
-        assert time.monotonic() < limit, f"the page does not come to rest: {waits_for}"
-        page.wait_for_timeout(50)
-
-
 _LEAVING = ("AbortError: signal is aborted", "Unexpected error Connection errored out")
 """What Gradio's client logs when a page is left while its event stream is open."""
 
@@ -167,18 +103,17 @@ def browser_page(
     prepare: Callable[[Page], None] = lambda page: None,
     **device: Any,
 ) -> Iterator[Page]:
-    """Open the app in a window that shares nothing with others; whatever the page logs as an error
-    fails the test that opened it.
+    """Open the app; whatever the page logs as an error fails the test that opened it.
 
     Args:
         prepare: called before the app is opened.
         device: what Playwright's ``new_page`` takes, such as ``has_touch=True``.
     """
     problems: list[str] = []
-    page = _browser(chromium).new_page(viewport={"width": width, "height": height}, **device)
-    try:
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=chromium, args=FLAGS)
+        page = browser.new_page(viewport={"width": width, "height": height}, **device)
         page.set_default_timeout(PATIENCE)
-        _count_requests(page)
         page.on("pageerror", lambda error: problems.append(str(error)))
         page.on("console", lambda message: _note(message, problems))
         prepare(page)
@@ -186,32 +121,11 @@ def browser_page(
         page.wait_for_function("window.P2S && P2S.stage && P2S.stage()")
         # The arrival has been served: its record cannot be taken for a run that is waited for.
         page.wait_for_selector("#image img", state="attached")
-        yield page
-    finally:
-        page.close()
+        try:
+            yield page
+        finally:
+            browser.close()
     assert not problems, "\n".join(problems)
-
-
-_open: list[tuple[Playwright, Browser]] = []
-
-
-def _browser(chromium: str) -> Browser:
-    """One for all tests of a file: to start one costs a fifth of what it takes to open the app."""
-    if _open and not _open[0][1].is_connected():
-        close_browser()
-    if not _open:
-        playwright = sync_playwright().start()
-        browser = playwright.chromium.launch(executable_path=chromium, args=FLAGS)
-        _open.append((playwright, browser))
-    return _open[0][1]
-
-
-def close_browser() -> None:
-    """End what ``browser_page`` has started; while it runs, ``asyncio.run`` refuses to."""
-    while _open:
-        playwright, browser = _open.pop()
-        browser.close()
-        playwright.stop()
 
 
 def outside(page: Page, space: str, asked: list[str]) -> None:

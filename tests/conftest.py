@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import sys
 import tempfile
 from collections import defaultdict
 from collections.abc import Callable, Iterator
@@ -110,13 +109,6 @@ def chromium() -> str:
     if os.environ.get("CI", "").lower() in ("1", "true"):
         pytest.fail(reason)
     pytest.skip(reason)
-
-
-@pytest.fixture(scope="module", autouse=True)
-def _a_browser_ends_with_its_file() -> Iterator[None]:
-    yield
-    if "tests.browser" in sys.modules:
-        sys.modules["tests.browser"].close_browser()
 
 
 @pytest.fixture(scope="module")

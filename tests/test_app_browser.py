@@ -14,7 +14,6 @@ from tests import fakes
 from tests.browser import (
     PATIENCE,
     WATCH_SHIFTS,
-    at_rest,
     browser_page,
     choose_speed,
     offer_alternatives,
@@ -324,7 +323,7 @@ def test_the_score_can_count_the_edges_in_at_once(page):
 def test_a_model_that_sees_nothing_says_so(page):
     page.click("#checkpoint input")
     page.get_by_role("option", name="blind").click()
-    at_rest(page)
+    page.wait_for_timeout(500)
     choose_speed(page, "as fast as it samples")
     page.click("#run")
     page.wait_for_function("P2S.stage().record.tokens.length === 1")
@@ -426,7 +425,7 @@ def test_small_screens_do_not_scroll_sideways(page, width):
     page.set_viewport_size({"width": width, "height": 844})
     run_to_the_end(page) if width > 760 else page.click("#run")
     page.wait_for_function(f"{COUNT_TOKENS} === {len(SENTENCE)}")
-    at_rest(page)
+    page.wait_for_timeout(300)
     assert page.evaluate("document.documentElement.scrollWidth") <= width
     assert page.locator("#run").is_visible()
 
@@ -435,7 +434,7 @@ def test_small_screens_do_not_scroll_sideways(page, width):
 def test_streaming_does_not_move_the_page(page, width):
     choose_speed(page, "8 tokens / s")
     page.set_viewport_size({"width": width, "height": 844})
-    at_rest(page)  # tabs that no longer fit move into a menu
+    page.wait_for_timeout(800)  # tabs that no longer fit move into a menu
     page.evaluate(WATCH_SHIFTS)
     before = page.evaluate("P2S.stage().record.run")
     page.click("#run")
@@ -443,7 +442,7 @@ def test_streaming_does_not_move_the_page(page, width):
         "before => P2S.stage().record.run !== before && P2S.stage().record.state === 'done'",
         arg=before,
     )
-    at_rest(page)
+    page.wait_for_timeout(300)
     assert page.locator("[data-box]").count() == 3
     assert page.evaluate("shifts") == []
 
@@ -455,7 +454,7 @@ def test_axe_finds_no_serious_problem(page, colours):
     page.wait_for_selector("[data-pipeline] tbody tr")
     page.evaluate("(dark) => document.body.classList.toggle('dark', dark)", colours == "dark")
     page.mouse.move(0, 0)
-    at_rest(page)  # colours fade
+    page.wait_for_timeout(800)  # colours fade
     axe = Path(__file__).parent / "vendor" / "axe.min.js.gz"
     page.evaluate(gzip.decompress(axe.read_bytes()).decode("utf-8"))
     found = page.evaluate("() => axe.run().then((result) => result.violations)")

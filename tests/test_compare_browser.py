@@ -14,17 +14,8 @@ from pix2seq.tokenizer import Tokenizer
 from pix2seq.ui.compare.recordings import PICTURES
 from pix2seq.ui.compare.sides import PRESETS
 from pix2seq.ui.lab import tab
-from tests import patience
 from tests.axe import serious_problems
-from tests.browser import (
-    PATIENCE,
-    WATCH_SHIFTS,
-    at_rest,
-    browser_page,
-    open_tab,
-    running_app,
-    storyteller,
-)
+from tests.browser import WATCH_SHIFTS, browser_page, open_tab, running_app, storyteller
 
 pytestmark = pytest.mark.browser
 
@@ -154,7 +145,7 @@ def test_a_line_wipes_from_one_side_to_the_other_over_one_photo(page):
         .map((one) => one.getBoundingClientRect().x)"""
     apart = page.evaluate(places)
     page.click("[data-wipe-switch]")
-    at_rest(page)
+    page.wait_for_timeout(100)
     left, right = page.evaluate(places)
     assert left == right and apart[0] != apart[1]
     page.locator("[data-wipe]").fill("20")
@@ -185,7 +176,7 @@ def test_writing_both_sides_moves_nothing(page, width):
     page.set_viewport_size({"width": width, "height": 900})
     page.evaluate(WATCH_SHIFTS)
     compare(page)
-    at_rest(page)
+    page.wait_for_timeout(300)
     moved = page.evaluate("shifts.filter(([, names]) => names.includes('p2s-'))")
     page.set_viewport_size({"width": 1440, "height": 900})
     open_tab(page, "Write")
@@ -205,7 +196,7 @@ def test_a_new_picture_replaces_the_comparison_when_the_panel_is_next_looked_at(
     open_tab(page, "Write")
     open_tab(page, "Compare")
     page.get_by_role("tab", name="Two settings").click()
-    at_rest(page)
+    page.wait_for_timeout(500)
     assert page.get_attribute("[data-compare]", "data-verdict") == "true", "the same picture: kept"
     open_tab(page, "Write")
     old = page.evaluate("P2S.stage().record.image.id")
@@ -285,7 +276,7 @@ def test_stopping_a_sweep_keeps_its_rows(page, monkeypatch):
     def patient(bench, settings, stopped, threshold):
         for event in run_sweep(bench, settings, stopped, threshold):
             yield event
-            until = time.monotonic() + patience.PATIENCE
+            until = time.monotonic() + 60
             while isinstance(event, Outcome) and not stopped() and time.monotonic() < until:
                 time.sleep(0.01)  # else it may have ended before somebody can stop it
 
@@ -324,7 +315,6 @@ def test_hostile_class_names_are_only_text(page):
 
     with running_app(evil) as url:
         victim = page.context.browser.new_page()
-        victim.set_default_timeout(PATIENCE)
         victim.goto(url)
         victim.wait_for_function("window.P2S && P2S.stage && P2S.stage()")
         compare(victim)
@@ -349,7 +339,7 @@ def test_axe_finds_no_serious_problem(page, colours):
     for name in ("Two settings", "Many samples"):
         page.get_by_role("tab", name=name).click()
         page.mouse.move(0, 0)
-        at_rest(page)  # colours fade
+        page.wait_for_timeout(800)  # colours fade
         problems[name] = serious_problems(page)
     for name, part in (
         ("Experiments", "#lab-curves .js-plotly-plot"),
@@ -357,7 +347,7 @@ def test_axe_finds_no_serious_problem(page, colours):
     ):
         open_tab(page, name)
         page.wait_for_selector(part)
-        at_rest(page)
+        page.wait_for_timeout(800)
         problems[name] = serious_problems(page)
     page.evaluate("document.body.classList.remove('dark')")
     assert {name: found for name, found in problems.items() if found} == {}
@@ -366,7 +356,7 @@ def test_axe_finds_no_serious_problem(page, colours):
 @pytest.mark.parametrize("width", [1280, 390])
 def test_nothing_sticks_out_sideways(page, width):
     page.set_viewport_size({"width": width, "height": 844})
-    at_rest(page)  # tabs that no longer fit move into a menu
+    page.wait_for_timeout(2500)  # tabs that no longer fit move into a menu
     for name, part in (
         ("Compare", "#compare-tabs"),
         ("Experiments", "#lab-curves .js-plotly-plot"),

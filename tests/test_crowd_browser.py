@@ -10,11 +10,10 @@ import httpx
 import pytest
 from playwright.sync_api import expect
 
-from tests.browser import at_rest, browser_page, outside, running_app, storyteller
+from tests.browser import browser_page, outside, running_app, storyteller
 from tests.crowd import API, Page, marker
-from tests.patience import PATIENCE
 
-pytestmark = pytest.mark.browser
+pytestmark = [pytest.mark.browser, pytest.mark.timeout(300)]
 
 WINDOWS = {1440: 900, 390: 844}
 SPACE_ID = "someone/explorer"
@@ -33,7 +32,7 @@ class OneLook:
         look = predictor.encode_batch
 
         def slowly(images):
-            assert self.allowed[self.looked].wait(PATIENCE)
+            assert self.allowed[self.looked].wait(120)
             self.looked += 1
             return look(images)
 
@@ -43,7 +42,7 @@ class OneLook:
 
 def send_visitors(url: str, count: int) -> None:
     """So many others press Run, each about a picture of their own."""
-    with httpx.Client(base_url=url, timeout=PATIENCE) as web:
+    with httpx.Client(base_url=url, timeout=60) as web:
         page = Page(web.get("/config").json())
         for who in range(count):
             [path] = web.post(f"{API}/upload", files={"files": (f"{who}.png", png(who))}).json()
@@ -127,7 +126,7 @@ def test_on_a_space_duplicate_is_there_in_reach_and_covers_nothing(
         page.wait_for_function("!P2S.stage().playing && P2S.stage().record.state === 'done'")
         button = page.locator("#duplicate")
         page.evaluate("scrollTo(0, document.documentElement.scrollHeight)")
-        at_rest(page)
+        page.wait_for_timeout(300)
         page.screenshot(path=tmp_path / f"duplicate-{width}.png")
         assert button.evaluate(ON_TOP), "something lies over it"
         assert button.evaluate(OVERLAPS) == []

@@ -9,9 +9,9 @@ import pytest
 
 import pix2seq
 from pix2seq.ui import build_demo, launch_options
-from tests.browser import at_rest, browser_page, choose_speed, finished, storyteller, write_sentence
+from tests.browser import browser_page, choose_speed, finished, storyteller, write_sentence
 
-pytestmark = pytest.mark.browser
+pytestmark = [pytest.mark.browser, pytest.mark.timeout(300)]
 
 NAMES = ("mini", "storyteller")
 SWITCH = "#follow-drafts input[type=checkbox]"
@@ -96,4 +96,4 @@ def test_a_checkpoint_without_drafts_has_no_switch_and_writes(page):
 def _choose(page, name: str) -> None:
     page.click("#checkpoint input")
     page.get_by_role("option", name=name).click()
-    at_rest(page)  # its limits and defaults follow
+    page.wait_for_timeout(500)  # its limits and defaults follow

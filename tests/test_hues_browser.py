@@ -5,9 +5,9 @@ from __future__ import annotations
 import pytest
 
 from pix2seq.render.palette import class_color, rgb
-from tests.browser import at_rest, browser_page, open_tab
+from tests.browser import browser_page, open_tab
 
-pytestmark = pytest.mark.browser
+pytestmark = [pytest.mark.browser, pytest.mark.timeout(600)]
 
 LINES = ".p2s-box-line, .p2s-echo-mean, .learn-box-line, .fork-box, .p2s-verdict-box"
 GROUNDS = ".p2s-box-label rect, .p2s-echo-label rect, .learn-tag rect, .fork-box-label rect"
@@ -96,6 +96,6 @@ def test_the_lessons_keep_it_and_noise_is_grey_and_dashed_in_them(page):
     for lesson in ("quantize", "sentence", "augment", "objective"):
         page.click(f"[data-lesson={lesson}]")
         page.wait_for_function("document.querySelectorAll('.learn-box').length > 0")
-        at_rest(page)  # its answer arrives
+        page.wait_for_timeout(600)  # its answer arrives
         assert check(page, lesson) == names
     assert page.locator(".learn-box.noise").count() > 0

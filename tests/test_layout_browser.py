@@ -50,11 +50,14 @@ def test_the_longest_names_are_whole_beside_a_wide_photo(page, size, example):
 @pytest.mark.parametrize("query", ["", "?present=1"])
 def test_the_numbers_of_a_row_stand_on_one_line(page, query):
     show(page, WIDE, query)
-    tops = page.evaluate(
-        """[...document.querySelectorAll("[data-line='0'] .p2s-chip:not([data-slot=class])")]
-          .map((chip) => chip.firstChild.getBoundingClientRect().top)"""
+    page.wait_for_function(
+        """() => {
+          const chips = document.querySelectorAll("[data-line='0'] .p2s-chip:not([data-slot=class])");
+          const tops = [...chips].map((chip) => chip.firstChild.getBoundingClientRect().top);
+          return chips.length === 4 && Math.max(...tops) - Math.min(...tops) < 0.6;
+        }""",
+        timeout=30_000,  # the stage grows first
     )
-    assert max(tops) - min(tops) < 0.6
     page.keyboard.press("Escape")
 
 

@@ -17,7 +17,7 @@ from tests.browser import (
 )
 from tests.walkthrough import LESSONS
 
-pytestmark = [pytest.mark.browser, pytest.mark.slow]
+pytestmark = [pytest.mark.browser, pytest.mark.slow, pytest.mark.timeout(600)]
 
 
 @pytest.fixture(scope="module")

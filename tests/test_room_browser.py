@@ -5,10 +5,10 @@ from __future__ import annotations
 
 import pytest
 
-from tests.browser import at_rest, browser_page, open_tab, running_app, write_sentence
+from tests.browser import browser_page, open_tab, running_app, write_sentence
 from tests.test_write_browser import SMALL
 
-pytestmark = pytest.mark.browser
+pytestmark = [pytest.mark.browser, pytest.mark.timeout(300)]
 
 WINDOWS = [(1440, 900), (1280, 800), (1024, 768), (1024, 900), (390, 844)]
 SIZES = (13, 15, 18, 24)
@@ -56,7 +56,7 @@ def page(chromium):
 
 def resize(page, width: int, height: int) -> None:
     page.set_viewport_size({"width": width, "height": height})
-    at_rest(page)  # the photo and Gradio's tabs follow
+    page.wait_for_timeout(900)  # the photo and Gradio's tabs follow
 
 
 @pytest.mark.parametrize(("width", "height"), WINDOWS)
@@ -91,7 +91,7 @@ def test_every_page_has_four_sizes_of_type(page):
     found = {}
 
     def look(where: str) -> None:
-        at_rest(page)
+        page.wait_for_timeout(700)
         assert page.evaluate(SMALL, 12) == [], where
         if other := page.evaluate(OTHER_SIZES, list(SIZES)):
             found[where] = other

@@ -7,10 +7,10 @@ from urllib.parse import parse_qs, urlparse
 
 import pytest
 
-from tests.browser import PATIENCE, browser_page, open_tab
+from tests.browser import browser_page, open_tab
 from tests.story import OBJECT, STORY, tokens
 
-pytestmark = pytest.mark.browser
+pytestmark = [pytest.mark.browser, pytest.mark.timeout(600)]
 
 
 def query(page) -> dict[str, str]:
@@ -19,7 +19,7 @@ def query(page) -> dict[str, str]:
 
 def follow(page, **wanted):
     """Wait until the address says this."""
-    for _ in range(PATIENCE // 100):
+    for _ in range(100):
         said = query(page)
         if all(said.get(key) == value for key, value in wanted.items()):
             return

@@ -16,7 +16,7 @@ from tests.browser import browser_page, running_app
 from tests.story import STORY, Told, fork, tokens
 
 # A machine that trains at the same time takes its time.
-pytestmark = pytest.mark.browser
+pytestmark = [pytest.mark.browser, pytest.mark.timeout(600)]
 
 STEPS = [
     "idea",

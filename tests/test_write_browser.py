@@ -8,7 +8,6 @@ import pytest
 from pix2seq.examples import PHOTOS
 from tests.axe import serious_problems
 from tests.browser import (
-    at_rest,
     browser_page,
     choose_speed,
     finished,
@@ -18,7 +17,7 @@ from tests.browser import (
     write_sentence,
 )
 
-pytestmark = pytest.mark.browser
+pytestmark = [pytest.mark.browser, pytest.mark.timeout(300)]
 
 WINDOWS = {1440: 900, 1280: 800, 1024: 768, 390: 844}
 
@@ -99,7 +98,7 @@ def page(tab, url):
 
 def fits(page, width: int) -> None:
     page.set_viewport_size({"width": width, "height": WINDOWS[width]})
-    at_rest(page)  # the photo and Gradio's tabs follow
+    page.wait_for_timeout(700)  # the photo and Gradio's tabs follow
 
 
 @pytest.mark.parametrize("inspecting", [False, True])
@@ -109,7 +108,7 @@ def test_it_is_legible_and_nothing_is_covered_or_sideways(page, width, inspectin
     if inspecting:
         page.evaluate("P2S.stage().select(1)")
         page.wait_for_selector("[data-pipeline] tbody tr")
-        at_rest(page)
+        page.wait_for_timeout(300)
     assert page.evaluate(SMALL, 12) == []
     assert page.evaluate(SIDEWAYS) == []
     assert page.evaluate(COVERED) == []
@@ -143,7 +142,7 @@ def test_every_number_of_a_sentence_is_whole_and_every_note_has_room(page, repla
     page.wait_for_function("window.P2S?.stage?.()?.record.state === 'done'")
     page.evaluate("P2S.stage().seek(99)")
     page.wait_for_function("document.querySelectorAll('[data-token]').length > 20")
-    at_rest(page)
+    page.wait_for_timeout(700)
     assert page.evaluate("document.querySelector('.p2s-sentence').clientWidth") < 400
     cut = page.evaluate(
         """() => [...document.querySelectorAll(".p2s-line [data-token], .p2s-line .p2s-note")]
@@ -158,12 +157,12 @@ def test_every_number_of_a_sentence_is_whole_and_every_note_has_room(page, repla
 def test_on_a_phone_the_photo_is_wide_and_learn_is_one_tap_away(page):
     fits(page, 390)
     assert page.locator(".p2s-photo").bounding_box()["width"] > 350
-    at_rest(page)
+    page.wait_for_timeout(500)
     assert page.get_by_role("tab", name="Learn", exact=True).locator("visible=true").count() == 1
     page.locator("[data-token='6']").scroll_into_view_if_needed()
     page.click("[data-token='6']")
     page.wait_for_selector("[data-token='6'][data-inspect]")
-    at_rest(page)
+    page.wait_for_timeout(300)
     photo = page.locator(".p2s-photo").bounding_box()
     chip = page.locator("[data-token='6']").bounding_box()
     assert photo["y"] >= -1 and photo["y"] + photo["height"] <= 844, "the photo stays on view"
@@ -175,7 +174,7 @@ def test_presenter_mode_is_stage_and_sentence_token_by_token(page):
     page.keyboard.press("p")
     page.wait_for_selector("[data-stage][data-present]")
     assert "present=1" in page.url
-    at_rest(page)
+    page.wait_for_timeout(400)
     assert page.evaluate(SMALL, 20) == []
     size = "it => parseFloat(getComputedStyle(it).fontSize)"
     assert page.eval_on_selector(".p2s-caption", size) >= 20, "when the opening speaks"
@@ -222,7 +221,7 @@ def test_axe_finds_nothing_serious_with_a_token_open_in_either_tab(page, colours
     page.click("[data-token='4']")
     page.wait_for_selector("[data-pipeline] tbody tr")
     page.mouse.move(0, 0)
-    at_rest(page)  # colours fade
+    page.wait_for_timeout(800)  # colours fade
     assert serious_problems(page) == []
     offer_alternatives(page)
     assert serious_problems(page) == []
@@ -267,7 +266,7 @@ def test_an_edit_stays_in_view(page):
     before = page.evaluate("P2S.stage().record.run")
     page.evaluate("P2S.stage().writeOn({ index: 9, label: 2 })")
     finished(page, before)
-    at_rest(page)
+    page.wait_for_timeout(400)
     inside = page.evaluate(
         """() => {
           const at = document.querySelector("[data-token='9']").getBoundingClientRect();
@@ -402,7 +401,7 @@ def test_a_refused_file_is_told_once_and_leaves_no_broken_picture(page, tmp_path
 def test_the_tips_stand_beside_their_controls_one_at_a_time(page):
     page.focus("#seed input")
     page.hover("#top-p")
-    at_rest(page)
+    page.wait_for_timeout(600)
     tips = page.locator("#controls .info-text").locator("visible=true")
     assert tips.count() == 1
     tip, column = tips.bounding_box(), page.locator("#controls").bounding_box()

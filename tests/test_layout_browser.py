@@ -52,7 +52,8 @@ def test_the_numbers_of_a_row_stand_on_one_line(page, query):
     show(page, WIDE, query)
     page.wait_for_function(
         """() => {
-          const chips = document.querySelectorAll("[data-line='0'] .p2s-chip:not([data-slot=class])");
+          const line = document.querySelector("[data-line='0']");
+          const chips = line?.querySelectorAll(".p2s-chip:not([data-slot=class])") ?? [];
           const tops = [...chips].map((chip) => chip.firstChild.getBoundingClientRect().top);
           return chips.length === 4 && Math.max(...tops) - Math.min(...tops) < 0.6;
         }""",

@@ -246,6 +246,7 @@ def test_its_decoder_is_compiled_in_the_clean_environment(running, visit):
     assert {one["what"]: one["kept"] for one in done} == {
         "step": True,
         "pick": True,
+        "follow": True,
         "peaks": True,
     }
     assert not [one for one in events(running) if one["level"] == "warning"]

@@ -20,36 +20,50 @@ _F = np.float32
 _CHAINS = 2
 _HALF = max(VECTORS // 2, 1)
 _ACROSS = _HALF * LANES
-"""Columns of values that are summed at once: most heads are no wider, and values are read once."""
-_TILES = "7659bfca"
+"""Columns of values that four rows sum at once."""
+_BESIDE = (1, 1, 1, 1) if LANES == 16 else (4, 2, 1, 1)
+"""How many times as many 1, 2, 3 and 4 rows do: what registers hold. Most heads are 32 wide, and a
+lone row reads their values once."""
+_PLACES = 2 if LANES == 16 else 4
+"""Where a lone row reads a map's weights at once: it waits for memory, which gives more then."""
+_AHEAD = 0 if LANES == 16 else 16
+"""Rows of a map's weights that are sent for ahead where several rows of x keep the processor busy
+meanwhile; with vectors twice as wide that gained nothing."""
+_TILES = "447cb44a"
 """The CRC of ``tiles.py``: Numba compiles what is here anew when this file changes."""
 EXACT = {"contract"}  # fused multiply-add, and no other order of additions
 ANY_ORDER = {"contract", "reassoc", "nsz", "arcp"}
 
 
-_products = tiles_of(VECTORS, [(1, 1), (1, 2), (2, 1), (3, 1), (4, 1)])
-_sums = tiles_of(_HALF, [(1, 1), (2, 1), (3, 1), (4, 1)], _CHAINS)
+_products = tiles_of(VECTORS, [(1, 1), (1, _PLACES), (2, 1), (3, 1), (4, 1)])
+_maps = tiles_of(VECTORS, [(2, 1), (3, 1), (4, 1)], ahead=_AHEAD)
+_sums = tiles_of(_HALF, list(enumerate(_BESIDE, start=1)), _CHAINS)
 
 
 @compiled(EXACT)
 def _linear(x, weight, bias, y):
     """``y = x @ weight + bias`` for x (M, K), weight (panels, K, WIDTH), y (M, N)."""
     (rows, inner), (panels, outer) = x.shape, (weight.shape[0], y.shape[1])
-    some, step, far = np.empty((4, 2 * WIDTH), _F), 2 * WIDTH, inner * WIDTH
+    apart = panels // _PLACES if rows == 1 else 0
+    some, step, far = np.empty((4, _PLACES * WIDTH), _F), _PLACES * WIDTH, apart * inner * WIDTH
     p = 0
     while p < panels:
-        # A lone row waits for memory, which gives more when it is read in two places.
-        wide = 2 if rows == 1 and p + 1 < panels else 1
-        first, m = p * WIDTH, 0
-        count = min(wide * WIDTH, outer - first)
+        places, m = _PLACES if p < apart else 1, 0
         while m < rows:
             together = min(rows - m, 4)
-            _products(together, wide, x[m], weight[p], some, inner, inner, WIDTH, step, far)
-            for r in range(together):
-                for n in range(count):
-                    y[m + r, first + n] = some[r, n] + bias[first + n]
+            if together == 1:
+                _products(1, places, x[m], weight[p], some, inner, inner, WIDTH, step, far)
+            else:
+                _maps(together, 1, x[m], weight[p], some, inner, inner, WIDTH, step, far)
+            for place in range(places):
+                first = (p + place * apart) * WIDTH
+                for r in range(together):
+                    for n in range(min(WIDTH, outer - first)):
+                        y[m + r, first + n] = some[r, place * WIDTH + n] + bias[first + n]
             m += together
-        p += wide
+        p += 1
+        if p == apart:
+            p = _PLACES * apart
 
 
 @compiled(ANY_ORDER)
@@ -156,7 +170,9 @@ def _look_back(z, qkv, keys, values, count, scores):
         scores: scratch, (4, T or more).
     """
     heads, panels, head, step = keys.shape[0], -(-count // WIDTH), keys.shape[2], scores.shape[1]
-    few, some = np.empty((1, head), _F), np.empty((1, _ACROSS), _F)
+    beside = _BESIDE[0]
+    across = beside * _ACROSS
+    few, some = np.empty((1, head), _F), np.empty((1, across), _F)
     whole = -(-count // _CHAINS) * _CHAINS
     for h in range(heads):
         for i in range(head):
@@ -166,10 +182,10 @@ def _look_back(z, qkv, keys, values, count, scores):
             _products(1, 1, few, keys[h, p], part, head, head, WIDTH, step, 0)
         _softmax(scores[0], count)
         scores[0, count : count + _CHAINS] = 0
-        for first in range(0, head, _ACROSS):
+        for first in range(0, head, across):
             seen = values[h, 0, first:]
-            _sums(1, 1, scores, seen, some, whole, step, head, _ACROSS, 0)
-            for i in range(min(_ACROSS, head - first)):
+            _sums(1, beside, scores, seen, some, whole, step, head, across, _ACROSS)
+            for i in range(min(across, head - first)):
                 z[0, h * head + first + i] = some[0, i]
 
 
@@ -182,7 +198,7 @@ def _look(z, keys, values, scores):
         scores: scratch, four rows of panels * WIDTH.
     """
     rows, (heads, count, head), panels = z.shape[0], values.shape, keys.shape[1]
-    few, some, step = np.empty((4, head), _F), np.empty((4, _ACROSS), _F), scores.shape[1]
+    few, some, step = np.empty((4, head), _F), np.empty((4, 4 * _ACROSS), _F), scores.shape[1]
     for h in range(heads):
         m = 0
         while m < rows:
@@ -196,12 +212,13 @@ def _look(z, keys, values, scores):
             for r in range(together):
                 _softmax(scores[r], count)
                 scores[r, count : count + _CHAINS] = 0
-            for first in range(0, head, _ACROSS):
-                whole = -(-count // _CHAINS) * _CHAINS
+            beside, whole = _BESIDE[together - 1], -(-count // _CHAINS) * _CHAINS
+            across = beside * _ACROSS
+            for first in range(0, head, across):
                 seen = values[h, 0, first:]
-                _sums(together, 1, scores, seen, some, whole, step, head, _ACROSS, 0)
+                _sums(together, beside, scores, seen, some, whole, step, head, 4 * _ACROSS, _ACROSS)
                 for r in range(together):
-                    for i in range(min(_ACROSS, head - first)):
+                    for i in range(min(across, head - first)):
                         z[m + r, h * head + first + i] = some[r, i]
             m += together
 

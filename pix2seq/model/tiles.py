@@ -21,6 +21,8 @@ _WIDE = binding.get_host_cpu_features().get("avx512f", False)
 LANES, VECTORS = (16, 4) if _WIDE else (8, 2)
 WIDTH = LANES * VECTORS
 """Columns of a matrix that lie together, row after row: a panel."""
+_LINE = 16  # numbers that memory hands over at once
+_BYTE = ir.IntType(8)
 
 
 @intrinsic
@@ -77,14 +79,26 @@ def largest(typing, x, count):
     return types.float32(x, types.intp), generate
 
 
-def tiles_of(vectors: int, shapes: Sequence[tuple[int, int]], chains: int = 1) -> Callable:
+def _send_for(builder, place):
+    """Ask for what is at a place in memory, which need not be anybody's, without waiting for it."""
+    kinds = [_BYTE.as_pointer(), *[ir.IntType(32)] * 3]
+    kind = ir.FunctionType(ir.VoidType(), kinds)
+    fetch = cgutils.get_or_insert_function(builder.module, kind, "llvm.prefetch.p0i8")
+    to_read, soon, data = (ir.IntType(32)(one) for one in (0, 3, 1))
+    builder.call(fetch, [place, to_read, soon, data])
+
+
+def tiles_of(
+    vectors: int, shapes: Sequence[tuple[int, int]], chains: int = 1, ahead: int = 0
+) -> Callable:
     """A function of (rows, panels, x, w, y, count, steps of x, w and y, far): the products of so
     many rows of x with so many panels of w, ``vectors * LANES`` columns each, summed over
     ``count``, to y. A step leads to the next row, ``far`` to the next panel; in y panels lie side
     by side. Does nothing but for ``rows`` and ``panels`` that are one of ``shapes``.
 
     All sums stay in registers. Each is taken term by term, or where there are more ``chains`` (of
-    which ``count`` is a multiple), every so-many-th term, and then over the chains.
+    which ``count`` is a multiple), every so-many-th term, and then over the chains. While a row of
+    w is multiplied, the one ``ahead`` rows behind it, if that is not 0, is sent for.
     """
     vector = ir.VectorType(ir.FloatType(), LANES)
     zeros = ir.VectorType(ir.IntType(32), LANES)([0] * LANES)
@@ -109,6 +123,10 @@ def tiles_of(vectors: int, shapes: Sequence[tuple[int, int]], chains: int = 1) -
         with cgutils.for_range_slice(builder, number(0), count, number(chains)) as (k, _):
             for chain in range(chains):
                 place = builder.add(k, number(chain))
+                for base in bases if ahead else ():
+                    later = builder.add(place, number(ahead))
+                    for first in range(0, vectors * LANES, _LINE):
+                        _send_for(builder, part(base, w_step, later, number(first), _BYTE))
                 read = [
                     builder.load(part(base, w_step, place, number(LANES * v)), align=4)
                     for base in bases

@@ -16,7 +16,7 @@ from pix2seq.categories import COCO_80
 from pix2seq.config import ConfigError, SamplingOptions, TokenizerConfig
 from pix2seq.examples import FOLDER as EXAMPLES
 from pix2seq.model.drafts import Drafted
-from pix2seq.sampling import Job, SharedBatch, edges, sample_batch, sample_stream
+from pix2seq.sampling import Job, SharedBatch, guide, sample_batch, sample_stream
 from pix2seq.sampling.guide import Guide, Pull
 from pix2seq.tokenizer import Tokenizer
 from tests import fakes
@@ -243,7 +243,7 @@ def test_following_finds_what_the_encoder_has_drafted(mini):
 
 
 needs_compiler = pytest.mark.skipif(
-    edges.arithmetic() == edges.Arithmetic(), reason="Numba is missing or not wanted"
+    guide.arithmetic() == guide.Arithmetic(), reason="Numba is missing or not wanted"
 )
 
 
@@ -253,7 +253,7 @@ def test_compiled_arithmetic_takes_out_and_pulls_what_numpy_does(data):
     """Masks to the last bit, for what is near is near or not; logits to float32's last digits."""
     count = data.draw(st.integers(1, 40))
     rng = np.random.default_rng(data.draw(st.integers(0, 2**32)))
-    plain, compiled = edges.Arithmetic(), edges.arithmetic()
+    plain, compiled = guide.Arithmetic(), guide.arithmetic()
 
     logits = (rng.normal(size=64) * data.draw(st.floats(0, 30))).astype(np.float32)
     theirs = logits.copy()

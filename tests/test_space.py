@@ -84,7 +84,7 @@ def test_every_file_is_small_or_in_lfs_form(space):
 
 def test_a_space_is_small(space):
     count, size = tree_size(space)
-    assert count < 800 and size < 25_000_000
+    assert count < 700 and size < 25_000_000
 
 
 def test_the_front_matter_has_what_the_hub_asks_for(space):

@@ -249,7 +249,7 @@ class NativeDecoder:
         if not told:
             raise IndexError(f"an id is not one of the {len(self.tables.embedding)} tokens")
         cache.advance(length)
-        return torch.from_numpy(logits).view(rows, length, -1)
+        return torch.from_numpy(logits.reshape(rows, length, -1))
 
 
 def panels(matrices: Tensor, width: int) -> Tensor:

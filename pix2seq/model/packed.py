@@ -134,6 +134,7 @@ class PackedDecoder:
         key, value = both.permute(1, 2, 0, 3).contiguous()[:, None].unbind(0)
         return key, value
 
+    @torch.no_grad()
     def __call__(self, ids: Tensor, cache: KVCache) -> Tensor:
         """Read the next L tokens of every row, ids (R, L); returns logits (R, L, V)."""
         with self.threads():

@@ -150,8 +150,7 @@ class Pix2Seq(nn.Module):
             ValueError: neither memory nor cache, or more tokens than the model has positions.
         """
         if cache is not None:
-            with torch.no_grad():
-                return (cache.decoder or self._packed)(input_ids, cache)
+            return (cache.decoder or self._packed)(input_ids, cache)
         if memory is None:
             raise ValueError(
                 "decode needs a memory (from encode_image) or a cache (from new_cache)"

@@ -145,7 +145,7 @@ class Batch:
         for row in [row for row in self._reading if not row.ahead]:
             self._reading.remove(row)
             self._admit(row)
-        rows = [*self._writing, *self._reading]
+        rows = self._writing + self._reading
         parts = []
         if self._writing:
             ids = np.array([[row.last_id] for row in self._writing], np.int64)
@@ -153,15 +153,19 @@ class Batch:
         if self._reading:
             parts.append(torch.stack([row.ahead.popleft() for row in self._reading]))
         logits = parts[0] if len(parts) == 1 else torch.cat(parts)  # (R, V)
-        pulls = [self._pull(row, logits[i]) for i, row in enumerate(rows)]
-        tokens, again = self._draw(rows, logits, pulls)
-        seen = list(logits.cpu().unbind(0))
-        if len(rows) > 1:  # a step may be kept for long, and must not keep its neighbours
-            seen = [row.clone() for row in seen]
-        told = [row.arithmetic for row in rows]
-        for i, exact in again.items():
-            seen[i], told[i] = exact, "PyTorch"
-        return [self._take(*each) for each in zip(rows, seen, tokens, told, pulls, strict=True)]
+        here = logits.numpy() if logits.is_cpu else None  # in the same memory
+        pulls = [self._pull(row, logits, here, i) for i, row in enumerate(rows)]
+        tokens, again = self._draw(rows, logits, here, pulls)
+        told = logits.cpu().numpy() if here is None else here
+        steps = []
+        for i, row in enumerate(rows):
+            if i in again:
+                seen, arithmetic = again[i], "PyTorch"
+            else:  # a step may be kept for long, and must not keep its neighbours
+                alone = told[i] if len(rows) == 1 else told[i].copy()
+                seen, arithmetic = torch.from_numpy(alone), row.arithmetic
+            steps.append((row, self._take(row, seen, tokens[i], arithmetic, pulls[i])))
+        return steps
 
     def leave(self, row: Row) -> None:
         """Take a sentence out before its end."""
@@ -211,34 +215,35 @@ class Batch:
             logits = self.model.decode(ids.to(device), cache=cache).float()
         return logits.clone() if device.type == "cuda" else logits.clone().cpu()
 
-    def _pull(self, row: Row, logits: Tensor) -> Pull | None:
-        """Pull a row's logits (V,), in place, as its guide says."""
-        if row.guide is None:
-            return None
-        pull = row.guide.pull()
+    def _pull(self, row: Row, logits: Tensor, here: np.ndarray | None, place: int) -> Pull | None:
+        """Pull a row of logits (R, V), in place, as its guide says."""
+        pull = None if row.guide is None else row.guide.pull()
         if pull is None:
             return None
-        if logits.is_cpu:
-            row.guide.apply(pull, logits.numpy())
+        if here is not None:
+            row.guide.apply(pull, here[place])
         else:
-            logits.copy_(pull.pulled(logits, self.tokenizer))
+            logits[place] = pull.pulled(logits[place], self.tokenizer)
         return pull
 
     def _draw(
-        self, rows: list[Row], logits: Tensor, pulls: list[Pull | None]
+        self,
+        rows: list[Row],
+        logits: Tensor,
+        here: np.ndarray | None,
+        pulls: list[Pull | None],
     ) -> tuple[list[int], dict[int, Tensor]]:
-        """One token per row of logits (R, V): the prefix's, or one by its rules and its number; and
-        the logits of rows whose token had to be drawn from PyTorch's."""
+        """One token per row of logits (R, V), ``here`` on a CPU: the prefix's, or one by its rules
+        and its number; and the logits of rows whose token had to be drawn from PyTorch's."""
         tokens, again = [-1] * len(rows), {}
         alike: dict[tuple[int, int], list[int]] = {}  # rows with the same rules in the same slot
-        told = logits.numpy() if logits.is_cpu else None
         for i, row in enumerate(rows):
             index = len(row.steps)
             if index < len(row.prefix):
                 tokens[i] = row.prefix[index]
             elif row.compiled is not None:
                 margin = native.MARGIN if row.arithmetic == "compiled" else 0.0
-                tokens[i], settled = row.compiled.pick(told[i], index, row.numbers[index], margin)
+                tokens[i], settled = row.compiled.pick(here[i], index, row.numbers[index], margin)
                 if tokens[i] < 0:
                     raise ConfigError(_DAMAGED)
                 if not settled and (exact := self._read_again(row, pulls[i])) is not None:
@@ -271,7 +276,7 @@ class Batch:
 
     def _take(
         self, row: Row, logits: Tensor, token_id: int, arithmetic: Arithmetic, pull: Pull | None
-    ) -> tuple[Row, SamplingStep]:
+    ) -> SamplingStep:
         index = len(row.steps)
         at_eos = token_id == self.tokenizer.eos_id
         step = SamplingStep(
@@ -292,7 +297,7 @@ class Batch:
         if at_eos or len(row.steps) == row.length:
             row.finished = True
             self.leave(row)
-        return row, step
+        return step
 
 
 @lru_cache(maxsize=_MOST_RULES)

@@ -13,7 +13,7 @@ import numpy as np
 import torch
 
 from pix2seq.model import compiled, native
-from pix2seq.sampling import edges
+from pix2seq.sampling import guide
 from pix2seq.sampling.filters import (
     CoarseBins,
     FilterChain,
@@ -139,4 +139,4 @@ def compile_ahead() -> None:
     for it."""
     if native.is_wanted():
         works()
-        edges.arithmetic()
+        guide.arithmetic()

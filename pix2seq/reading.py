@@ -20,6 +20,7 @@ from torch import Tensor
 from pix2seq.boxes import box_iou, clip_boxes, is_degenerate
 from pix2seq.config import SLOTS_PER_OBJECT, SamplingOptions
 from pix2seq.detections import Detections
+from pix2seq.device import one_thread
 from pix2seq.scoring import edge_scores
 from pix2seq.tokenizer import Tokenizer
 from pix2seq.transforms import Letterbox
@@ -102,16 +103,17 @@ class Reader:
 
     def read(self, token_ids: Tensor, logits: Tensor, forced: Tensor) -> Reading:
         """The same from tensors, behind what was read before; see ``read_sentence``."""
-        reading = _read_objects(
-            token_ids, logits, forced, self._tokenizer, self._letterbox, self._options
-        )
-        first, self._count = self._count, self._count + len(reading)
-        every = replace(
-            reading.every,
-            objects=torch.arange(first, self._count),
-            again=self._names.again(reading),
-        )
-        return Reading(every, reading.states)
+        with one_thread():  # so little that a second one costs more than it does
+            reading = _read_objects(
+                token_ids, logits, forced, self._tokenizer, self._letterbox, self._options
+            )
+            first, self._count = self._count, self._count + len(reading)
+            every = replace(
+                reading.every,
+                objects=torch.arange(first, self._count),
+                again=self._names.again(reading),
+            )
+            return Reading(every, reading.states)
 
 
 class _Names:

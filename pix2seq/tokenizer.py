@@ -54,6 +54,7 @@ class Tokenizer:
         self.config = config
         self.categories = categories
         self.slots = _SLOTS[config.box_order]
+        self._told: dict[int, TokenInfo] = {}  # a record asks six times for every token
 
     # ---- vocabulary -------------------------------------------------------------------------
 
@@ -144,6 +145,12 @@ class Tokenizer:
 
     def describe(self, token_id: int) -> TokenInfo:
         """Say what an id means. Raises ``ValueError`` if it is not in the vocabulary."""
+        told = self._told.get(token_id)
+        if told is None:
+            told = self._told[token_id] = self._describe(token_id)
+        return told
+
+    def _describe(self, token_id: int) -> TokenInfo:
         if not 0 <= token_id < self.vocab_size:
             raise ValueError(f"token {token_id} is not in the vocabulary of {self.vocab_size}")
         if token_id in self.coord_ids:

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import contextlib
 import os
+import time
 from collections.abc import Iterator
+from threading import Lock
 
 import torch
 
@@ -82,3 +84,22 @@ def at_most(count: int) -> Iterator[None]:
         yield
     finally:
         torch.set_num_threads(threads)
+
+
+@contextlib.contextmanager
+def every_core(device: torch.device) -> Iterator[float]:
+    """Take turns with other threads that work on all cores, on a CPU: two of them at once would
+    wait for each other at every operation. Yields the seconds that this one had to wait."""
+    asked = time.perf_counter()
+    with _cores if device.type == "cpu" else contextlib.nullcontext():
+        yield time.perf_counter() - asked
+
+
+def _nobody_works() -> None:
+    global _cores
+    _cores = Lock()
+
+
+_nobody_works()
+if hasattr(os, "register_at_fork"):  # whoever had the cores is not in the child
+    os.register_at_fork(after_in_child=_nobody_works)

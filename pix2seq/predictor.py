@@ -22,7 +22,7 @@ from pix2seq.categories import Categories
 from pix2seq.checkpoints import CheckpointInfo, Progress
 from pix2seq.config import SLOTS_PER_OBJECT, ConfigError, PreprocessConfig, SamplingOptions
 from pix2seq.detections import Detections
-from pix2seq.device import at_most, inference
+from pix2seq.device import at_most, every_core, inference
 from pix2seq.encoding import ImageEncoding, Looked, Written, encodings_of
 from pix2seq.hub import repo_of
 from pix2seq.hub.fetch import fetch, folder_of
@@ -238,18 +238,20 @@ class Predictor:
         self, frames: Sequence[Frame], start: float | None = None
     ) -> list[ImageEncoding]:
         """Look at images that are letterboxed already, in one pass; ``start`` is when their share
-        of ``seconds`` began. One core is left to whoever is writing."""
+        of ``seconds`` began. On a CPU looks take turns, and waiting for one's turn is no part of
+        ``seconds``; one core is left to whoever is writing."""
         start = time.perf_counter() if start is None else start
         batch = torch.stack([frame.pixels for frame in frames]).to(self.device)  # (B, 3, H, W)
-        threads = torch.get_num_threads()
-        if self._shared.writing and self.model.writes_on_one_core:
-            threads = max(threads - 1, 1)
-        with at_most(threads), inference(self.device):
-            seen = self.model.see(batch)
+        with every_core(self.device) as waited:
+            threads = torch.get_num_threads()
+            if self._shared.writing and self.model.writes_on_one_core:
+                threads = max(threads - 1, 1)
+            with at_most(threads), inference(self.device):
+                seen = self.model.see(batch)
         memory = seen.memory.float().clone()  # out of inference mode: autograd would refuse it
         if self.device.type == "cuda":
             torch.cuda.synchronize(self.device)
-        seconds = (time.perf_counter() - start) / len(frames)
+        seconds = (time.perf_counter() - start - waited) / len(frames)
         grid = self.model.memory_grid(*self.preprocess.image_size)
         letterboxes = [frame.letterbox for frame in frames]
         return encodings_of(replace(seen, memory=memory), letterboxes, grid, seconds)

@@ -3,15 +3,20 @@
 from __future__ import annotations
 
 import contextlib
+import os
+import time
+from concurrent.futures import ThreadPoolExecutor
+from threading import Event
 
 import pytest
 import torch
 
 from pix2seq.config import ConfigError, SamplingOptions
-from pix2seq.device import inference, pick_device
+from pix2seq.device import every_core, inference, pick_device
 from pix2seq.model import native, packed
 from pix2seq.sampling import batch, stream
 from tests.fakes import tiny_model, tiny_tokenizer
+from tests.patience import PATIENCE, until
 
 
 @pytest.mark.parametrize(
@@ -82,3 +87,47 @@ def test_half_precision_only_changes_the_network(monkeypatch):
     assert rough.dtype == sentences.logits.dtype == torch.float32
     assert 0 < (rough - exact).abs().max() < 0.05 * exact.abs().max()
     assert sentences.token_ids.shape == (2, 10)
+
+
+def test_work_on_every_core_of_a_cpu_takes_turns():
+    cpu, begun, go_on = torch.device("cpu"), Event(), Event()
+    order = []
+
+    def first() -> None:
+        with every_core(cpu):
+            begun.set()
+            assert go_on.wait(PATIENCE)
+            order.append("first")
+
+    def second() -> None:
+        with every_core(cpu):
+            order.append("second")
+
+    with ThreadPoolExecutor(2) as pool:
+        one = pool.submit(first)
+        assert begun.wait(PATIENCE)
+        two = pool.submit(second)
+        with every_core(torch.device("meta")):
+            order.append("another device")
+        time.sleep(0.05)  # long enough for the second to ask
+        go_on.set()
+        one.result()
+        two.result()
+    assert order == ["another device", "first", "second"]
+
+
+def test_who_takes_turns_is_told_how_long_that_took(monkeypatch):
+    clock = iter([10.0, 13.5])
+    monkeypatch.setattr("pix2seq.device.time.perf_counter", lambda: next(clock))
+    with every_core(torch.device("cpu")) as waited:
+        assert waited == 3.5
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="needs fork")
+def test_a_fork_has_the_cores_whoever_worked_meanwhile():
+    with every_core(torch.device("cpu")):
+        child = os.fork()
+        if not child:
+            with every_core(torch.device("cpu")):
+                os._exit(0)
+        until(lambda: os.waitpid(child, os.WNOHANG)[0])

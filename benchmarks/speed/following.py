@@ -36,17 +36,16 @@ def replayed(decoder: object, run: Steps) -> Iterator[None]:
         kept.append(arguments[-1].copy())
         return told
 
-    decoder._run = keep
-    for _ in run():
-        pass
-    again = itertools.cycle(kept)
-
     def hand_out(*arguments: object) -> bool:
         arguments[-1][:] = next(again)
         return True
 
-    decoder._run = hand_out
     try:
+        decoder._run = keep
+        for _ in run():
+            pass
+        again = itertools.cycle(kept)
+        decoder._run = hand_out
         yield
     finally:
         decoder._run = compute

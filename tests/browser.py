@@ -128,6 +128,17 @@ def browser_page(
     assert not problems, "\n".join(problems)
 
 
+def visit(page: Page, address: str) -> None:
+    """Go to another address of the app, by way of an empty page.
+
+    Gradio hangs up as soon as a page is left, not when the next one is there. Where an event was
+    under way it takes this for a lost connection, and after 2 s loads the page that it is on anew:
+    a next page that is slower than that never arrives (``net::ERR_ABORTED``).
+    """
+    page.goto("about:blank")
+    page.goto(address)
+
+
 def outside(page: Page, space: str, asked: list[str]) -> None:
     """Answer what would leave this machine, and note it: on a Space, and only there, Gradio puts a
     frame with likes and fonts around every app."""

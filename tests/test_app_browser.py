@@ -18,6 +18,7 @@ from tests.browser import (
     choose_speed,
     offer_alternatives,
     set_number,
+    visit,
     write_sentence,
 )
 from tests.served import SENTENCE, served_app
@@ -48,7 +49,7 @@ def browser_tab(chromium, url):
 def page(browser_tab, url):
     """The same tab, loaded afresh, with the opening example on the stage."""
     browser_tab.set_viewport_size({"width": 1440, "height": 900})
-    browser_tab.goto(url)
+    visit(browser_tab, url)
     browser_tab.wait_for_function("window.P2S && P2S.stage && P2S.stage()?.record.image")
     browser_tab.wait_for_selector("#image img")  # the arrival has been served
     yield browser_tab
@@ -380,7 +381,7 @@ def test_text_from_a_record_is_never_evaluated(page):
 
 
 def test_a_link_opens_with_settings_and_runs(page, url):
-    page.goto(f"{url}/?ex=chelsea&seed=11&t=0.5&n=2")
+    visit(page, f"{url}/?ex=chelsea&seed=11&t=0.5&n=2")
     page.wait_for_function("window.P2S?.stage?.()?.record.state === 'done'")
     options = page.evaluate("P2S.stage().record.header.options")
     assert (options["seed"], options["temperature"], options["max_objects"]) == (11, 0.5, 2)
@@ -398,7 +399,7 @@ def test_a_link_opens_with_settings_and_runs(page, url):
 @pytest.mark.parametrize("query", ["ex={}", "ex=astronaut&ckpt={}", "ex=astronaut&seed={}"])
 def test_a_hostile_link_is_told_as_text(page, url, query):
     """Gradio shows a toast as HTML: what a link said once became elements of the page."""
-    page.goto(f"{url}/?{query.format(quote(EVIL))}")
+    visit(page, f"{url}/?{query.format(quote(EVIL))}")
     page.get_by_text("window").first.wait_for()
     page.wait_for_function("window.P2S?.stage?.()?.record.image")
     assert page.evaluate("window.pwned") is None

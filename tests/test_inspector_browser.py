@@ -14,6 +14,7 @@ from tests.browser import (
     finished,
     offer_alternatives,
     running_app,
+    visit,
     write_sentence,
 )
 
@@ -114,7 +115,7 @@ def test_without_a_model_recordings_and_saved_records_still_play(page, tmp_path)
     played = """P2S.stage().record.tokens.length > 0 &&
       P2S.stage().shown === P2S.stage().record.tokens.length"""
     with running_app(nothing) as url:
-        page.goto(url)
+        visit(page, url)
         page.wait_for_function(f"window.P2S?.stage?.() && {played}")  # it opens with an example
         said = page.locator("[data-device]")
         assert said.inner_text() == "no model"

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from tests.browser import browser_page, open_tab
+from tests.browser import browser_page, open_tab, visit
 
 pytestmark = [pytest.mark.browser, pytest.mark.timeout(600)]
 
@@ -20,7 +20,7 @@ def page(chromium, mini_app):
 def show(page, size: tuple[int, int], query: str = "") -> None:
     """The page at a size, with its whole sentence on view."""
     page.set_viewport_size({"width": size[0], "height": size[1]})
-    page.goto(page.url.split("?")[0] + query)
+    visit(page, page.url.split("?")[0] + query)
     page.wait_for_function("window.P2S?.stage?.()?.record.state === 'done'")
     page.evaluate("P2S.stage().pause()")
     page.evaluate("P2S.stage().seek(Infinity)")

@@ -14,7 +14,7 @@ from pix2seq.render.handout import TOP_EDGE, draw_handout, main, questions_of
 from pix2seq.ui.lab.argument import RECORDED
 from pix2seq.ui.visit.examples import open_example
 from pix2seq.ui.write.recordings import load_recording
-from tests.browser import browser_page
+from tests.browser import browser_page, visit
 from tests.story import OBJECT, STORY, fork, names, tokens
 from tests.test_architecture import ROOT
 
@@ -34,7 +34,7 @@ def test_every_link_of_the_plan_opens_what_it_names(chromium, replay):
     with browser_page(chromium, replay) as page:
         for link in LINKS:
             asked = {key: values[0] for key, values in parse_qs(urlparse(link).query).items()}
-            page.goto(replay + link)
+            visit(page, replay + link)
             page.wait_for_function("window.P2S?.stage?.()?.record.image")
             page.locator(f"#tab-{asked.get('tab', 'write')}").wait_for(state="visible")
             if "ex" in asked:

@@ -14,6 +14,7 @@ from tests.browser import (
     offer_alternatives,
     open_tab,
     set_number,
+    visit,
     write_sentence,
 )
 
@@ -149,7 +150,7 @@ def test_no_line_crosses_a_name_in_many_samples(page, width):
 
 def test_names_of_drafts_lie_on_no_name(page):
     """What the encoder drafted lies almost in one place: its names shrink, or are left out."""
-    page.goto(page.url.split("?")[0])
+    visit(page, page.url.split("?")[0])
     page.wait_for_function("window.P2S?.stage?.()?.record.state === 'done'")
     page.evaluate("P2S.stage().pause()")
     page.evaluate("P2S.stage().seek(Infinity)")
@@ -244,7 +245,7 @@ CUT = """() => [...document.querySelectorAll("[data-token] .p2s-chip-text")]
 def show_whole(page, width: int, query: str) -> None:
     """The page at a width, with the whole sentence written."""
     page.set_viewport_size({"width": width, "height": 844})
-    page.goto(page.url.split("?")[0] + query)
+    visit(page, page.url.split("?")[0] + query)
     page.wait_for_function("window.P2S?.stage?.()?.record.state === 'done'")
     page.evaluate("P2S.stage().pause()")
     page.evaluate("P2S.stage().seek(Infinity)")

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from pix2seq.examples import PHOTOS
-from tests.browser import browser_page, finished, running_app, write_sentence
+from tests.browser import browser_page, finished, running_app, visit, write_sentence
 
 pytestmark = pytest.mark.browser
 
@@ -113,7 +113,7 @@ def test_a_finger_draws_a_question(phone):
 
 
 def test_a_finger_leaves_presenter_mode(phone, url):
-    phone.goto(f"{url}?present=1")
+    visit(phone, f"{url}?present=1")
     phone.wait_for_function("window.P2S?.stage?.()?.record.state === 'done'")
     assert phone.locator(".p2s-photo").bounding_box()["width"] > 300
     phone.get_by_role("button", name="Leave").tap()

@@ -12,7 +12,7 @@ import pytest
 from pix2seq.ui.write.recordings import load_recording
 from tests import fakes
 from tests.axe import serious_problems
-from tests.browser import browser_page, running_app
+from tests.browser import browser_page, running_app, visit
 from tests.story import STORY, Told, fork, tokens
 
 # A machine that trains at the same time takes its time.
@@ -150,7 +150,7 @@ def test_keys_turn_its_pages_and_it_resumes_where_it_was_left(chromium, url):
         page.keyboard.press("Escape")
         assert page.locator(".tour-card").count() == 0
         assert page.evaluate("document.activeElement.hasAttribute('data-tour')")
-        page.reload()
+        visit(page, page.url)
         page.wait_for_function("window.P2S && P2S.stage && P2S.stage()")
         page.click("[data-tour]")
         at_step(page, "object")

@@ -14,6 +14,7 @@ from tests.browser import (
     offer_alternatives,
     running_app,
     set_number,
+    visit,
     write_sentence,
 )
 
@@ -85,7 +86,7 @@ def tab(chromium, url):
 @pytest.fixture
 def page(tab, url):
     tab.set_viewport_size({"width": 1440, "height": 900})
-    tab.goto(url)
+    visit(tab, url)
     tab.wait_for_function("window.P2S && P2S.stage && P2S.stage()?.record.image")
     tab.wait_for_selector("#image img", state="attached")
     choose_speed(tab, "as fast as it samples")
@@ -138,7 +139,7 @@ def test_the_photo_fills_its_frame_and_all_of_it_fits_the_window(page, width):
 def test_every_number_of_a_sentence_is_whole_and_every_note_has_room(page, replay, width, height):
     """Three digits a coordinate, beside a photo that takes all the room it may."""
     page.set_viewport_size({"width": width, "height": height})
-    page.goto(replay)
+    visit(page, replay)
     page.wait_for_function("window.P2S?.stage?.()?.record.state === 'done'")
     page.evaluate("P2S.stage().seek(99)")
     page.wait_for_function("document.querySelectorAll('[data-token]').length > 20")
@@ -196,7 +197,7 @@ def test_presenter_mode_is_stage_and_sentence_token_by_token(page):
 
 
 def test_a_link_opens_in_presenter_mode_and_a_run_is_shown_slowly(page, url):
-    page.goto(f"{url}?present=1")
+    visit(page, f"{url}?present=1")
     page.wait_for_selector("[data-stage][data-present]")
     page.wait_for_function("P2S.stage().record.tokens.length > 0")
     before = page.evaluate("P2S.stage().record.run")

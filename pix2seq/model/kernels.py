@@ -161,58 +161,32 @@ def _stored(own, slot, keys, values):
 
 
 @compiled(EXACT)
-def _look_back(z, qkv, keys, values, count, scores):
-    """Attention of one query, the first part of ``qkv`` (3 H d,), to the ``count`` tokens of its
-    own row; z (1, H d) becomes what was seen.
+def _attend(z, queries, keys, values, count, scores):
+    """Attention of M queries, as many as ``z`` (M, H d) has rows, which become what was seen.
 
     Args:
+        queries: (M, H d or more), scaled. May be ``z``.
         keys, values: (H, panels, d, WIDTH) and (H, T, d), with memory after them (``cache``).
-        scores: scratch, (4, T or more).
-    """
-    heads, panels, head, step = keys.shape[0], -(-count // WIDTH), keys.shape[2], scores.shape[1]
-    beside = _BESIDE[0]
-    across = beside * _ACROSS
-    few, some = np.empty((1, head), _F), np.empty((1, across), _F)
-    whole = -(-count // _CHAINS) * _CHAINS
-    for h in range(heads):
-        for i in range(head):
-            few[0, i] = qkv[h * head + i]
-        for p in range(panels):
-            part = scores[0, p * WIDTH :]
-            _products(1, 1, few, keys[h, p], part, head, head, WIDTH, step, 0)
-        _softmax(scores[0], count)
-        scores[0, count : count + _CHAINS] = 0
-        for first in range(0, head, across):
-            seen = values[h, 0, first:]
-            _sums(1, beside, scores, seen, some, whole, step, head, across, _ACROSS)
-            for i in range(min(across, head - first)):
-                z[0, h * head + first + i] = some[0, i]
-
-
-@compiled(EXACT)
-def _look(z, keys, values, scores):
-    """Attention of the queries ``z`` (M, H d) to an image; they become what was seen.
-
-    Args:
-        keys, values: (H, panels, d, WIDTH) and (H, N, d), with memory after them (``native``).
+        count: how many of the T are looked at.
         scores: scratch, four rows of panels * WIDTH.
     """
-    rows, (heads, count, head), panels = z.shape[0], values.shape, keys.shape[1]
+    rows, heads, panels, head = z.shape[0], keys.shape[0], -(-count // WIDTH), keys.shape[2]
     few, some, step = np.empty((4, head), _F), np.empty((4, 4 * _ACROSS), _F), scores.shape[1]
+    whole = -(-count // _CHAINS) * _CHAINS
     for h in range(heads):
         m = 0
         while m < rows:
             together = min(rows - m, 4)
             for r in range(together):
                 for i in range(head):
-                    few[r, i] = z[m + r, h * head + i]
+                    few[r, i] = queries[m + r, h * head + i]
             for p in range(panels):
                 part = scores[0, p * WIDTH :]
                 _products(together, 1, few, keys[h, p], part, head, head, WIDTH, step, 0)
             for r in range(together):
                 _softmax(scores[r], count)
                 scores[r, count : count + _CHAINS] = 0
-            beside, whole = _BESIDE[together - 1], -(-count // _CHAINS) * _CHAINS
+            beside = _BESIDE[together - 1]
             across = beside * _ACROSS
             for first in range(0, head, across):
                 seen = values[h, 0, first:]
@@ -271,7 +245,7 @@ def run_step(stack, tables, maps, plan, ids, lengths, work, logits):
         for m in range(many):
             keys, values = _stored(plan.own[layer], m // length, keys_shape, values_shape)
             count = lengths[m // length] + m % length + 1
-            _look_back(z[m : m + 1], qkv[m], keys, values, count, scores)
+            _attend(z[m : m + 1], qkv[m : m + 1], keys, values, count, scores)
         _linear(z, maps.out[layer], maps.out_bias[layer], y)
         _join(x, y, norms[0], norms[1], stack.eps, stack.norm_first)
         _linear(y if stack.norm_first else x, maps.query[layer], maps.query_bias[layer], z)
@@ -284,12 +258,10 @@ def run_step(stack, tables, maps, plan, ids, lengths, work, logits):
             while last < rows and plan.cross[last, layer, 0] == at[0]:
                 last += 1
             count = plan.counts[first]
-            _look(
-                z[first * length : last * length],
-                numba.carray(pointer(at[0]), (heads, -(-count // WIDTH), head, WIDTH)),
-                numba.carray(pointer(at[1]), (heads, count, head)),
-                scores,
-            )
+            seen = z[first * length : last * length]
+            keys = numba.carray(pointer(at[0]), (heads, -(-count // WIDTH), head, WIDTH))
+            values = numba.carray(pointer(at[1]), (heads, count, head))
+            _attend(seen, seen, keys, values, count, scores)
             first = last
         _linear(z, maps.cross[layer], maps.cross_bias[layer], y)
         _join(x, y, norms[1], norms[2], stack.eps, stack.norm_first)

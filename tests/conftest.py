@@ -102,7 +102,8 @@ def chromium() -> str:
     """Path of a Chromium for browser tests; without one they are skipped, or fail when CI=1."""
     from shutil import which
 
-    for name in (os.environ.get("CHROMIUM", ""), "chromium", "chromium-browser", "google-chrome"):
+    names = "chromium-headless-shell", "chromium", "chromium-browser", "google-chrome"
+    for name in (os.environ.get("CHROMIUM", ""), *names):
         if name and (path := which(name)):
             return path
     reason = "NO CHROMIUM: the browser tests did not run; `make setup` installs it where apt is"

@@ -12,7 +12,8 @@ _AXE = Path(__file__).parent / "vendor" / "axe.min.js.gz"
 
 def serious_problems(page: Page) -> list[str]:
     """Violations of serious or critical impact among what is on view, one line per element."""
-    page.evaluate(gzip.decompress(_AXE.read_bytes()).decode("utf-8"))
+    if not page.evaluate("'axe' in window"):
+        page.evaluate(gzip.decompress(_AXE.read_bytes()).decode("utf-8"))
     found = page.evaluate("() => axe.run().then((result) => result.violations)")
     return [
         f"{problem['id']}: {node['html'][:200]}"

@@ -25,15 +25,16 @@ import time
 import traceback
 import uuid
 from collections.abc import Callable, Iterator
-from contextlib import closing, contextmanager
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
 import httpx
-from gradio_client import Client, handle_file
+from gradio_client import handle_file
 from PIL import Image
 
 from tests import fakes
+from tests.patience import program
 
 API = "/gradio_api"
 SEED = 14
@@ -235,7 +236,7 @@ def call(
 ) -> None:
     """One visitor with a program."""
     marker(who).save(file)
-    with closing(Client(url, verbose=False)) as client:
+    with program(url) as client:
         written: dict[int, list] = {}
         while not over():
             seed, began = dice.choice((1, 2)), time.monotonic()
@@ -285,8 +286,8 @@ def crowd(
         )
         for who in range(visitors // 2)
     ]
-    for program in programs:
-        program.start()
+    for one in programs:
+        one.start()
 
     async def browsers() -> None:
         numbers = range(visitors // 2, visitors)
@@ -295,8 +296,8 @@ def crowd(
         )
 
     asyncio.run(browsers())
-    for program in programs:
-        program.join()
+    for one in programs:
+        one.join()
     return tally
 
 

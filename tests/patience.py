@@ -11,9 +11,11 @@ import resource
 import signal
 import subprocess
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import closing, contextmanager
 
 import psutil
+from gradio_client import Client
 
 PATIENCE = 240.0
 """Seconds for what must come, on a machine that does much else."""
@@ -50,6 +52,13 @@ def end(process: subprocess.Popen) -> tuple[int, str, float]:
         process.kill()
     seconds = of_children() - before - sum(told[:4])
     return process.returncode, said if isinstance(said, str) else said.decode(), seconds
+
+
+@contextmanager
+def program(url: str) -> Iterator[Client]:
+    """An app's client for programs; by itself Gradio's gives an upload 5 s."""
+    with closing(Client(url, verbose=False, httpx_kwargs={"timeout": PATIENCE})) as client:
+        yield client
 
 
 def of_children() -> float:

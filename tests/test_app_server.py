@@ -4,19 +4,18 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
-from contextlib import closing
 
 import httpx
 import pytest
 from gradio import processing_utils
-from gradio_client import Client, handle_file
+from gradio_client import handle_file
 from gradio_client.exceptions import AppError
 
 from pix2seq.branching import SentenceTree
 from pix2seq.cli import build_parser, main
 from pix2seq.config import SamplingOptions
 from tests import fakes
-from tests.patience import PATIENCE
+from tests.patience import PATIENCE, program
 from tests.served import SENTENCE, load, served_app
 
 
@@ -28,7 +27,7 @@ def url():
 
 @pytest.fixture(scope="module")
 def client(url):
-    with closing(Client(url, verbose=False)) as client:
+    with program(url) as client:
         yield client
 
 
@@ -189,13 +188,13 @@ def test_a_program_without_a_picture_is_told_how_to_give_one(client, endpoint):
 def test_visitors_have_sessions_of_their_own(url, photo):
     answers = []
     for seed in (1, 2):
-        with closing(Client(url, verbose=False)) as client:
+        with program(url) as client:
             answers.append(client.predict(photo, seed=seed, api_name="/detect"))
     assert [answer["options"]["seed"] for answer in answers] == [1, 2]
 
 
 def test_the_page_itself_needs_nothing_from_elsewhere(url):
-    page = httpx.get(url).text
+    page = httpx.get(url, timeout=PATIENCE).text
     for address in ("fonts.googleapis", "cdn.", "unpkg", "googletagmanager"):
         assert f"//{address}" not in page
 

@@ -11,13 +11,12 @@ import json
 import traceback
 import uuid
 from collections.abc import Iterator
-from contextlib import closing
 from functools import partial
 from pathlib import Path
 
 import httpx
 import pytest
-from gradio_client import Client, handle_file
+from gradio_client import handle_file
 from gradio_client.exceptions import AppError
 from hypothesis import assume, given
 from hypothesis import strategies as st
@@ -25,7 +24,7 @@ from hypothesis import strategies as st
 from tests import fakes
 from tests.hostile.guard import COUNTED, hostile, one_line, scratch, watched
 from tests.hostile.values import broken, nasty
-from tests.patience import PATIENCE
+from tests.patience import PATIENCE, program
 from tests.served import served_app
 
 API = "/gradio_api"
@@ -155,7 +154,7 @@ def test_a_program_with_the_client_reads_the_same_line(server, tmp_path, monkeyp
     monkeypatch.setattr(traceback, "print_exc", lambda *_, **__: printed.append(1))
     fakes.draw_picture().save(tmp_path / "a.png")
     photo = handle_file(str(tmp_path / "a.png"))
-    with closing(Client(server.url, verbose=False)) as client:
+    with program(server.url) as client:
         for said, wrong in (
             ("temperature is 'hot'; it must be a number", {"temperature": "hot"}),
             ("eos is 3; use one of 'model', 'delay'", {"eos": 3}),

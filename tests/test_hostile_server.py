@@ -45,7 +45,7 @@ class Canary:
 @pytest.fixture(scope="module")
 def url() -> Iterator[str]:
     with served_app() as address:
-        httpx.get(address)  # what is read once, is read now
+        httpx.get(address, timeout=PATIENCE)  # what is read once, is read now
         yield address
 
 

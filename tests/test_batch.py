@@ -204,6 +204,9 @@ class TestFiles:
             path = inside(name, ".jpg")
             assert not path.is_absolute() and ".." not in path.parts
         assert inside("a/b.png", ".jpg") != inside("a/b.jpg", ".jpg")
+        above = inside("../a.png", ".jpg")
+        assert above.name == "a.png.jpg"
+        assert all(inside(f"{name}/a.png", ".jpg") != above for name in ("up", *above.parts[:-1]))
         assert len(inside("x" * 255, ".jpg").name) < 255
         assert inside("x" * 255, ".jpg") != inside("x" * 254 + "y", ".jpg")
 

@@ -10,22 +10,24 @@ from pix2seq.config import ConfigError
 
 _MOST_BYTES = 250  # of a name; most file systems take 255
 _KEPT_BYTES = 100  # of one that is longer
+_ABOVE = "_up_"  # stands for the folder above
 
 
 def inside(name: str, ending: str) -> PurePosixPath:
     """Where a picture's file lies in a folder of results: the same folders as its own, below it
-    whatever its name begins with."""
+    whatever its name begins with; the folder above is one called ``_up_``."""
     parts = [part for part in name.replace("://", "/").split("/") if part not in ("", ".")]
-    parts = ["up" if part == ".." else part for part in parts] or ["picture"]
-    *folders, file = parts
-    return PurePosixPath(*map(_short, folders), _short(file, ending))
+    *folders, file = parts or ["picture"]
+    return PurePosixPath(*map(_part, folders), _part(file, ending))
 
 
-def _short(part: str, ending: str = "") -> str:
+def _part(part: str, ending: str = "") -> str:
     """A part of a path that file systems take: a longer one is cut, and its digest tells it from
-    others that begin so."""
+    others that begin so, or from what stands for the folder above."""
+    if part == "..":
+        return _ABOVE + ending
     content = os.fsencode(part)
-    if len(content + os.fsencode(ending)) > _MOST_BYTES:
+    if part == _ABOVE or len(content + os.fsencode(ending)) > _MOST_BYTES:
         digest = hashlib.sha256(content).hexdigest()[:16]
         part = f"{content[:_KEPT_BYTES].decode('utf-8', 'ignore')}-{digest}"
     return part + ending

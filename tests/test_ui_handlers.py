@@ -325,6 +325,19 @@ def test_a_bad_link_opens_the_page_with_a_toast(handlers, toasts, query):
 
 
 @pytest.mark.parametrize(
+    ("key", "said", "what"),
+    [
+        ("t", "warm", "a number"),
+        ("seed", "1e40", "a whole number"),
+        ("forbid", "3,x", "whole numbers"),
+    ],
+)
+def test_what_a_link_says_in_place_of_a_number_is_named(handlers, toasts, key, said, what):
+    handlers.open_page(Visitor(ex="chelsea", **{key: said}))
+    assert f"{key}={said!r}, which is not {what}" in toasts[0]
+
+
+@pytest.mark.parametrize(
     ("key", "said", "used", "told"),
     [
         ("t", "99", 2, "temperature 99 in the link: 2 is the most"),

@@ -129,8 +129,9 @@ def options_of_link(
         try:
             changes[setting.field] = setting.from_link(text)
         except ValueError:
+            what = {float: "a number", int: "a whole number"}.get(setting.type, "whole numbers")
             raise ConfigError(
-                f"the link says {setting.link}={text!r}, which is not a number"
+                f"the link says {setting.link}={text!r}, which is not {what}"
             ) from None
         within = setting.within(changes[setting.field], predictor.tokenizer.config)
         if setting.of_drafts and not predictor.model.drafts:

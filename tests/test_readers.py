@@ -32,6 +32,15 @@ HERE = os.environ | {"PYTHONPATH": str(ROOT), "OMP_NUM_THREADS": "1"}
 
 
 @pytest.fixture
+def ctrl_c() -> Iterator[None]:
+    """Programs that start meanwhile can be interrupted: in a shell's background SIGINT is ignored,
+    which they would inherit."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, before)
+
+
+@pytest.fixture
 def photo(tmp_path) -> Path:
     fakes.draw_picture(100, 80).save(tmp_path / "photo.png")
     return tmp_path / "photo.png"
@@ -346,6 +355,7 @@ print([name for name, _ in p.detect_many(pictures, workers=2, timeout=300)])
         assert done.stderr.replace(b">>> ", b"").strip() == b""
         until(lambda: not any(psutil.pid_exists(int(pid)) for pid in children.split()))
 
+    @pytest.mark.usefixtures("ctrl_c")
     @pytest.mark.parametrize("sign", ["SIGINT", "SIGKILL"])
     def test_no_process_outlives_its_run(self, tmp_path, photo, tiny_checkpoint, sign):
         (tmp_path / "photos").mkdir()

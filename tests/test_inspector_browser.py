@@ -90,13 +90,13 @@ def test_any_class_can_be_chosen_by_keyboard_alone(page):
 def test_a_place_can_be_asked_about_by_keyboard_alone(page):
     write(page)
     parent = page.evaluate("P2S.stage().record.run")
-    button = page.locator("[data-prompt]")
-    button.press("Enter")
+    page.focus("[data-prompt]")
+    page.keyboard.press("Enter")
     page.wait_for_function("P2S.stage().prompt.active")
     for key in ("ArrowDown", "ArrowRight", "Shift+ArrowLeft"):
-        button.press(key)
+        page.keyboard.press(key)
     page.wait_for_function("P2S.stage().prompt.box")
-    button.press("Enter")
+    page.keyboard.press("Enter")
     finished(page, parent)
     assert page.evaluate("P2S.stage().record.header.parent") == parent
     assert page.evaluate("P2S.stage().prompt.active") is False
